@@ -1,0 +1,38 @@
+// result = (min(1, max_norm / (‖g‖ + 1e-6)), ‖g‖)
+//
+// Two passes: 256 workgroups sum squares over strided elements, one workgroup adds their partial sums. The order is fixed.
+#import shared/grid
+#import shared/reduce
+
+struct Parameters {
+    len: u32,
+    max_norm: f32,
+}
+@group(0) @binding(0) var<storage, read> x: array<f32>; // gradients; in `total`, the partial sums
+@group(0) @binding(1) var<storage, read_write> result: array<f32>; // [workgroups]; in `total`, [2]
+@group(0) @binding(2) var<uniform> p: Parameters;
+
+@compute @workgroup_size(WORKGROUP)
+fn partial(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+    var sum = 0.0;
+    for (var i = group.x * WORKGROUP + local; i < p.len; i += groups.x * WORKGROUP) {
+        sum += x[i] * x[i];
+    }
+    let total = reduce_sum(sum, local);
+    if local == 0u {
+        result[group.x] = total;
+    }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn total(@builtin(local_invocation_index) local: u32) {
+    var sum = 0.0;
+    if local < p.len {
+        sum = x[local];
+    }
+    let norm = sqrt(reduce_sum(sum, local));
+    if local == 0u {
+        result[0] = min(1.0, p.max_norm / (norm + 1e-6));
+        result[1] = norm;
+    }
+}

@@ -1,0 +1,28 @@
+// y = x · scale where the element's random word lies below the threshold, else 0; scale = 1 / (1 − p)
+//
+// One Philox call gives four words, so an invocation handles four elements. The backward pass runs the same kernel on dy.
+#import shared/grid
+#import shared/philox
+
+struct Parameters {
+    len: u32,
+    threshold: u32, // (1 − p)·(2³² − 1)
+    stream: u32, // which dropout of the model
+    scale: f32,
+}
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> control: array<u32>; // seed in words 0 and 1, step in word 2
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(3) var<uniform> parameters: Parameters;
+
+@compute @workgroup_size(WORKGROUP)
+fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+    let block = linear_element(group, groups, local);
+    let words = philox(vec4u(block, parameters.stream, control[2], 0u), vec2u(control[0], control[1]));
+    for (var i = 0u; i < 4u; i++) {
+        let element = 4u * block + i;
+        if element < parameters.len {
+            y[element] = select(0.0, x[element] * parameters.scale, words[i] < parameters.threshold);
+        }
+    }
+}

@@ -1,0 +1,17 @@
+// y = value everywhere
+#import shared/grid
+
+struct Parameters {
+    len: u32,
+    value: f32,
+}
+@group(0) @binding(0) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<uniform> parameters: Parameters;
+
+@compute @workgroup_size(WORKGROUP)
+fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+    let i = linear_element(group, groups, local);
+    if i < parameters.len {
+        y[i] = parameters.value;
+    }
+}

@@ -1,0 +1,142 @@
+// Cross-entropy of softmax(x·weightᵀ + bias), and its gradients, chunk of rows by chunk, so that the logits are never held whole.
+//
+// The products are matmul.wgsl's; here is what lies between them:
+//   count    number of labels that are not padding
+//   softmax  a row of logits z → its loss, and in place (softmax(z) − target) / count
+//   bias     Σ over the chunk's rows of that error
+//   total    mean loss and statistics from the rows' losses
+// The target is (1 − ε)·onehot(label) + ε/V. Rows whose label is padding get loss 0 and error 0.
+#import shared/grid
+#import shared/reduce
+
+struct Parameters {
+    rows: u32, // N; in `bias` the rows of the chunk
+    vocabulary: u32,
+    ignore: u32, // the label of padding; in `bias` 1 where sums are added to those of earlier chunks
+    first: u32, // first row of the chunk
+    smoothing: f32, // ε
+}
+
+@group(0) @binding(0) var<storage, read> labels: array<u32>; // [N]
+@group(0) @binding(1) var<storage, read_write> counted: array<f32>; // [1]
+@group(0) @binding(2) var<uniform> p: Parameters;
+
+@compute @workgroup_size(WORKGROUP)
+fn count(@builtin(local_invocation_index) local: u32) {
+    var sum = 0.0;
+    for (var i = local; i < p.rows; i += WORKGROUP) {
+        sum += select(0.0, 1.0, labels[i] != p.ignore);
+    }
+    let total = reduce_sum(sum, local);
+    if local == 0u {
+        counted[0] = total;
+    }
+}
+
+@group(0) @binding(1) var<storage, read> count_in: array<f32>; // [1]
+@group(0) @binding(2) var<storage, read_write> logits: array<f32>; // [rows of the chunk, V]
+@group(0) @binding(3) var<storage, read_write> row_loss: array<f32>; // [2, N]: loss, −log p(label)
+@group(0) @binding(4) var<uniform> softmax_p: Parameters;
+
+// One workgroup a row, three passes over it: maximum and sum, sum of exponentials, error.
+@compute @workgroup_size(WORKGROUP)
+fn softmax(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+    let in_chunk = linear_group(group, groups);
+    let row = softmax_p.first + in_chunk;
+    let vocabulary = softmax_p.vocabulary;
+    let start = in_chunk * vocabulary;
+    // Past the last row of the chunk there is nothing to do: the grid may be one row of workgroups too large.
+    if row >= softmax_p.rows {
+        return;
+    }
+    let label = labels[row];
+    if label == softmax_p.ignore {
+        if GRADIENT == 1u {
+            for (var v = local; v < vocabulary; v += WORKGROUP) {
+                logits[start + v] = 0.0;
+            }
+        }
+        if local == 0u {
+            row_loss[row] = 0.0;
+            row_loss[softmax_p.rows + row] = 0.0;
+        }
+        return;
+    }
+    var largest = -3.4e38;
+    var sum = 0.0;
+    for (var v = local; v < vocabulary; v += WORKGROUP) {
+        let z = logits[start + v];
+        largest = max(largest, z);
+        sum += z;
+    }
+    largest = reduce_max(largest, local);
+    let average = reduce_sum(sum, local) / f32(vocabulary);
+    var exponentials = 0.0;
+    for (var v = local; v < vocabulary; v += WORKGROUP) {
+        exponentials += exp(logits[start + v] - largest);
+    }
+    let total = reduce_sum(exponentials, local);
+    let log_total = log(total) + largest;
+    let nll = log_total - logits[start + label];
+    workgroupBarrier(); // all have read the label's logit before it is overwritten
+    if local == 0u {
+        row_loss[row] = (1.0 - softmax_p.smoothing) * nll + softmax_p.smoothing * (log_total - average);
+        row_loss[softmax_p.rows + row] = nll;
+    }
+    if GRADIENT == 1u {
+        let share = softmax_p.smoothing / f32(vocabulary);
+        for (var v = local; v < vocabulary; v += WORKGROUP) {
+            let target_share = share + select(0.0, 1.0 - softmax_p.smoothing, v == label);
+            logits[start + v] = (exp(logits[start + v] - largest) / total - target_share) / count_in[0];
+        }
+    }
+}
+
+@group(0) @binding(0) var<storage, read> errors: array<f32>; // [rows of the chunk, V]
+@group(0) @binding(1) var<storage, read_write> dbias: array<f32>; // [V]
+
+// 32 columns a workgroup, 8 lanes walk the rows; the lanes' sums are added in a fixed order, as in sum_rows.wgsl.
+@compute @workgroup_size(WORKGROUP)
+fn bias(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+    let column = linear_group(group, groups) * 32u + local % 32u;
+    var sum = 0.0;
+    if column < p.vocabulary {
+        for (var r = local / 32u; r < p.rows; r += 8u) {
+            sum += errors[r * p.vocabulary + column];
+        }
+    }
+    reduced[local] = sum;
+    workgroupBarrier();
+    if local < 32u && column < p.vocabulary {
+        var total = 0.0;
+        if p.ignore == 1u {
+            total = dbias[column];
+        }
+        for (var lane = 0u; lane < 8u; lane++) {
+            total += reduced[lane * 32u + local];
+        }
+        dbias[column] = total;
+    }
+}
+
+@group(0) @binding(0) var<storage, read> row_losses: array<f32>; // [2, N]
+@group(0) @binding(2) var<storage, read_write> mean: array<f32>; // [1]
+@group(0) @binding(3) var<storage, read_write> statistics: array<f32>; // [2]: Σ −log p(label), count
+
+@compute @workgroup_size(WORKGROUP)
+fn total(@builtin(local_invocation_index) local: u32) {
+    let rows = softmax_p.rows;
+    var loss = 0.0;
+    var nll = 0.0;
+    for (var i = local; i < rows; i += WORKGROUP) {
+        loss += row_losses[i];
+        nll += row_losses[rows + i];
+    }
+    let loss_sum = reduce_sum(loss, local);
+    let nll_sum = reduce_sum(nll, local);
+    if local == 0u {
+        mean[0] = loss_sum / max(count_in[0], 1.0);
+        statistics[0] = nll_sum;
+        statistics[1] = count_in[0];
+    }
+}

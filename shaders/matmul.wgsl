@@ -1,0 +1,136 @@
+// C[s] = activation(A[s]·B[s] + bias), for a batch of matrices in any layout
+//
+// A is m × k, B k × n, C m × n; element (s, r, c) of a matrix lies at offset + s·batch + r·row + c·column.
+//
+// tiles (hardware): a workgroup of 16 × 16 computes 64 × 64 of C, each invocation 4 × 4 in registers, over slabs of 16 of k in workgroup
+// memory: 16 multiply-adds for 2 vec4 reads. Rows of a slab are 17 vec4 apart: at 16, the four rows that a quarter of a subgroup writes would
+// share a bank. Edges of the matrix read zeros. Not measured on hardware yet.
+//
+// registers (software adapters): llvmpipe runs 8 invocations as one vector of the CPU, so barriers and workgroup memory only cost. Lanes take
+// neighbouring columns of C, 8 rows each: A's elements are the same for all lanes (one scalar load, broadcast), B's are shared by 8 rows.
+#import shared/activation
+
+struct Parameters {
+    m: u32,
+    n: u32,
+    k: u32,
+    a_offset: u32, a_batch: u32, a_row: u32, a_column: u32,
+    b_offset: u32, b_batch: u32, b_row: u32, b_column: u32,
+    c_offset: u32, c_batch: u32, c_row: u32, c_column: u32,
+}
+@group(0) @binding(0) var<storage, read> a: array<f32>;
+@group(0) @binding(1) var<storage, read> b: array<f32>;
+@group(0) @binding(2) var<storage, read> bias: array<f32>; // [n], read where BIAS
+@group(0) @binding(3) var<storage, read_write> c: array<f32>;
+@group(0) @binding(4) var<uniform> p: Parameters;
+
+fn store(batch: u32, row: u32, column: u32, sum: f32) {
+    let at = p.c_offset + batch * p.c_batch + row * p.c_row + column * p.c_column;
+    var value = sum;
+    if BIAS == 1u {
+        value += bias[column];
+    }
+    if ACTIVATION == 1u {
+        value = max(value, 0.0);
+    } else if ACTIVATION == 2u {
+        value = sigmoid(value);
+    } else if ACTIVATION == 3u {
+        value = stable_tanh(value);
+    }
+    if ACCUMULATE == 1u {
+        value += c[at];
+    }
+    c[at] = value;
+}
+
+const SLAB: u32 = 16u;
+const STRIDE: u32 = 17u;
+var<workgroup> a_tile: array<vec4f, SLAB * STRIDE>; // [k][m / 4]
+var<workgroup> b_tile: array<vec4f, SLAB * STRIDE>; // [k][n / 4]
+
+@compute @workgroup_size(16, 16)
+fn tiles(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u, @builtin(local_invocation_index) index: u32) {
+    let first_row = group.y * 64u;
+    let first_column = group.x * 64u;
+    let a_start = p.a_offset + group.z * p.a_batch;
+    let b_start = p.b_offset + group.z * p.b_batch;
+    var sums: array<vec4f, 4>;
+    for (var slab = 0u; slab < p.k; slab += SLAB) {
+        for (var i = 0u; i < 4u; i++) {
+            // Neighbouring invocations read neighbouring addresses, along whichever axis is contiguous.
+            let element = index + i * 256u;
+            var row = element / SLAB;
+            var ka = element % SLAB;
+            if A_ROWS_ADJACENT == 1u {
+                row = element % 64u;
+                ka = element / 64u;
+            }
+            var value = 0.0;
+            if first_row + row < p.m && slab + ka < p.k {
+                value = a[a_start + (first_row + row) * p.a_row + (slab + ka) * p.a_column];
+            }
+            a_tile[ka * STRIDE + row / 4u][row % 4u] = value;
+
+            var column = element / SLAB;
+            var kb = element % SLAB;
+            if B_COLUMNS_ADJACENT == 1u {
+                column = element % 64u;
+                kb = element / 64u;
+            }
+            value = 0.0;
+            if first_column + column < p.n && slab + kb < p.k {
+                value = b[b_start + (slab + kb) * p.b_row + (first_column + column) * p.b_column];
+            }
+            b_tile[kb * STRIDE + column / 4u][column % 4u] = value;
+        }
+        workgroupBarrier();
+        for (var k = 0u; k < SLAB; k++) {
+            let left = a_tile[k * STRIDE + local.y];
+            let right = b_tile[k * STRIDE + local.x];
+            for (var r = 0u; r < 4u; r++) {
+                sums[r] += left[r] * right;
+            }
+        }
+        workgroupBarrier();
+    }
+    for (var r = 0u; r < 4u; r++) {
+        for (var i = 0u; i < 4u; i++) {
+            let row = first_row + local.y * 4u + r;
+            let column = first_column + local.x * 4u + i;
+            if row < p.m && column < p.n {
+                store(group.z, row, column, sums[r][i]);
+            }
+        }
+    }
+}
+
+const ROWS: u32 = 8u;
+
+@compute @workgroup_size(64)
+fn registers(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+    let first_row = group.y * ROWS;
+    let column = group.x * 64u + local;
+    // Lanes and rows past the edge compute the last one again and store nothing.
+    var b_at = p.b_offset + group.z * p.b_batch + min(column, p.n - 1u) * p.b_column;
+    let a_start = p.a_offset + group.z * p.a_batch;
+    var a_at: array<u32, ROWS>;
+    var sums: array<f32, ROWS>;
+    for (var r = 0u; r < ROWS; r++) {
+        a_at[r] = a_start + min(first_row + r, p.m - 1u) * p.a_row;
+    }
+    for (var k = 0u; k < p.k; k++) {
+        let right = b[b_at];
+        b_at += p.b_row;
+        let ka = k * p.a_column;
+        for (var r = 0u; r < ROWS; r++) {
+            sums[r] += a[a_at[r] + ka] * right;
+        }
+    }
+    if column < p.n {
+        for (var r = 0u; r < ROWS; r++) {
+            if first_row + r < p.m {
+                store(group.z, first_row + r, column, sums[r]);
+            }
+        }
+    }
+}

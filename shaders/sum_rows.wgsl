@@ -1,0 +1,57 @@
+// y[c] = Σ_r x[r, c]
+//
+// A workgroup adds 32 columns: 8 lanes walk the rows side by side, so that 32 neighbours read 128 contiguous bytes, then
+// lane 0 adds the 8 partial sums in a fixed order (same bits every run).
+#import shared/grid
+
+const COLUMNS: u32 = 32u;
+const LANES: u32 = 8u;
+
+struct Parameters {
+    rows: u32,
+    columns: u32,
+}
+@group(0) @binding(0) var<storage, read> x: array<f32>; // [rows, columns]
+@group(0) @binding(1) var<storage, read_write> y: array<f32>; // [columns]
+@group(0) @binding(2) var<uniform> parameters: Parameters;
+
+// `twice` writes the same sums to two places.
+@group(0) @binding(2) var<storage, read_write> z: array<f32>; // [columns]
+@group(0) @binding(3) var<uniform> parameters_twice: Parameters;
+
+var<workgroup> partial: array<f32, COLUMNS * LANES>;
+
+fn column_sum(p: Parameters, column: u32, local: u32) -> f32 {
+    var sum = 0.0;
+    if column < p.columns {
+        for (var r = local / COLUMNS; r < p.rows; r += LANES) {
+            sum += x[r * p.columns + column];
+        }
+    }
+    partial[local] = sum;
+    workgroupBarrier();
+    var total = 0.0;
+    for (var lane = 0u; lane < LANES; lane++) {
+        total += partial[lane * COLUMNS + local % COLUMNS];
+    }
+    return total;
+}
+
+@compute @workgroup_size(256)
+fn once(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+    let column = linear_group(group, groups) * COLUMNS + local % COLUMNS;
+    let total = column_sum(parameters, column, local);
+    if local < COLUMNS && column < parameters.columns {
+        y[column] = total;
+    }
+}
+
+@compute @workgroup_size(256)
+fn twice(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+    let column = linear_group(group, groups) * COLUMNS + local % COLUMNS;
+    let total = column_sum(parameters_twice, column, local);
+    if local < COLUMNS && column < parameters_twice.columns {
+        y[column] = total;
+        z[column] = total;
+    }
+}

@@ -1,0 +1,28 @@
+// y = tanh x
+#import shared/grid
+#import shared/activation
+
+@group(0) @binding(0) var<storage, read> x: array<f32>; // forward: x; backward: y, the forward's result
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<uniform> len: u32;
+
+@compute @workgroup_size(WORKGROUP)
+fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+    let i = linear_element(group, groups, local);
+    if i < len {
+        y[i] = stable_tanh(x[i]);
+    }
+}
+
+// dx = dy · (1 − y²)
+@group(0) @binding(1) var<storage, read> dy: array<f32>;
+@group(0) @binding(2) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(3) var<uniform> backward_len: u32;
+
+@compute @workgroup_size(WORKGROUP)
+fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+    let i = linear_element(group, groups, local);
+    if i < backward_len {
+        dx[i] = dy[i] * (1.0 - x[i] * x[i]);
+    }
+}

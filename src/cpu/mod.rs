@@ -1,0 +1,290 @@
+//! Runs plans on the ops' references: in f32 to train, in f64 to judge, with tracked errors to say how far a kernel may be off.
+
+use std::collections::HashMap;
+
+use crate::graph::{Call, DType, Op, Real, Slice, SliceMut, Target, TensorType, Tracked};
+use crate::plan::{Buffer, Device, DeviceError, Plan, Prepared, Region, Slot, Step};
+
+/// A number type that ops have a reference for.
+pub trait Element: Real {
+    fn run(op: &dyn Op, call: Call<Self>);
+    fn from_f32(value: f32) -> Self;
+}
+
+impl Element for f32 {
+    fn run(op: &dyn Op, call: Call<Self>) {
+        op.run_f32(call);
+    }
+    fn from_f32(value: f32) -> Self {
+        value
+    }
+}
+
+impl Element for f64 {
+    fn run(op: &dyn Op, call: Call<Self>) {
+        op.run_f64(call);
+    }
+    fn from_f32(value: f32) -> Self {
+        f64::from(value)
+    }
+}
+
+impl Element for Tracked {
+    fn run(op: &dyn Op, call: Call<Self>) {
+        op.run_tracked(call);
+    }
+    fn from_f32(value: f32) -> Self {
+        Self::exact(value)
+    }
+}
+
+#[derive(Debug)]
+enum Data<T> {
+    Float(Vec<T>),
+    Ids(Vec<u32>),
+}
+
+impl<T: Element> Data<T> {
+    fn new(dtype: DType, len: usize) -> Self {
+        match dtype {
+            DType::F32 => Data::Float(vec![T::default(); len]),
+            DType::U32 => Data::Ids(vec![0; len]),
+        }
+    }
+
+    fn grow(&mut self, len: usize) {
+        match self {
+            Data::Float(x) if x.len() < len => x.resize(len, T::default()),
+            Data::Ids(x) if x.len() < len => x.resize(len, 0),
+            _ => {}
+        }
+    }
+}
+
+struct Ready {
+    plan: Plan,
+    /// `slots[i]` is the place in the pool of the plan's slot `i`.
+    slots: Vec<usize>,
+    /// The same for its inputs.
+    inputs: Vec<usize>,
+}
+
+/// The CPU as a device, computing in `T`.
+pub struct Cpu<T> {
+    /// Slots and resident buffers together.
+    pool: Vec<Data<T>>,
+    slots: Vec<usize>,
+    named: HashMap<String, (usize, TensorType)>,
+    plans: Vec<Ready>,
+    log: Vec<Vec<f32>>,
+}
+
+impl<T: Element> Default for Cpu<T> {
+    fn default() -> Self {
+        Self { pool: vec![], slots: vec![], named: HashMap::new(), plans: vec![], log: vec![] }
+    }
+}
+
+impl<T: Element> Cpu<T> {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Fetch `index` of the plan's latest run, in full precision.
+    pub fn fetch(&self, plan: Prepared, index: usize) -> Vec<T> {
+        let ready = &self.plans[plan.0];
+        match self.region(ready, &ready.plan.fetches[index].0) {
+            Slice::Float(x) => x.to_vec(),
+            Slice::Ids(_) => panic!("fetch {index} holds ids"),
+        }
+    }
+
+    /// Overwrites the front of a resident buffer in full precision.
+    pub fn write(&mut self, name: &str, values: &[T]) {
+        let Data::Float(x) = &mut self.pool[self.named[name].0] else { panic!("`{name}` holds ids") };
+        x[..values.len()].copy_from_slice(values);
+    }
+
+    fn index(ready: &Ready, buffer: Buffer) -> usize {
+        match buffer {
+            Buffer::Slot(slot) => ready.slots[slot],
+            Buffer::Input(input) => ready.inputs[input],
+        }
+    }
+
+    fn region(&self, ready: &Ready, region: &Region) -> Slice<'_, T> {
+        let range = region.offset..region.offset + region.len;
+        match &self.pool[Self::index(ready, region.buffer)] {
+            Data::Float(x) => Slice::Float(&x[range]),
+            Data::Ids(x) => Slice::Ids(&x[range]),
+        }
+    }
+
+    /// Takes the buffers that the step writes out of the pool, so that inputs can be borrowed from the rest.
+    fn run_step(&mut self, ready: &Ready, step: &Step) {
+        let mut written: Vec<(usize, Region)> =
+            step.outputs.iter().enumerate().filter_map(|(o, region)| Some((o, (*region)?))).collect();
+        written.sort_by_key(|(_, r)| (Self::index(ready, r.buffer), r.offset));
+        let mut taken: Vec<(usize, Data<T>)> = vec![];
+        for (_, region) in &written {
+            let index = Self::index(ready, region.buffer);
+            if taken.last().is_none_or(|(last, _)| *last != index) {
+                taken.push((index, std::mem::replace(&mut self.pool[index], Data::Ids(vec![]))));
+            }
+        }
+        let mut outputs: Vec<Option<SliceMut<T>>> = step.outputs.iter().map(|_| None).collect();
+        let mut rest = written.as_slice();
+        for (index, data) in &mut taken {
+            let count = rest.iter().take_while(|(_, r)| Self::index(ready, r.buffer) == *index).count();
+            let (mine, others) = rest.split_at(count);
+            rest = others;
+            match data {
+                Data::Float(x) => split(x, mine, |o, s| outputs[o] = Some(SliceMut::Float(s))),
+                Data::Ids(x) => split(x, mine, |o, s| outputs[o] = Some(SliceMut::Ids(s))),
+            }
+        }
+        let input = |(i, region): (usize, &Region)| {
+            let overwritten = (0..step.outputs.len()).any(|o| step.op.in_place(o) == Some(i));
+            if overwritten { Slice::Float(&[][..]) } else { self.region(ready, region) }
+        };
+        let inputs = step.inputs.iter().enumerate().map(input).collect();
+        T::run(&*step.op, Call::new(&step.types, inputs, outputs));
+        for (index, data) in taken {
+            self.pool[index] = data;
+        }
+    }
+}
+
+/// Cuts the regions, sorted and disjoint, out of one buffer.
+fn split<'a, E>(mut rest: &'a mut [E], regions: &[(usize, Region)], mut give: impl FnMut(usize, &'a mut [E])) {
+    let mut start = 0;
+    for (output, region) in regions {
+        let (_, tail) = rest.split_at_mut(region.offset - start);
+        let (mine, tail) = tail.split_at_mut(region.len);
+        give(*output, mine);
+        rest = tail;
+        start = region.offset + region.len;
+    }
+}
+
+impl<T: Element> Device for Cpu<T> {
+    fn describe(&self) -> String {
+        format!("cpu ({} threads)", rayon::current_num_threads())
+    }
+
+    fn target(&self) -> Target {
+        Target::cpu()
+    }
+
+    fn allocate(&mut self, name: &str, tensor: &TensorType) -> Result<(), DeviceError> {
+        let data = Data::new(tensor.dtype, tensor.len());
+        match self.named.get_mut(name) {
+            Some((index, known)) => {
+                self.pool[*index] = data;
+                *known = tensor.clone();
+            }
+            None => {
+                self.pool.push(data);
+                self.named.insert(name.into(), (self.pool.len() - 1, tensor.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    fn write_f32(&mut self, name: &str, values: &[f32]) {
+        let Data::Float(x) = &mut self.pool[self.named[name].0] else { panic!("`{name}` holds ids") };
+        x.iter_mut().zip(values).for_each(|(x, &v)| *x = T::from_f32(v));
+    }
+
+    fn write_u32(&mut self, name: &str, values: &[u32]) {
+        let Data::Ids(x) = &mut self.pool[self.named[name].0] else { panic!("`{name}` holds numbers") };
+        x[..values.len()].copy_from_slice(values);
+    }
+
+    fn read_f32(&mut self, name: &str) -> Result<Vec<f32>, DeviceError> {
+        let Data::Float(x) = &self.pool[self.named[name].0] else { panic!("`{name}` holds ids") };
+        Ok(x.iter().map(|v| v.value() as f32).collect())
+    }
+
+    fn prepare(&mut self, plan: Plan) -> Result<Prepared, DeviceError> {
+        let mut inputs = vec![];
+        for (name, tensor) in &plan.inputs {
+            match self.named.get(name) {
+                Some((index, present)) if present == tensor => inputs.push(*index),
+                other => {
+                    let present = other.map_or("missing".into(), |(_, t)| t.to_string());
+                    return Err(DeviceError::Mismatch { name: name.clone(), needed: tensor.to_string(), present });
+                }
+            }
+        }
+        let slots = share_slots(&plan.slots, &mut self.slots, |dtype, index, len| match index {
+            None => {
+                self.pool.push(Data::new(dtype, len));
+                Some(self.pool.len() - 1)
+            }
+            Some(index) => {
+                let same = matches!((&self.pool[index], dtype), (Data::Float(_), DType::F32) | (Data::Ids(_), DType::U32));
+                same.then(|| {
+                    self.pool[index].grow(len);
+                    index
+                })
+            }
+        });
+        self.plans.push(Ready { plan, slots, inputs });
+        Ok(Prepared(self.plans.len() - 1))
+    }
+
+    fn run(&mut self, plan: Prepared, log: bool) -> Result<(), DeviceError> {
+        let ready = std::mem::replace(&mut self.plans[plan.0], Ready { plan: Plan::empty(), slots: vec![], inputs: vec![] });
+        for step in &ready.plan.steps {
+            self.run_step(&ready, step);
+        }
+        self.plans[plan.0] = ready;
+        if log {
+            let first = self.fetch_f32(plan, 0)?;
+            self.log.push(first);
+        }
+        Ok(())
+    }
+
+    fn logged(&mut self, _wait: bool) -> Result<Vec<Vec<f32>>, DeviceError> {
+        Ok(std::mem::take(&mut self.log))
+    }
+
+    fn fetch_f32(&mut self, plan: Prepared, index: usize) -> Result<Vec<f32>, DeviceError> {
+        Ok(self.fetch(plan, index).iter().map(|v| v.value() as f32).collect())
+    }
+
+    fn fetch_u32(&mut self, plan: Prepared, index: usize) -> Result<Vec<u32>, DeviceError> {
+        let ready = &self.plans[plan.0];
+        match self.region(ready, &ready.plan.fetches[index].0) {
+            Slice::Ids(x) => Ok(x.to_vec()),
+            Slice::Float(_) => panic!("fetch {index} holds numbers"),
+        }
+    }
+}
+
+/// Maps a plan's slots onto a pool that all plans share: the largest onto the first, and so on. `provide` makes a new buffer, or grows the one
+/// it is offered if that has the right type.
+pub fn share_slots(
+    slots: &[Slot],
+    pool: &mut Vec<usize>,
+    mut provide: impl FnMut(DType, Option<usize>, usize) -> Option<usize>,
+) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..slots.len()).collect();
+    order.sort_by_key(|&s| std::cmp::Reverse(slots[s].len));
+    let mut used = vec![false; pool.len()];
+    let mut result = vec![0; slots.len()];
+    for slot in order {
+        let Slot { dtype, len } = slots[slot];
+        let reused = (0..used.len()).find(|&p| !used[p] && provide(dtype, Some(pool[p]), len).is_some());
+        let place = reused.unwrap_or_else(|| {
+            pool.push(provide(dtype, None, len).expect("a new buffer can always be made"));
+            used.push(true);
+            pool.len() - 1
+        });
+        used[place] = true;
+        result[slot] = pool[place];
+    }
+    result
+}

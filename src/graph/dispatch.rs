@@ -1,0 +1,108 @@
+//! A kernel launch as plain data: what `gpu` records, and what a test can look at without a GPU.
+
+/// What the planner must know of the machine that will run a plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Target {
+    /// A software rasterizer (llvmpipe, SwiftShader) runs invocations as SIMD lanes of a CPU core: workgroup memory and
+    /// barriers cost it more than they save, so some ops have a variant without.
+    pub software: bool,
+    /// Offsets of bindings must be multiples of this many elements (256 bytes are 64 elements unless the adapter says less).
+    pub alignment: usize,
+    /// Largest number of invocations of a workgroup.
+    pub max_invocations: u32,
+    /// Largest binding in elements (WebGPU guarantees 128 MiB).
+    pub max_binding: usize,
+}
+
+impl Target {
+    /// The CPU executor: no alignment, no dispatches.
+    pub fn cpu() -> Self {
+        Self { software: true, alignment: 1, max_invocations: 0, max_binding: usize::MAX }
+    }
+
+    /// What WebGPU guarantees everywhere.
+    pub fn webgpu() -> Self {
+        Self { software: false, alignment: 64, max_invocations: 256, max_binding: 128 << 18 }
+    }
+
+    pub fn is_cpu(&self) -> bool {
+        self.max_invocations == 0
+    }
+}
+
+/// A buffer of the op that a kernel binds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operand {
+    Input(usize),
+    Output(usize),
+    Scratch(usize),
+}
+
+/// One kernel launch, or a fill with zeros where `entry` is [`Dispatch::CLEAR`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dispatch {
+    /// File in `shaders/`, without its ending.
+    pub shader: &'static str,
+    /// Entry point.
+    pub entry: &'static str,
+    /// Compile-time constants, prepended to the shader as `const NAME: u32 = VALUE;`.
+    pub constants: Vec<(&'static str, u32)>,
+    /// Storage bindings in the order of the shader's `@binding` numbers; true where the kernel writes.
+    pub bindings: Vec<(Operand, bool)>,
+    /// Contents of the uniform that follows the storage bindings; f32 as bits.
+    pub uniform: Vec<u32>,
+    pub workgroups: [u32; 3],
+}
+
+impl Dispatch {
+    /// Entry of a pseudo-dispatch that fills its only binding with zeros (a copy engine's work, no kernel).
+    pub const CLEAR: &'static str = "clear";
+
+    pub fn new(shader: &'static str, entry: &'static str) -> Self {
+        Self { shader, entry, constants: vec![], bindings: vec![], uniform: vec![], workgroups: [1, 1, 1] }
+    }
+
+    pub fn clear(operand: Operand) -> Self {
+        Self::new("", Self::CLEAR).write(operand)
+    }
+
+    pub fn constant(mut self, name: &'static str, value: u32) -> Self {
+        self.constants.push((name, value));
+        self
+    }
+
+    pub fn read(mut self, operand: Operand) -> Self {
+        self.bindings.push((operand, false));
+        self
+    }
+
+    pub fn write(mut self, operand: Operand) -> Self {
+        self.bindings.push((operand, true));
+        self
+    }
+
+    /// Appends integers to the uniform.
+    pub fn uniform(mut self, values: &[usize]) -> Self {
+        self.uniform.extend(values.iter().map(|&v| u32::try_from(v).expect("tensor sizes fit into 32 bits")));
+        self
+    }
+
+    /// Appends a number to the uniform.
+    pub fn number(mut self, value: f32) -> Self {
+        self.uniform.push(value.to_bits());
+        self
+    }
+
+    pub fn workgroups(mut self, workgroups: [u32; 3]) -> Self {
+        self.workgroups = workgroups;
+        self
+    }
+}
+
+/// A grid of at least `count` workgroups: rows of at most 65,535, the most that a dimension may have.
+/// `linear_group` in `shaders/shared/grid.wgsl` gives a kernel its number, and kernels past the end do nothing.
+pub fn groups(count: usize) -> [u32; 3] {
+    const MOST: usize = 65_535;
+    let rows = count.div_ceil(MOST).max(1);
+    [count.div_ceil(rows).max(1) as u32, rows as u32, 1]
+}

@@ -1,0 +1,8 @@
+//! wgrad trains sequence-to-sequence models on any vendor's GPU, with kernels written by hand in WGSL.
+
+pub mod cpu;
+pub mod graph;
+pub mod ops;
+pub mod plan;
+pub mod text;
+pub mod train;

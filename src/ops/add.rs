@@ -1,0 +1,51 @@
+//! c = a + b
+
+use crate::graph::{Backward, Call, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, reference};
+
+use super::case::Case;
+use super::elementwise::{dispatch, same_shape};
+
+/// c = a + b, element by element. Gradients that meet are added by it too.
+pub fn add(graph: &mut Graph, a: Value, b: Value) -> Result<Value, GraphError> {
+    graph.push1(Add, &[a, b])
+}
+
+#[derive(Debug)]
+struct Add;
+
+impl Op for Add {
+    fn name(&self) -> &'static str {
+        "add"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        same_shape(inputs)
+    }
+
+    fn gradient(&self, at: &mut Backward) -> Result<(), GraphError> {
+        let dc = at.upstream();
+        at.set(0, dc);
+        at.set(1, dc);
+        Ok(())
+    }
+
+    reference!();
+
+    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+        vec![dispatch("add", "forward", 2, types.outputs[0].len())]
+    }
+}
+
+impl Add {
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        let pairs = call.input(0).iter().zip(call.input(1));
+        for (c, (&a, &b)) in call.output(0).iter_mut().zip(pairs) {
+            *c = a + b;
+        }
+    }
+}
+
+pub fn cases() -> Vec<Case> {
+    let shapes: [&[usize]; 4] = [&[1], &[7, 17], &[65, 33], &[1000, 257]];
+    shapes.iter().map(|s| Case::new(Add).random(s).random(s)).collect()
+}

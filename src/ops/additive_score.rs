@@ -1,0 +1,164 @@
+//! s[b, t, τ] = Σ_a v[a]·tanh(q[t, b, a] + k[τ, b, a]), the score of additive attention (Bahdanau et al. 2015, appendix A.1.2).
+
+use crate::graph::{Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, expect, groups, reference};
+
+use super::case::Case;
+use super::reshape_rows;
+use super::sum_rows::sum_rows;
+
+/// Scores [B, T, S] of queries q [T, B, A] against keys k [S, B, A], both already projected, with v [A].
+pub fn additive_score(graph: &mut Graph, q: Value, k: Value, v: Value) -> Result<Value, GraphError> {
+    graph.push1(AdditiveScore, &[q, k, v])
+}
+
+#[derive(Debug)]
+struct AdditiveScore;
+
+/// (T, S, B, A)
+fn sizes(inputs: &[TensorType]) -> [usize; 4] {
+    let (q, k) = (&inputs[0].shape, &inputs[1].shape);
+    [q[0], k[0], q[1], q[2]]
+}
+
+impl Op for AdditiveScore {
+    fn name(&self) -> &'static str {
+        "additive_score"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        expect(&inputs[0], "the queries", 3, DType::F32)?;
+        expect(&inputs[1], "the keys", 3, DType::F32)?;
+        expect(&inputs[2], "v", 1, DType::F32)?;
+        if inputs[0].shape[1..] != inputs[1].shape[1..] || inputs[0].shape[2] != inputs[2].len() {
+            return Err("queries [T, B, A] and keys [S, B, A] must agree in B and A, and v must be [A]".into());
+        }
+        let [time, source, batch, _] = sizes(inputs);
+        Ok(vec![TensorType::f32(&[batch, time, source])])
+    }
+
+    fn gradient(&self, at: &mut Backward) -> Result<(), GraphError> {
+        let (q, k, v, ds) = (at.input(0), at.input(1), at.input(2), at.upstream());
+        let parts = at.graph.push(AdditiveScoreBackward, &[q, k, v, ds])?;
+        let rows = reshape_rows(at.graph, parts[2])?;
+        let dv = sum_rows(at.graph, rows)?;
+        at.set(0, parts[0]);
+        at.set(1, parts[1]);
+        at.set(2, dv);
+        Ok(())
+    }
+
+    reference!(parallel);
+
+    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+        let dispatch = (0..3).fold(Dispatch::new("additive_score", "forward"), |d, i| d.read(Operand::Input(i)));
+        let len = types.outputs[0].len();
+        vec![dispatch.write(Operand::Output(0)).uniform(&sizes(&types.inputs)).workgroups(groups(len.div_ceil(64)))]
+    }
+}
+
+impl AdditiveScore {
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        let [time, source, batch, width] = sizes(&call.types.inputs);
+        let (q, k, v, s) = (call.input(0), call.input(1), call.input(2), call.output(0));
+        for b in 0..batch {
+            for t in 0..time {
+                for key_step in 0..source {
+                    let (q, k) = (&q[(t * batch + b) * width..], &k[(key_step * batch + b) * width..]);
+                    s[(b * time + t) * source + key_step] =
+                        (0..width).fold(T::default(), |sum, a| sum + v[a] * (q[a] + k[a]).tanh());
+                }
+            }
+        }
+    }
+
+    /// One thread a sequence at a time, tanh vectorized.
+    fn parallel(&self, mut call: Call<f32>) {
+        use super::fast;
+        use rayon::prelude::*;
+        let [time, source, batch, width] = sizes(&call.types.inputs);
+        let (q, k, v) = (call.input(0), call.input(1), call.input(2));
+        call.output(0).par_chunks_mut(time * source).enumerate().for_each(|(b, s)| {
+            for (i, s) in s.iter_mut().enumerate() {
+                let (t, key_step) = (i / source, i % source);
+                let (q, k) = (&q[(t * batch + b) * width..][..width], &k[(key_step * batch + b) * width..][..width]);
+                *s = fast::vectorized(|| {
+                    let mut lanes = [0.0; 8];
+                    for a in 0..width {
+                        lanes[a % 8] += v[a] * fast::tanh(q[a] + k[a]);
+                    }
+                    lanes.iter().sum()
+                });
+            }
+        });
+    }
+}
+
+/// With h = tanh(q + k) and z = ds·v·(1 − h²): dq = Σ_τ z, dk = Σ_t z, and dv = Σ_{b, t} of its third output, Σ_τ ds·h [T, B, A].
+#[derive(Debug)]
+struct AdditiveScoreBackward;
+
+impl Op for AdditiveScoreBackward {
+    fn name(&self) -> &'static str {
+        "additive_score"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        Ok(vec![inputs[0].clone(), inputs[1].clone(), inputs[0].clone()])
+    }
+
+    reference!();
+
+    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+        let [time, source, batch, width] = sizes(&types.inputs);
+        let start = |entry| (0..4).fold(Dispatch::new("additive_score", entry), |d, i| d.read(Operand::Input(i)));
+        let sizes = [time, source, batch, width];
+        vec![
+            start("backward_query")
+                .write(Operand::Output(0))
+                .write(Operand::Output(2))
+                .uniform(&sizes)
+                .workgroups(groups((time * batch * width).div_ceil(64))),
+            start("backward_key")
+                .write(Operand::Output(1))
+                .uniform(&sizes)
+                .workgroups(groups((source * batch * width).div_ceil(64))),
+        ]
+    }
+}
+
+impl AdditiveScoreBackward {
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        let [time, source, batch, width] = sizes(&call.types.inputs);
+        let (q, k, v, ds) = (call.input(0), call.input(1), call.input(2), call.input(3));
+        let (dq, dk, dv) = (call.output(0), call.output(1), call.output(2));
+        dq.fill(T::default());
+        dk.fill(T::default());
+        dv.fill(T::default());
+        for b in 0..batch {
+            for t in 0..time {
+                for key_step in 0..source {
+                    let ds = ds[(b * time + t) * source + key_step];
+                    let (query, key) = ((t * batch + b) * width, (key_step * batch + b) * width);
+                    for a in 0..width {
+                        let h = (q[query + a] + k[key + a]).tanh();
+                        let z = ds * v[a] * (T::of(1.0) - h * h);
+                        dq[query + a] += z;
+                        dk[key + a] += z;
+                        dv[query + a] += ds * h;
+                    }
+                }
+            }
+        }
+    }
+}
+
+pub fn cases() -> Vec<Case> {
+    let mut cases = vec![];
+    for [time, source, batch, width] in [[1, 1, 1, 1], [3, 5, 7, 17], [7, 2, 3, 65], [2, 33, 2, 9]] {
+        let (q, k) = ([time, batch, width], [source, batch, width]);
+        cases.push(Case::new(AdditiveScore).random(&q).random(&k).random(&[width]));
+        let backward = Case::new(AdditiveScoreBackward).constant(&q, 1.0).constant(&k, 1.0).constant(&[width], 1.0);
+        cases.push(backward.constant(&[batch, time, source], 1.0));
+    }
+    cases
+}

@@ -1,0 +1,56 @@
+//! y[r] = the first column with the largest x[r, c].
+
+use crate::graph::{Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups, reference};
+
+use super::case::Case;
+
+/// Index of the largest number in each row of x [.., C]: ids [..]. The first of equals wins. No gradient passes.
+pub fn argmax(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
+    graph.push1(Argmax, &[x])
+}
+
+#[derive(Debug)]
+struct Argmax;
+
+impl Op for Argmax {
+    fn name(&self) -> &'static str {
+        "argmax"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        let [rows @ .., columns] = inputs[0].shape.as_slice() else {
+            return Err("x must have at least one dimension".into());
+        };
+        if inputs[0].dtype != DType::F32 || *columns == 0 {
+            return Err("x must hold numbers in at least one column".into());
+        }
+        Ok(vec![TensorType::u32(rows)])
+    }
+
+    fn gradient(&self, _at: &mut Backward) -> Result<(), GraphError> {
+        Ok(())
+    }
+
+    reference!();
+
+    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+        let (rows, columns) = (types.inputs[0].rows(), types.inputs[0].columns());
+        let dispatch = Dispatch::new("argmax", "forward").read(Operand::Input(0)).write(Operand::Output(0));
+        vec![dispatch.uniform(&[rows, columns]).workgroups(groups(rows))]
+    }
+}
+
+impl Argmax {
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        let rows = call.input(0).chunks_exact(call.types.inputs[0].columns());
+        for (y, x) in call.output_ids(0).iter_mut().zip(rows) {
+            *y = (1..x.len()).fold(0, |best, c| if x[c] > x[best] { c } else { best }) as u32;
+        }
+    }
+}
+
+pub fn cases() -> Vec<Case> {
+    let shapes: [&[usize]; 5] = [&[1, 1], &[7, 17], &[3, 65], &[33, 257], &[5, 1000]];
+    let ties = Case::new(Argmax).values(&[2, 300], (0..600).map(|i| f32::from(i % 3 == 1)).collect());
+    shapes.iter().map(|s| Case::new(Argmax).constant(s, 1.0)).chain([ties]).collect()
+}

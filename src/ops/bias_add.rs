@@ -1,0 +1,60 @@
+//! y[r, c] = x[r, c] + b[c]
+
+use crate::graph::{Backward, Call, DType, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, expect, reference};
+
+use super::case::Case;
+use super::elementwise::dispatch;
+use super::sum_rows::sum_rows;
+
+/// Adds a bias [C] to every row of x [.., C].
+pub fn bias_add(graph: &mut Graph, x: Value, bias: Value) -> Result<Value, GraphError> {
+    graph.push1(BiasAdd, &[x, bias])
+}
+
+#[derive(Debug)]
+struct BiasAdd;
+
+impl Op for BiasAdd {
+    fn name(&self) -> &'static str {
+        "bias_add"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        expect(&inputs[1], "the bias", 1, DType::F32)?;
+        if inputs[0].columns() != inputs[1].len() {
+            return Err("the bias must have one number for each column of x".into());
+        }
+        Ok(vec![inputs[0].clone()])
+    }
+
+    fn gradient(&self, at: &mut Backward) -> Result<(), GraphError> {
+        let dy = at.upstream();
+        let db = sum_rows(at.graph, dy)?;
+        at.set(0, dy);
+        at.set(1, db);
+        Ok(())
+    }
+
+    reference!();
+
+    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+        vec![dispatch("bias_add", "forward", 2, types.outputs[0].len()).uniform(&[types.inputs[1].len()])]
+    }
+}
+
+impl BiasAdd {
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        let bias = call.input(1);
+        let rows = call.input(0).chunks_exact(bias.len());
+        for (y, x) in call.output(0).chunks_exact_mut(bias.len()).zip(rows) {
+            for c in 0..bias.len() {
+                y[c] = x[c] + bias[c];
+            }
+        }
+    }
+}
+
+pub fn cases() -> Vec<Case> {
+    let shapes: [&[usize]; 4] = [&[1, 1], &[7, 17], &[3, 5, 65], &[257, 33]];
+    shapes.iter().map(|s| Case::new(BiasAdd).random(s).random(&s[s.len() - 1..])).collect()
+}

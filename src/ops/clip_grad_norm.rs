@@ -1,0 +1,77 @@
+//! s = min(1, max_norm / (‖g‖ + 1e-6)), the factor that `adam` applies to the gradients.
+
+use crate::graph::{Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, expect, reference};
+
+use super::case::Case;
+
+/// Workgroups of the first pass, each leaving one partial sum.
+const PARTIALS: usize = 256;
+
+/// Global-norm clipping as torch.nn.utils.clip_grad_norm_: (factor, norm) as [2], for the flat gradients of all parameters.
+pub fn clip_grad_norm(graph: &mut Graph, gradients: Value, max_norm: f32) -> Result<Value, GraphError> {
+    graph.push1(ClipGradNorm { max_norm }, &[gradients])
+}
+
+#[derive(Debug)]
+struct ClipGradNorm {
+    max_norm: f32,
+}
+
+impl Op for ClipGradNorm {
+    fn name(&self) -> &'static str {
+        "clip_grad_norm"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        expect(&inputs[0], "the gradients", 1, DType::F32)?;
+        Ok(vec![TensorType::f32(&[2])])
+    }
+
+    reference!(parallel);
+
+    fn scratch(&self, _types: &Types, _target: &Target) -> Vec<usize> {
+        vec![PARTIALS]
+    }
+
+    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+        let len = types.inputs[0].len();
+        let partial = Dispatch::new("clip_grad_norm", "partial").read(Operand::Input(0)).write(Operand::Scratch(0));
+        let total = Dispatch::new("clip_grad_norm", "total").read(Operand::Scratch(0)).write(Operand::Output(0));
+        vec![
+            partial.uniform(&[len]).number(self.max_norm).workgroups([PARTIALS as u32, 1, 1]),
+            total.uniform(&[PARTIALS]).number(self.max_norm),
+        ]
+    }
+}
+
+impl ClipGradNorm {
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        let sum = call.input(0).iter().fold(T::default(), |sum, &g| sum + g * g);
+        self.finish(sum, call.output(0));
+    }
+
+    fn finish<T: Real>(&self, sum: T, output: &mut [T]) {
+        let norm = sum.sqrt();
+        output[0] = T::of(1.0).min(T::of(f64::from(self.max_norm)) / (norm + T::of(1e-6)));
+        output[1] = norm;
+    }
+
+    /// Partial sums of fixed chunks, so that the number of threads does not change the bits.
+    fn parallel(&self, mut call: Call<f32>) {
+        use rayon::prelude::*;
+        let square_sum = |chunk: &[f32]| {
+            let mut lanes = [0.0f32; 16];
+            for block in chunk.chunks(16) {
+                lanes.iter_mut().zip(block).for_each(|(sum, g)| *sum += g * g);
+            }
+            lanes.iter().sum()
+        };
+        let partial: Vec<f32> = call.input(0).par_chunks(1 << 14).map(square_sum).collect();
+        self.finish(partial.iter().sum(), call.output(0));
+    }
+}
+
+pub fn cases() -> Vec<Case> {
+    let lengths = [1, 17, 257, 1000, 70_000];
+    lengths.iter().map(|&n| Case::new(ClipGradNorm { max_norm: 0.5 }).constant(&[n], 1.0)).collect()
+}

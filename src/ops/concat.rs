@@ -1,0 +1,110 @@
+//! c = [a; b] along the last axis.
+
+use crate::graph::{Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups, reference};
+
+use super::case::Case;
+use super::elementwise::WORKGROUP;
+
+/// Joins a [.., A] and b [.., B] to [.., A + B].
+pub fn concat(graph: &mut Graph, a: Value, b: Value) -> Result<Value, GraphError> {
+    graph.push1(Concat, &[a, b])
+}
+
+#[derive(Debug)]
+struct Concat;
+
+impl Op for Concat {
+    fn name(&self) -> &'static str {
+        "concat"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        let (a, b) = (&inputs[0], &inputs[1]);
+        let same_rows = a.shape.split_last().map(|s| s.1) == b.shape.split_last().map(|s| s.1);
+        if !same_rows || a.dtype != DType::F32 || b.dtype != DType::F32 {
+            return Err("both must hold numbers and agree in all axes but the last".into());
+        }
+        let mut result = a.clone();
+        *result.shape.last_mut().expect("checked above") += b.columns();
+        Ok(vec![result])
+    }
+
+    fn gradient(&self, at: &mut Backward) -> Result<(), GraphError> {
+        let (a, b, dc) = (at.input(0), at.input(1), at.upstream());
+        let columns = [at.graph.type_of(a).columns(), at.graph.type_of(b).columns()];
+        let parts = at.graph.push(ConcatBackward { columns }, &[dc])?;
+        at.set(0, parts[0]);
+        at.set(1, parts[1]);
+        Ok(())
+    }
+
+    reference!();
+
+    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+        let columns = [types.inputs[0].columns(), types.inputs[1].columns()];
+        let dispatch = Dispatch::new("concat", "forward").read(Operand::Input(0)).read(Operand::Input(1));
+        vec![grid(dispatch.write(Operand::Output(0)), types.outputs[0].len(), columns)]
+    }
+}
+
+fn grid(dispatch: Dispatch, len: usize, columns: [usize; 2]) -> Dispatch {
+    dispatch.uniform(&[len, columns[0], columns[1]]).workgroups(groups(len.div_ceil(WORKGROUP)))
+}
+
+impl Concat {
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        let (a, b) = (call.types.inputs[0].columns(), call.types.inputs[1].columns());
+        for (r, c) in call.output(0).chunks_exact_mut(a + b).enumerate() {
+            c[..a].copy_from_slice(&call.input(0)[r * a..][..a]);
+            c[a..].copy_from_slice(&call.input(1)[r * b..][..b]);
+        }
+    }
+}
+
+/// Cuts dc [.., A + B] into da and db, in one pass.
+#[derive(Debug)]
+struct ConcatBackward {
+    columns: [usize; 2],
+}
+
+impl Op for ConcatBackward {
+    fn name(&self) -> &'static str {
+        "concat"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        let part = |columns| {
+            let mut part = inputs[0].clone();
+            *part.shape.last_mut().expect("a concat has an axis") = columns;
+            part
+        };
+        Ok(self.columns.map(part).to_vec())
+    }
+
+    reference!();
+
+    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+        let dispatch = Dispatch::new("concat", "backward").read(Operand::Input(0)).write(Operand::Output(0));
+        vec![grid(dispatch.write(Operand::Output(1)), types.inputs[0].len(), self.columns)]
+    }
+}
+
+impl ConcatBackward {
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        let [a, b] = self.columns;
+        let (da, db) = (call.output(0), call.output(1));
+        for (r, dc) in call.input(0).chunks_exact(a + b).enumerate() {
+            da[r * a..][..a].copy_from_slice(&dc[..a]);
+            db[r * b..][..b].copy_from_slice(&dc[a..]);
+        }
+    }
+}
+
+pub fn cases() -> Vec<Case> {
+    let shapes = [(&[1][..], 1, 1), (&[7], 17, 3), (&[3, 5], 33, 65), (&[257], 2, 7)];
+    let with = |rows: &[usize], columns: usize| [rows, &[columns]].concat();
+    let forward = shapes.iter().map(|&(rows, a, b)| Case::new(Concat).random(&with(rows, a)).random(&with(rows, b)));
+    let backward =
+        shapes.iter().map(|&(rows, a, b)| Case::new(ConcatBackward { columns: [a, b] }).constant(&with(rows, a + b), 1.0));
+    forward.chain(backward).collect()
+}

@@ -1,0 +1,143 @@
+//! What the ops' f32 twins share: products by the `gemm` crate, and loops compiled for the vector units that the CPU has.
+
+use gemm::Parallelism;
+
+/// A matrix inside a slice: element (r, c) lies at `offset + r·rows + c·columns`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Layout {
+    pub offset: usize,
+    pub rows: usize,
+    pub columns: usize,
+}
+
+impl Layout {
+    /// Row-major with `width` columns, from element `offset` on.
+    pub fn row_major(offset: usize, width: usize) -> Self {
+        Self { offset, rows: width, columns: 1 }
+    }
+
+    pub fn transposed(self) -> Self {
+        Self { rows: self.columns, columns: self.rows, ..self }
+    }
+
+    /// One past the last element of an r × c matrix.
+    fn end(&self, r: usize, c: usize) -> usize {
+        self.offset + (r - 1) * self.rows + (c - 1) * self.columns + 1
+    }
+}
+
+/// C[m × n] = A[m × k]·B[k × n], plus the old C where `accumulate`. `parallel` spreads it over rayon's threads.
+pub fn product(
+    [m, n, k]: [usize; 3],
+    (a, la): (&[f32], Layout),
+    (b, lb): (&[f32], Layout),
+    (c, lc): (&mut [f32], Layout),
+    accumulate: bool,
+    parallel: bool,
+) {
+    if m == 0 || n == 0 {
+        return;
+    }
+    assert!(lc.end(m, n) <= c.len(), "C {lc:?} of {m} × {n} in {} elements", c.len());
+    if k > 0 {
+        assert!(la.end(m, k) <= a.len(), "A {la:?} of {m} × {k} in {} elements", a.len());
+        assert!(lb.end(k, n) <= b.len(), "B {lb:?} of {k} × {n} in {} elements", b.len());
+    }
+    // Below a million multiplications waking the second thread costs more than it brings.
+    let parallelism = if parallel && m * n * k > 1 << 20 { Parallelism::Rayon(0) } else { Parallelism::None };
+    // SAFETY: the assertions above keep every element of the three matrices inside its slice, and `c` is borrowed mutably.
+    unsafe {
+        gemm::gemm(
+            m,
+            n,
+            k,
+            c.as_mut_ptr().add(lc.offset),
+            lc.columns as isize,
+            lc.rows as isize,
+            accumulate,
+            a.as_ptr().add(la.offset),
+            la.columns as isize,
+            la.rows as isize,
+            b.as_ptr().add(lb.offset),
+            lb.columns as isize,
+            lb.rows as isize,
+            1.0,
+            1.0,
+            false,
+            false,
+            false,
+            parallelism,
+        );
+    }
+}
+
+/// Runs a loop compiled for the best vector unit present (AVX2 where the build only assumes SSE2): three to four times faster for `exp`.
+#[inline(always)]
+pub fn vectorized<R>(f: impl FnOnce() -> R) -> R {
+    struct Wrap<F>(F);
+    impl<R, F: FnOnce() -> R> pulp::NullaryFnOnce for Wrap<F> {
+        type Output = R;
+        #[inline(always)]
+        fn call(self) -> R {
+            (self.0)()
+        }
+    }
+    pulp::Arch::new().dispatch(Wrap(f))
+}
+
+/// eˣ within 2 ULP for −87 ≤ x ≤ 88, 0 below and clamped above: range reduction by ln 2 in two parts (Cody and Waite 1980) and a polynomial
+/// of degree 6 for |r| ≤ ln 2 / 2. Free of branches, so that loops over it vectorize.
+#[inline(always)]
+pub fn exp(x: f32) -> f32 {
+    const LN2_HIGH: f32 = 0.693_359_4;
+    const LN2_LOW: f32 = -2.121_944_4e-4;
+    // Adding 1.5·2²³ rounds to the nearest integer in the lowest bits of the mantissa.
+    const ROUND: f32 = 12_582_912.0;
+    let clamped = x.clamp(-87.3, 88.3);
+    let shifted = clamped * std::f32::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
+    let r = clamped - n * LN2_HIGH - n * LN2_LOW;
+    let mut p = 1.0 / 720.0;
+    p = p * r + 1.0 / 120.0;
+    p = p * r + 1.0 / 24.0;
+    p = p * r + 1.0 / 6.0;
+    p = p * r + 0.5;
+    p = p * r + 1.0;
+    p = p * r + 1.0;
+    let scale = f32::from_bits((shifted.to_bits() << 23).wrapping_add(127 << 23));
+    if x < -87.3 { 0.0 } else { p * scale }
+}
+
+/// 1 / (1 + e⁻ˣ)
+#[inline(always)]
+pub fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + exp(-x))
+}
+
+/// 1 − 2 / (1 + e²ˣ)
+#[inline(always)]
+pub fn tanh(x: f32) -> f32 {
+    let t = exp(-2.0 * x.abs());
+    ((1.0 - t) / (1.0 + t)).copysign(x)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_agree_with_the_standard_library() {
+        for i in -35_000..35_000 {
+            let x = i as f32 / 400.0;
+            let close = |fast: f32, exact: f64, tolerance: f64| {
+                assert!((f64::from(fast) - exact).abs() <= tolerance, "at {x}: {fast} against {exact}");
+            };
+            let exact = f64::from(x).exp();
+            close(exp(x), exact, 2.5 * f64::from(f32::EPSILON) * exact + 1e-37);
+            close(tanh(x), f64::from(x).tanh(), 2e-7);
+            close(sigmoid(x), 1.0 / (1.0 + (-f64::from(x)).exp()), 2e-7);
+        }
+        assert_eq!(exp(-1000.0), 0.0);
+        assert!(exp(1000.0).is_finite());
+    }
+}

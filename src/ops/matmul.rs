@@ -1,0 +1,257 @@
+//! C = A·B in every transposition, batched, with bias and activation fused where the planner finds them behind it.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use crate::graph::{Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, reference};
+
+use super::case::Case;
+use super::fast;
+use super::product::Product;
+
+/// How an operand of a product is stored.
+///
+/// In two dimensions it is the matrix [rows, columns], or its transpose. In three dimensions one more axis counts the matrices of a batch:
+/// the first, or the second (time-major sequences [T, B, H] are B matrices of T × H).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stored {
+    pub transposed: bool,
+    pub batch_axis: usize,
+}
+
+impl Stored {
+    pub const PLAIN: Self = Self { transposed: false, batch_axis: 0 };
+    pub const TRANSPOSED: Self = Self { transposed: true, batch_axis: 0 };
+    /// Matrices of a time-major batch, [T, B, H].
+    pub const TIME_MAJOR: Self = Self { transposed: false, batch_axis: 1 };
+
+    pub fn flipped(self) -> Self {
+        Self { transposed: !self.transposed, ..self }
+    }
+
+    /// (batch, rows, columns) of the matrices in a tensor of this shape.
+    fn sizes(self, shape: &[usize]) -> Option<[usize; 3]> {
+        let [batch, r, c] = match (shape, self.batch_axis) {
+            (&[r, c], 0) => [1, r, c],
+            (&[b, r, c], 0) | (&[r, b, c], 1) => [b, r, c],
+            _ => return None,
+        };
+        Some(if self.transposed { [batch, c, r] } else { [batch, r, c] })
+    }
+
+    /// Distances between neighbours: (batch, row, column).
+    fn strides(self, shape: &[usize]) -> [usize; 3] {
+        let columns = shape[shape.len() - 1];
+        let [batch, row] = match (shape, self.batch_axis) {
+            ([_, r, _], 0) => [r * columns, columns],
+            ([_, b, _], _) => [columns, b * columns],
+            _ => [0, columns],
+        };
+        if self.transposed { [batch, 1, row] } else { [batch, row, 1] }
+    }
+}
+
+/// What happens to a product's result before it is stored.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Activation {
+    None,
+    Relu,
+    Sigmoid,
+    Tanh,
+}
+
+/// A [M, K] · B [K, N]
+pub fn matmul(graph: &mut Graph, a: Value, b: Value) -> Result<Value, GraphError> {
+    matmul_stored(graph, (a, Stored::PLAIN), (b, Stored::PLAIN), Stored::PLAIN)
+}
+
+/// A [M, K] · Bᵀ, B stored as [N, K]: a linear layer with PyTorch's weight.
+pub fn matmul_nt(graph: &mut Graph, a: Value, b: Value) -> Result<Value, GraphError> {
+    matmul_stored(graph, (a, Stored::PLAIN), (b, Stored::TRANSPOSED), Stored::PLAIN)
+}
+
+/// Aᵀ · B, A stored as [K, M]: the gradient of a weight.
+pub fn matmul_tn(graph: &mut Graph, a: Value, b: Value) -> Result<Value, GraphError> {
+    matmul_stored(graph, (a, Stored::TRANSPOSED), (b, Stored::PLAIN), Stored::PLAIN)
+}
+
+/// The product of matrices stored in any way; `output` says how the result is stored (never transposed).
+pub fn matmul_stored(
+    graph: &mut Graph,
+    (a, stored_a): (Value, Stored),
+    (b, stored_b): (Value, Stored),
+    output: Stored,
+) -> Result<Value, GraphError> {
+    let op = MatMul { a: stored_a, b: stored_b, output, bias: false, activation: Activation::None };
+    graph.push1(op, &[a, b])
+}
+
+#[derive(Debug, Clone)]
+struct MatMul {
+    a: Stored,
+    b: Stored,
+    output: Stored,
+    /// A third input [N] is added to every row.
+    bias: bool,
+    activation: Activation,
+}
+
+impl MatMul {
+    /// (batch, m, n, k)
+    fn sizes(&self, types: &[TensorType]) -> Option<[usize; 4]> {
+        let [batch_a, m, k] = self.a.sizes(&types[0].shape)?;
+        let [batch_b, k_b, n] = self.b.sizes(&types[1].shape)?;
+        (batch_a == batch_b && k == k_b && types[0].shape.len() == types[1].shape.len()).then_some([batch_a, m, n, k])
+    }
+}
+
+impl Op for MatMul {
+    fn name(&self) -> &'static str {
+        "matmul"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        if inputs.iter().any(|t| t.dtype != DType::F32) {
+            return Err("all inputs must hold numbers".into());
+        }
+        let Some([batch, m, n, _]) = self.sizes(inputs) else {
+            let (a, b) = (self.a, self.b);
+            return Err(format!("the columns of A (stored as {a:?}) must be the rows of B (stored as {b:?}), batches equal"));
+        };
+        if self.bias && inputs[2].shape != [n] {
+            return Err(format!("the bias must be f32[{n}]"));
+        }
+        let shape = match (inputs[0].shape.len(), self.output.batch_axis) {
+            (2, _) => vec![m, n],
+            (_, 0) => vec![batch, m, n],
+            _ => vec![m, batch, n],
+        };
+        Ok(vec![TensorType::f32(&shape)])
+    }
+
+    fn gradient(&self, at: &mut Backward) -> Result<(), GraphError> {
+        let (a, b, dc) = ((at.input(0), self.a), (at.input(1), self.b), (at.upstream(), self.output));
+        let flipped = |(value, stored): (Value, Stored)| (value, stored.flipped());
+        let plain = |stored: Stored| Stored { transposed: false, ..stored };
+        // dA = dC·Bᵀ and dB = Aᵀ·dC, each transposed as a whole where the operand is stored transposed.
+        let da = if self.a.transposed { (b, flipped(dc)) } else { (dc, flipped(b)) };
+        let db = if self.b.transposed { (flipped(dc), a) } else { (flipped(a), dc) };
+        let da = matmul_stored(at.graph, da.0, da.1, plain(self.a))?;
+        let db = matmul_stored(at.graph, db.0, db.1, plain(self.b))?;
+        at.set(0, da);
+        at.set(1, db);
+        Ok(())
+    }
+
+    fn absorb(&self, consumer: &dyn Op) -> Option<Arc<dyn Op>> {
+        let fused = match (consumer.name(), self.activation) {
+            ("bias_add", Activation::None) if !self.bias => Self { bias: true, ..self.clone() },
+            ("relu", Activation::None) => Self { activation: Activation::Relu, ..self.clone() },
+            ("sigmoid", Activation::None) => Self { activation: Activation::Sigmoid, ..self.clone() },
+            ("tanh", Activation::None) => Self { activation: Activation::Tanh, ..self.clone() },
+            _ => return None,
+        };
+        Some(Arc::new(fused))
+    }
+
+    reference!(blocked);
+
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
+        let [batch, m, n, k] = self.sizes(&types.inputs).expect("checked by the shape rule");
+        let product = Product {
+            sizes: [batch, m, n, k],
+            a: (Operand::Input(0), 0, self.a.strides(types.input(0))),
+            b: (Operand::Input(1), 0, self.b.strides(types.input(1))),
+            c: (Operand::Output(0), 0, self.output.strides(types.output(0))),
+            bias: self.bias.then_some(Operand::Input(2)),
+            activation: self.activation,
+            accumulate: false,
+        };
+        vec![product.dispatch(target)]
+    }
+}
+
+impl MatMul {
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        let [batch, m, n, k] = self.sizes(&call.types.inputs).expect("checked by the shape rule");
+        let (sa, sb) = (self.a.strides(call.types.input(0)), self.b.strides(call.types.input(1)));
+        let sc = self.output.strides(call.types.output(0));
+        let (a, b, c) = (call.input(0), call.input(1), call.output(0));
+        for s in 0..batch {
+            for i in 0..m {
+                for j in 0..n {
+                    let mut sum = T::default();
+                    for l in 0..k {
+                        sum += a[s * sa[0] + i * sa[1] + l * sa[2]] * b[s * sb[0] + l * sb[1] + j * sb[2]];
+                    }
+                    if self.bias {
+                        sum += call.input(2)[j];
+                    }
+                    c[s * sc[0] + i * sc[1] + j * sc[2]] = match self.activation {
+                        Activation::None => sum,
+                        Activation::Relu => sum.max(T::default()),
+                        Activation::Sigmoid => sum.sigmoid(),
+                        Activation::Tanh => sum.tanh(),
+                    };
+                }
+            }
+        }
+    }
+
+    /// Products by the `gemm` crate, then bias and activation row by row.
+    fn blocked(&self, mut call: Call<f32>) {
+        let [batch, m, n, k] = self.sizes(&call.types.inputs).expect("checked by the shape rule");
+        let layout = |strides: [usize; 3], s: usize| fast::Layout { offset: s * strides[0], rows: strides[1], columns: strides[2] };
+        let (sa, sb) = (self.a.strides(call.types.input(0)), self.b.strides(call.types.input(1)));
+        let sc = self.output.strides(call.types.output(0));
+        let (a, b, c) = (call.input(0), call.input(1), call.output(0));
+        if k == 0 {
+            c.fill(0.0);
+        }
+        for s in 0..batch {
+            fast::product([m, n, k], (a, layout(sa, s)), (b, layout(sb, s)), (c, layout(sc, s)), false, batch == 1);
+        }
+        let bias = if self.bias { call.input(2) } else { &[] };
+        if self.bias || self.activation != Activation::None {
+            c.par_chunks_mut(n * 64).for_each(|rows| fast::vectorized(|| self.finish(rows, bias, n)));
+        }
+    }
+
+    #[inline(always)]
+    fn finish(&self, rows: &mut [f32], bias: &[f32], n: usize) {
+        for row in rows.chunks_exact_mut(n) {
+            row.iter_mut().zip(bias).for_each(|(c, b)| *c += b);
+            match self.activation {
+                Activation::None => {}
+                Activation::Relu => row.iter_mut().for_each(|c| *c = c.max(0.0)),
+                Activation::Sigmoid => row.iter_mut().for_each(|c| *c = fast::sigmoid(*c)),
+                Activation::Tanh => row.iter_mut().for_each(|c| *c = fast::tanh(*c)),
+            }
+        }
+    }
+}
+
+pub fn cases() -> Vec<Case> {
+    let sizes = [[1, 1, 1], [7, 17, 5], [33, 65, 17], [65, 7, 257], [130, 70, 33], [1, 257, 65], [3, 1000, 4], [64, 64, 16]];
+    let stored = |transposed| Stored { transposed, batch_axis: 0 };
+    let mut cases = vec![];
+    for (i, &[m, n, k]) in sizes.iter().enumerate() {
+        for (ta, tb) in [(false, false), (false, true), (true, false), (true, true)] {
+            let op = MatMul { a: stored(ta), b: stored(tb), output: Stored::PLAIN, bias: false, activation: Activation::None };
+            let (a, b) = (if ta { [k, m] } else { [m, k] }, if tb { [n, k] } else { [k, n] });
+            cases.push(Case::new(op).random(&a).random(&b));
+        }
+        let activation = [Activation::None, Activation::Relu, Activation::Sigmoid, Activation::Tanh][i % 4];
+        let op = MatMul { a: stored(false), b: stored(true), output: Stored::PLAIN, bias: true, activation };
+        cases.push(Case::new(op).constant(&[m, k], 1.0).constant(&[n, k], 1.0).constant(&[n], 1.0));
+    }
+    // The three products of attention over time-major states: scores, context, and their gradients' layouts.
+    let (time, source, batch, width) = (5, 7, 3, 17);
+    let op = |a, b, output| MatMul { a, b, output, bias: false, activation: Activation::None };
+    let time_major = Stored::TIME_MAJOR;
+    cases.push(Case::new(op(time_major, time_major.flipped(), Stored::PLAIN)).random(&[time, batch, width]).random(&[source, batch, width]));
+    cases.push(Case::new(op(Stored::PLAIN, time_major, time_major)).random(&[batch, time, source]).random(&[source, batch, width]));
+    cases.push(Case::new(op(Stored::TRANSPOSED, time_major, time_major)).random(&[batch, time, source]).random(&[time, batch, width]));
+    cases
+}

@@ -1,0 +1,84 @@
+//! Every op: one file here, one shader of the same name in `shaders/`.
+//!
+//! [`OPS`] is the one list of them. Tests of kernels against references and of derivatives against finite differences walk it.
+
+pub mod adam;
+pub mod add;
+pub mod additive_score;
+pub mod argmax;
+pub mod bias_add;
+pub mod case;
+pub mod clip_grad_norm;
+pub mod concat;
+pub mod control;
+pub mod dropout;
+mod elementwise;
+pub mod embedding;
+mod fast;
+pub mod fill;
+pub mod gather_batch;
+pub mod linear_cross_entropy;
+pub mod lstm;
+mod lstm_gates;
+pub mod matmul;
+pub mod mean;
+pub mod mul;
+pub mod philox;
+mod product;
+mod recurrence;
+pub mod relu;
+pub mod rnn;
+pub mod scale;
+pub mod sigmoid;
+pub mod slice;
+pub mod softmax;
+pub mod sum;
+pub mod sum_rows;
+pub mod tanh;
+
+use crate::graph::{Graph, GraphError, Value};
+
+use case::Case;
+
+/// Name and cases of every op.
+pub const OPS: &[(&str, fn() -> Vec<Case>)] = &[
+    ("adam", adam::cases),
+    ("add", add::cases),
+    ("additive_score", additive_score::cases),
+    ("argmax", argmax::cases),
+    ("bias_add", bias_add::cases),
+    ("clip_grad_norm", clip_grad_norm::cases),
+    ("concat", concat::cases),
+    ("dropout", dropout::cases),
+    ("embedding", embedding::cases),
+    ("fill", fill::cases),
+    ("gather_batch", gather_batch::cases),
+    ("linear_cross_entropy", linear_cross_entropy::cases),
+    ("lstm", lstm::cases),
+    ("matmul", matmul::cases),
+    ("mul", mul::cases),
+    ("relu", relu::cases),
+    ("rnn", rnn::cases),
+    ("scale", scale::cases),
+    ("sigmoid", sigmoid::cases),
+    ("slice", slice::cases),
+    ("softmax", softmax::cases),
+    ("sum", sum::cases),
+    ("sum_rows", sum_rows::cases),
+    ("tanh", tanh::cases),
+];
+
+/// Gradients of a scalar by each of `wanted`, `None` where it does not depend on one.
+///
+/// # Errors
+/// When the path leads through an op without derivative.
+pub fn gradients(graph: &mut Graph, scalar: Value, wanted: &[Value]) -> Result<Vec<Option<Value>>, GraphError> {
+    let seed = fill::fill(graph, &[1], 1.0)?;
+    graph.gradients(scalar, seed, wanted, add::add)
+}
+
+/// x [.., C] as [R, C].
+pub(crate) fn reshape_rows(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
+    let (rows, columns) = (graph.type_of(x).rows(), graph.type_of(x).columns());
+    graph.reshape(x, &[rows, columns])
+}

@@ -1,0 +1,53 @@
+//! c = a · b
+
+use crate::graph::{Backward, Call, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, reference};
+
+use super::case::Case;
+use super::elementwise::{dispatch, same_shape};
+
+/// c = a · b, element by element.
+pub fn mul(graph: &mut Graph, a: Value, b: Value) -> Result<Value, GraphError> {
+    graph.push1(Mul, &[a, b])
+}
+
+#[derive(Debug)]
+struct Mul;
+
+impl Op for Mul {
+    fn name(&self) -> &'static str {
+        "mul"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        same_shape(inputs)
+    }
+
+    fn gradient(&self, at: &mut Backward) -> Result<(), GraphError> {
+        let (a, b, dc) = (at.input(0), at.input(1), at.upstream());
+        let da = mul(at.graph, dc, b)?;
+        let db = mul(at.graph, dc, a)?;
+        at.set(0, da);
+        at.set(1, db);
+        Ok(())
+    }
+
+    reference!();
+
+    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+        vec![dispatch("mul", "forward", 2, types.outputs[0].len())]
+    }
+}
+
+impl Mul {
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        let pairs = call.input(0).iter().zip(call.input(1));
+        for (c, (&a, &b)) in call.output(0).iter_mut().zip(pairs) {
+            *c = a * b;
+        }
+    }
+}
+
+pub fn cases() -> Vec<Case> {
+    let shapes: [&[usize]; 4] = [&[1], &[7, 17], &[65, 33], &[1000, 257]];
+    shapes.iter().map(|s| Case::new(Mul).random(s).random(s)).collect()
+}

@@ -1,0 +1,81 @@
+//! y = max(x, 0)
+
+use crate::graph::{Backward, Call, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, reference};
+
+use super::case::Case;
+use super::elementwise::{dispatch, same_shape};
+
+/// y = max(x, 0)
+pub fn relu(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
+    graph.push1(Relu, &[x])
+}
+
+#[derive(Debug)]
+struct Relu;
+
+impl Op for Relu {
+    fn name(&self) -> &'static str {
+        "relu"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        same_shape(inputs)
+    }
+
+    fn gradient(&self, at: &mut Backward) -> Result<(), GraphError> {
+        let (y, dy) = (at.output(0), at.upstream());
+        let dx = at.graph.push1(ReluBackward, &[y, dy])?;
+        at.set(0, dx);
+        Ok(())
+    }
+
+    reference!();
+
+    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+        vec![dispatch("relu", "forward", 1, types.outputs[0].len())]
+    }
+}
+
+impl Relu {
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        for (y, &x) in call.output(0).iter_mut().zip(call.input(0)) {
+            *y = x.max(T::default());
+        }
+    }
+}
+
+/// dx = dy where y > 0, else 0.
+#[derive(Debug)]
+struct ReluBackward;
+
+impl Op for ReluBackward {
+    fn name(&self) -> &'static str {
+        "relu"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        same_shape(inputs)
+    }
+
+    reference!();
+
+    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+        vec![dispatch("relu", "backward", 2, types.outputs[0].len())]
+    }
+}
+
+impl ReluBackward {
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        let pairs = call.input(0).iter().zip(call.input(1));
+        for (dx, (&y, &dy)) in call.output(0).iter_mut().zip(pairs) {
+            *dx = if y > T::default() { dy } else { T::default() };
+        }
+    }
+}
+
+pub fn cases() -> Vec<Case> {
+    let shapes: [&[usize]; 5] = [&[1], &[7, 17], &[33, 65], &[257], &[1000, 3]];
+    let forward = shapes.iter().map(|s| Case::new(Relu).scaled(s, 1.0));
+    let backward = shapes.iter().map(|s| Case::new(ReluBackward).constant(s, 1.0).constant(s, 2.0));
+    forward.chain(backward).collect()
+}

@@ -1,0 +1,304 @@
+//! An Elman layer over a whole sequence (names as torch.nn.RNN): h ← tanh(x·W_ihᵀ + b_ih + h·W_hhᵀ + b_hh).
+
+use crate::graph::{Alias, Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups, reference};
+
+use super::case::{Case, lengths};
+use super::fast::{self, Layout};
+use super::matmul::matmul_tn;
+use super::recurrence::{Walk, check};
+use super::slice::slice;
+use super::sum_rows::sum_rows_twice;
+
+/// Widest layer: two states of one row fill the guaranteed 16 KiB of workgroup memory.
+const WIDEST: usize = 2048;
+
+/// What a layer leaves: the state after every step [T, B, H], and the last one [B, H].
+#[derive(Clone, Copy)]
+pub struct RnnResult {
+    pub outputs: Value,
+    pub hidden: Value,
+}
+
+/// Runs the layer over xw = x·W_ihᵀ [T, B, H]; `weights` are w_hh [H, H], b_ih [H] and b_hh [H]. `initial` is [B, H], zeros if absent; `reverse` walks each
+/// sequence from its own end, lengths[b], to its start.
+pub fn rnn(
+    graph: &mut Graph,
+    xw: Value,
+    weights: [Value; 3],
+    lengths: Value,
+    initial: Option<Value>,
+    reverse: bool,
+) -> Result<RnnResult, GraphError> {
+    let inputs: Vec<_> = [xw].into_iter().chain(weights).chain([lengths]).chain(initial).collect();
+    let out = graph.push(Rnn { initial: initial.is_some(), reverse }, &inputs)?;
+    Ok(RnnResult { outputs: out[0], hidden: out[1] })
+}
+
+/// Inputs: xw, w_hh, b_ih, b_hh, lengths, (h). Outputs: 0 outputs and 1 hidden, both parts of 2 states [T + 1, B, H].
+#[derive(Debug)]
+struct Rnn {
+    initial: bool,
+    reverse: bool,
+}
+
+impl Rnn {
+    fn walk(&self, types: &Types) -> Walk {
+        check(&types.inputs, 1, usize::from(self.initial), self.reverse).expect("checked by the shape rule")
+    }
+}
+
+impl Op for Rnn {
+    fn name(&self) -> &'static str {
+        "rnn"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        let Walk { time, batch, hidden, .. } = check(inputs, 1, usize::from(self.initial), self.reverse)?;
+        if hidden > WIDEST {
+            return Err(format!("a layer has at most {WIDEST} units, got {hidden}"));
+        }
+        let states = |t| TensorType::f32(&[t, batch, hidden]);
+        Ok(vec![states(time), TensorType::f32(&[batch, hidden]), states(time + 1)])
+    }
+
+    fn alias(&self, output: usize, types: &Types) -> Option<Alias> {
+        match output {
+            0 => Some(self.walk(types).outputs(2)),
+            1 => Some(self.walk(types).last(2)),
+            _ => None,
+        }
+    }
+
+    fn gradient(&self, at: &mut Backward) -> Result<(), GraphError> {
+        let (w_hh, lengths, states) = (at.input(1), at.input(4), at.output(2));
+        let upstream = [0, 1].map(|o| at.upstream_of(o));
+        let op = RnnBackward { upstream: upstream.map(|u| u.is_some()), reverse: self.reverse };
+        let inputs: Vec<_> = [states, w_hh, lengths].into_iter().chain(upstream.into_iter().flatten()).collect();
+        let results = at.graph.push(op, &inputs)?;
+        let [time, batch, hidden] = *at.graph.shape(results[0]) else { unreachable!("checked by the shape rule") };
+        let dz = at.graph.reshape(results[0], &[time * batch, hidden])?;
+        let before = slice(at.graph, states, 0, usize::from(self.reverse), time)?;
+        let before = at.graph.reshape(before, &[time * batch, hidden])?;
+        let dw_hh = matmul_tn(at.graph, dz, before)?;
+        let [db_ih, db_hh] = sum_rows_twice(at.graph, dz)?;
+        at.set(0, results[0]);
+        at.set(1, dw_hh);
+        at.set(2, db_ih);
+        at.set(3, db_hh);
+        if self.initial {
+            at.set(5, results[1]);
+        }
+        Ok(())
+    }
+
+    reference!(blocked);
+
+    fn scratch(&self, types: &Types, _target: &Target) -> Vec<usize> {
+        let hidden = self.walk(types).hidden;
+        vec![(hidden + 1) * hidden]
+    }
+
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
+        let walk = self.walk(types);
+        let Walk { time, batch, hidden, reverse } = walk;
+        let weights = Operand::Scratch(0);
+        let uniform = [time, batch, hidden, reverse.into()];
+        let pack = constants(Dispatch::new("rnn", "pack"), walk, target, 0);
+        let pack = (1..4).fold(pack, |d, i| d.read(Operand::Input(i))).write(weights).uniform(&uniform);
+        let forward = constants(Dispatch::new("rnn", "forward"), walk, target, self.initial.into())
+            .read(Operand::Input(0))
+            .read(weights)
+            .read(Operand::Input(4))
+            .read(Operand::Input(if self.initial { 5 } else { 0 }))
+            .write(Operand::Output(2))
+            .uniform(&uniform)
+            .workgroups(groups(batch.div_ceil(rows_per_workgroup(hidden, target))));
+        vec![pack.workgroups(groups(((hidden + 1) * hidden).div_ceil(64))), forward]
+    }
+}
+
+/// Sequences that a workgroup runs side by side: 4 on hardware (as `lstm`, not measured), 8 on llvmpipe, fewer where 16 KiB cannot hold two states each.
+fn rows_per_workgroup(hidden: usize, target: &Target) -> usize {
+    (WIDEST / hidden).clamp(1, if target.software { 8 } else { 4 })
+}
+
+fn constants(dispatch: Dispatch, walk: Walk, target: &Target, present: u32) -> Dispatch {
+    dispatch
+        .constant("ROWS", rows_per_workgroup(walk.hidden, target) as u32)
+        .constant("HIDDEN", walk.hidden as u32)
+        .constant("THREADS", walk.hidden.next_multiple_of(32).min(256) as u32)
+        .constant("PRESENT", present)
+}
+
+impl Rnn {
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        let walk = self.walk(call.types);
+        let Walk { batch, hidden, .. } = walk;
+        let (xw, w_hh, b_ih, b_hh, lengths) = (call.input(0), call.input(1), call.input(2), call.input(3), call.ids(4));
+        let states = call.output(2);
+        self.start(walk, if self.initial { call.input(5) } else { &[] }, states);
+        for t in walk.steps() {
+            for b in 0..batch {
+                let (before, after) = (walk.before(t) + b * hidden, walk.after(t) + b * hidden);
+                if t >= lengths[b] as usize {
+                    states.copy_within(before..before + hidden, after);
+                    continue;
+                }
+                for u in 0..hidden {
+                    let mut sum = xw[(t * batch + b) * hidden + u];
+                    for j in 0..hidden {
+                        sum += w_hh[u * hidden + j] * states[before + j];
+                    }
+                    states[after + u] = (sum + b_ih[u] + b_hh[u]).tanh();
+                }
+            }
+        }
+    }
+
+    fn start<T: Real>(&self, walk: Walk, initial: &[T], states: &mut [T]) {
+        let first = &mut states[walk.initial()..][..walk.batch * walk.hidden];
+        if self.initial { first.copy_from_slice(initial) } else { first.fill(T::default()) }
+    }
+
+    fn blocked(&self, mut call: Call<f32>) {
+        let walk = self.walk(call.types);
+        let Walk { batch, hidden, .. } = walk;
+        let (xw, w_hh, b_ih, b_hh, lengths) = (call.input(0), call.input(1), call.input(2), call.input(3), call.ids(4));
+        let states = call.output(2);
+        self.start(walk, if self.initial { call.input(5) } else { &[] }, states);
+        let mut product = vec![0.0; batch * hidden];
+        let plain = |offset| Layout::row_major(offset, hidden);
+        for t in walk.steps() {
+            let (before, after) = (walk.before(t), walk.after(t));
+            let c = (&mut product[..], plain(0));
+            fast::product([batch, hidden, hidden], (states, plain(before)), (w_hh, plain(0).transposed()), c, false, true);
+            for b in 0..batch {
+                if t >= lengths[b] as usize {
+                    states.copy_within(before + b * hidden..before + (b + 1) * hidden, after + b * hidden);
+                    continue;
+                }
+                let (hw, x) = (&product[b * hidden..][..hidden], &xw[(t * batch + b) * hidden..][..hidden]);
+                let state = &mut states[after + b * hidden..][..hidden];
+                fast::vectorized(|| {
+                    for u in 0..hidden {
+                        state[u] = fast::tanh(hw[u] + x[u] + b_ih[u] + b_hh[u]);
+                    }
+                });
+            }
+        }
+    }
+}
+
+/// dz = dh·(1 − h²), dh ← dz·W_hh, walked back. Inputs: states, w_hh, lengths, then the upstream gradients present of (outputs, hidden).
+/// Outputs: 0 dz [T, B, H], the gradient of xw; 1 dh of the initial state [B, H].
+#[derive(Debug)]
+struct RnnBackward {
+    upstream: [bool; 2],
+    reverse: bool,
+}
+
+impl RnnBackward {
+    fn walk(&self, types: &Types) -> Walk {
+        let states = types.input(0);
+        Walk { time: states[0] - 1, batch: states[1], hidden: states[2], reverse: self.reverse }
+    }
+
+    /// Index of the input that holds upstream gradient `i`.
+    fn upstream_input(&self, i: usize) -> Option<usize> {
+        self.upstream[i].then(|| 3 + self.upstream[..i].iter().filter(|&&u| u).count())
+    }
+}
+
+impl Op for RnnBackward {
+    fn name(&self) -> &'static str {
+        "rnn"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        let [time, batch, hidden] = inputs[0].shape[..] else { return Err("states must be [T + 1, B, H]".into()) };
+        Ok(vec![TensorType::f32(&[time - 1, batch, hidden]), TensorType::f32(&[batch, hidden])])
+    }
+
+    reference!();
+
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
+        let walk = self.walk(types);
+        let Walk { time, batch, hidden, reverse } = walk;
+        let bits = self.upstream.iter().enumerate().map(|(i, &u)| u32::from(u) << i).sum();
+        let dispatch = constants(Dispatch::new("rnn", "backward"), walk, target, bits);
+        let dispatch = (0..3).fold(dispatch, |d, i| d.read(Operand::Input(i)));
+        let upstream = [0, 1].map(|i| Operand::Input(self.upstream_input(i).unwrap_or(0)));
+        let dispatch = upstream.into_iter().fold(dispatch, Dispatch::read);
+        let dispatch = dispatch.write(Operand::Output(0)).write(Operand::Output(1));
+        let count = batch.div_ceil(rows_per_workgroup(hidden, target));
+        vec![dispatch.uniform(&[time, batch, hidden, reverse.into()]).workgroups(groups(count))]
+    }
+}
+
+impl RnnBackward {
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        let walk = self.walk(call.types);
+        let Walk { batch, hidden, .. } = walk;
+        let (states, w_hh, lengths) = (call.input(0), call.input(1), call.ids(2));
+        let upstream = [0, 1].map(|i| self.upstream_input(i).map(|i| call.input(i)));
+        let (dz, dh) = (call.output(0), call.output(1));
+        match upstream[1] {
+            Some(dhidden) => dh.copy_from_slice(dhidden),
+            None => dh.fill(T::default()),
+        }
+        for t in walk.steps().rev() {
+            for b in 0..batch {
+                let (dz, dh) = (&mut dz[(t * batch + b) * hidden..][..hidden], &mut dh[b * hidden..][..hidden]);
+                if let Some(doutputs) = upstream[0] {
+                    for u in 0..hidden {
+                        dh[u] += doutputs[(t * batch + b) * hidden + u];
+                    }
+                }
+                if t >= lengths[b] as usize {
+                    dz.fill(T::default());
+                    continue;
+                }
+                let h = &states[walk.after(t) + b * hidden..][..hidden];
+                for u in 0..hidden {
+                    dz[u] = dh[u] * (T::of(1.0) - h[u] * h[u]);
+                }
+                dh.fill(T::default());
+                for j in 0..hidden {
+                    for u in 0..hidden {
+                        dh[u] += dz[j] * w_hh[j * hidden + u];
+                    }
+                }
+            }
+        }
+    }
+}
+
+pub fn cases() -> Vec<Case> {
+    let mut cases = vec![];
+    for (n, (time, batch, hidden)) in [(1, 1, 1), (3, 7, 5), (6, 5, 33), (2, 17, 65), (2, 2, 300)].into_iter().enumerate() {
+        let (reverse, initial) = (n % 2 == 1, n % 3 != 0);
+        let weight = 1.0 / (hidden as f32).sqrt();
+        let mut case = Case::new(Rnn { initial, reverse }).random(&[time, batch, hidden]).scaled(&[hidden, hidden], weight);
+        case = case.scaled(&[hidden], weight).scaled(&[hidden], weight).ids(&[batch], lengths(batch, time));
+        if initial {
+            case = case.random(&[batch, hidden]);
+        }
+        if hidden > 64 {
+            case.differentiable.clear();
+        }
+        cases.push(case);
+        for upstream in [[true, true], [true, false], [false, true]] {
+            let op = RnnBackward { upstream, reverse };
+            let mut case = Case::new(op).constant(&[time + 1, batch, hidden], 1.0).constant(&[hidden, hidden], weight);
+            case = case.ids(&[batch], lengths(batch, time));
+            if upstream[0] {
+                case = case.constant(&[time, batch, hidden], 1.0);
+            }
+            if upstream[1] {
+                case = case.constant(&[batch, hidden], 1.0);
+            }
+            cases.push(case);
+        }
+    }
+    cases
+}

@@ -1,0 +1,56 @@
+//! y = s · x with a scalar s on the device.
+
+use crate::graph::{Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups, reference};
+
+use super::case::Case;
+use super::elementwise::WORKGROUP;
+
+/// y = s · x for a scalar s of shape [1]. No gradient reaches s: it is an upstream gradient itself.
+pub fn scale(graph: &mut Graph, x: Value, s: Value) -> Result<Value, GraphError> {
+    graph.push1(Scale, &[x, s])
+}
+
+#[derive(Debug)]
+struct Scale;
+
+impl Op for Scale {
+    fn name(&self) -> &'static str {
+        "scale"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        if inputs[1] != TensorType::f32(&[1]) {
+            return Err("the factor must be one number, f32[1]".into());
+        }
+        Ok(vec![inputs[0].clone()])
+    }
+
+    fn gradient(&self, at: &mut Backward) -> Result<(), GraphError> {
+        let (s, dy) = (at.input(1), at.upstream());
+        let dx = scale(at.graph, dy, s)?;
+        at.set(0, dx);
+        Ok(())
+    }
+
+    reference!();
+
+    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+        let len = types.outputs[0].len();
+        let dispatch = Dispatch::new("scale", "forward").read(Operand::Input(0)).read(Operand::Input(1));
+        vec![dispatch.write(Operand::Output(0)).uniform(&[len]).workgroups(groups(len.div_ceil(WORKGROUP)))]
+    }
+}
+
+impl Scale {
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        let s = call.input(1)[0];
+        for (y, &x) in call.output(0).iter_mut().zip(call.input(0)) {
+            *y = s * x;
+        }
+    }
+}
+
+pub fn cases() -> Vec<Case> {
+    let shapes: [&[usize]; 3] = [&[1], &[7, 17], &[1000, 65]];
+    shapes.iter().map(|s| Case::new(Scale).random(s).constant(&[1], 3.0)).collect()
+}

@@ -1,0 +1,81 @@
+//! y = 1 / (1 + e⁻ˣ)
+
+use crate::graph::{Backward, Call, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, reference};
+
+use super::case::Case;
+use super::elementwise::{dispatch, same_shape};
+
+/// y = 1 / (1 + e⁻ˣ)
+pub fn sigmoid(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
+    graph.push1(Sigmoid, &[x])
+}
+
+#[derive(Debug)]
+struct Sigmoid;
+
+impl Op for Sigmoid {
+    fn name(&self) -> &'static str {
+        "sigmoid"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        same_shape(inputs)
+    }
+
+    fn gradient(&self, at: &mut Backward) -> Result<(), GraphError> {
+        let (y, dy) = (at.output(0), at.upstream());
+        let dx = at.graph.push1(SigmoidBackward, &[y, dy])?;
+        at.set(0, dx);
+        Ok(())
+    }
+
+    reference!();
+
+    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+        vec![dispatch("sigmoid", "forward", 1, types.outputs[0].len())]
+    }
+}
+
+impl Sigmoid {
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        for (y, &x) in call.output(0).iter_mut().zip(call.input(0)) {
+            *y = x.sigmoid();
+        }
+    }
+}
+
+/// dx = dy · y·(1 − y)
+#[derive(Debug)]
+struct SigmoidBackward;
+
+impl Op for SigmoidBackward {
+    fn name(&self) -> &'static str {
+        "sigmoid"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        same_shape(inputs)
+    }
+
+    reference!();
+
+    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+        vec![dispatch("sigmoid", "backward", 2, types.outputs[0].len())]
+    }
+}
+
+impl SigmoidBackward {
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        let pairs = call.input(0).iter().zip(call.input(1));
+        for (dx, (&y, &dy)) in call.output(0).iter_mut().zip(pairs) {
+            *dx = dy * (y * (T::of(1.0) - y));
+        }
+    }
+}
+
+pub fn cases() -> Vec<Case> {
+    let shapes: [&[usize]; 5] = [&[1], &[7, 17], &[33, 65], &[257], &[1000, 3]];
+    let forward = shapes.iter().map(|s| Case::new(Sigmoid).scaled(s, 100.0));
+    let backward = shapes.iter().map(|s| Case::new(SigmoidBackward).constant(s, 1.0).constant(s, 2.0));
+    forward.chain(backward).collect()
+}

@@ -1,0 +1,141 @@
+//! y = part of x along one axis.
+
+use crate::graph::{Alias, Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups, reference};
+
+use super::case::Case;
+use super::elementwise::WORKGROUP;
+
+/// Elements `start..start + len` of axis `axis`. Costs nothing where they lie contiguously.
+pub fn slice(graph: &mut Graph, x: Value, axis: usize, start: usize, len: usize) -> Result<Value, GraphError> {
+    graph.push1(Slice { axis, start, len }, &[x])
+}
+
+/// Public to the planner, which copies by it where an alias would be misaligned.
+#[derive(Debug)]
+pub struct Slice {
+    pub axis: usize,
+    pub start: usize,
+    pub len: usize,
+}
+
+/// Both tensors seen as [outer, inner]: inner covers the sliced axis and those after it.
+struct Geometry {
+    outer: usize,
+    wide: usize,
+    narrow: usize,
+    offset: usize,
+}
+
+impl Slice {
+    fn geometry(&self, whole: &[usize]) -> Geometry {
+        let unit: usize = whole[self.axis + 1..].iter().product();
+        let outer = whole[..self.axis].iter().product();
+        Geometry { outer, wide: whole[self.axis] * unit, narrow: self.len * unit, offset: self.start * unit }
+    }
+
+    fn uniform(&self, whole: &[usize], len: usize, dispatch: Dispatch) -> Dispatch {
+        let g = self.geometry(whole);
+        dispatch.uniform(&[len, g.wide, g.narrow, g.offset]).workgroups(groups(len.div_ceil(WORKGROUP)))
+    }
+}
+
+impl Op for Slice {
+    fn name(&self) -> &'static str {
+        "slice"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        let Some(&size) = inputs[0].shape.get(self.axis) else {
+            return Err(format!("axis {} does not exist", self.axis));
+        };
+        if self.start + self.len > size {
+            return Err(format!("{}..{} reaches past axis {} of {size}", self.start, self.start + self.len, self.axis));
+        }
+        let mut result = inputs[0].clone();
+        result.shape[self.axis] = self.len;
+        Ok(vec![result])
+    }
+
+    fn gradient(&self, at: &mut Backward) -> Result<(), GraphError> {
+        let (x, dy) = (at.input(0), at.upstream());
+        let shape = at.graph.shape(x).to_vec();
+        let slice = Slice { ..*self };
+        let dx = at.graph.push1(SliceBackward { slice, shape }, &[dy])?;
+        at.set(0, dx);
+        Ok(())
+    }
+
+    fn alias(&self, _output: usize, types: &Types) -> Option<Alias> {
+        let g = self.geometry(types.input(0));
+        (g.outer == 1).then_some(Alias::Input { index: 0, offset: g.offset })
+    }
+
+    reference!();
+
+    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+        let dispatch = Dispatch::new("slice", "forward").read(Operand::Input(0)).write(Operand::Output(0));
+        vec![self.uniform(types.input(0), types.outputs[0].len(), dispatch)]
+    }
+}
+
+impl Slice {
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        let g = self.geometry(call.types.input(0));
+        let range = |row: usize| row * g.wide + g.offset..row * g.wide + g.offset + g.narrow;
+        if call.types.inputs[0].dtype == crate::graph::DType::U32 {
+            for (row, y) in call.output_ids(0).chunks_exact_mut(g.narrow).enumerate() {
+                y.copy_from_slice(&call.ids(0)[range(row)]);
+            }
+        } else {
+            for (row, y) in call.output(0).chunks_exact_mut(g.narrow).enumerate() {
+                y.copy_from_slice(&call.input(0)[range(row)]);
+            }
+        }
+    }
+}
+
+/// dx = dy in the slice, 0 outside.
+#[derive(Debug)]
+struct SliceBackward {
+    slice: Slice,
+    shape: Vec<usize>,
+}
+
+impl Op for SliceBackward {
+    fn name(&self) -> &'static str {
+        "slice"
+    }
+
+    fn infer(&self, _inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        Ok(vec![TensorType::f32(&self.shape)])
+    }
+
+    reference!();
+
+    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+        let dispatch = Dispatch::new("slice", "backward").read(Operand::Input(0)).write(Operand::Output(0));
+        vec![self.slice.uniform(&self.shape, types.outputs[0].len(), dispatch)]
+    }
+}
+
+impl SliceBackward {
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        let g = self.slice.geometry(&self.shape);
+        let dx = call.output(0);
+        dx.fill(T::default());
+        for (row, dy) in call.input(0).chunks_exact(g.narrow).enumerate() {
+            dx[row * g.wide + g.offset..][..g.narrow].copy_from_slice(dy);
+        }
+    }
+}
+
+pub fn cases() -> Vec<Case> {
+    let slices = [(&[7, 17][..], 1, 3, 5), (&[7, 17], 0, 2, 4), (&[3, 65, 2], 1, 1, 33), (&[1000], 0, 1, 257)];
+    let forward = slices.iter().map(|&(s, axis, start, len)| Case::new(Slice { axis, start, len }).random(s));
+    let backward = slices.iter().map(|&(s, axis, start, len)| {
+        let mut narrow = s.to_vec();
+        narrow[axis] = len;
+        Case::new(SliceBackward { slice: Slice { axis, start, len }, shape: s.to_vec() }).constant(&narrow, 1.0)
+    });
+    forward.chain(backward).collect()
+}

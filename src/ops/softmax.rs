@@ -1,0 +1,137 @@
+//! y[r, c] = e^(x[r, c] − max) / Σ_c' e^(x[r, c'] − max), over the first columns only where lengths are given.
+
+use crate::graph::{Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, expect, groups, reference};
+
+use super::case::{Case, lengths};
+
+/// Rows up to this many columns take one invocation each: attention over a sentence has some twenty, and a workgroup of 256 would idle.
+const SHORT: usize = 64;
+
+/// Softmax over the last axis.
+pub fn softmax(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
+    graph.push1(Softmax { masked: false }, &[x])
+}
+
+/// Softmax over the last axis of x [B, T, S], of which sequence b has `lengths[b]` valid columns. The others get 0; a sequence of
+/// length 0 gets zeros throughout.
+pub fn masked_softmax(graph: &mut Graph, x: Value, lengths: Value) -> Result<Value, GraphError> {
+    graph.push1(Softmax { masked: true }, &[x, lengths])
+}
+
+#[derive(Debug)]
+struct Softmax {
+    masked: bool,
+}
+
+impl Op for Softmax {
+    fn name(&self) -> &'static str {
+        "softmax"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        if self.masked {
+            expect(&inputs[0], "x", 3, DType::F32)?;
+            expect(&inputs[1], "the lengths", 1, DType::U32)?;
+            if inputs[1].len() != inputs[0].shape[0] {
+                return Err("there must be one length for each sequence, the first axis of x".into());
+            }
+        }
+        Ok(vec![inputs[0].clone()])
+    }
+
+    fn gradient(&self, at: &mut Backward) -> Result<(), GraphError> {
+        let (y, dy) = (at.output(0), at.upstream());
+        let dx = at.graph.push1(SoftmaxBackward, &[y, dy])?;
+        at.set(0, dx);
+        Ok(())
+    }
+
+    reference!();
+
+    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+        let mut dispatch = Dispatch::new("softmax", "").constant("MASKED", self.masked.into()).read(Operand::Input(0));
+        dispatch = dispatch.read(Operand::Input(usize::from(self.masked))).write(Operand::Output(0));
+        let batch = if self.masked { types.inputs[1].len() } else { 1 };
+        vec![per_row(dispatch, "forward_short", "forward_wide", types).uniform(&[types.inputs[0].rows() / batch.max(1)])]
+    }
+}
+
+/// One invocation a row where rows are short, else one workgroup a row.
+fn per_row(dispatch: Dispatch, short: &'static str, wide: &'static str, types: &Types) -> Dispatch {
+    let (rows, columns) = (types.inputs[0].rows(), types.inputs[0].columns());
+    let (entry, count) = if columns <= SHORT { (short, rows.div_ceil(64)) } else { (wide, rows) };
+    Dispatch { entry, ..dispatch }.uniform(&[rows, columns]).workgroups(groups(count))
+}
+
+impl Softmax {
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        let columns = call.types.inputs[0].columns();
+        let x = call.input(0).chunks_exact(columns);
+        let rows_per_sequence = if self.masked { call.types.input(0)[1] } else { 1 };
+        for (r, (y, x)) in call.output(0).chunks_exact_mut(columns).zip(x).enumerate() {
+            let valid = if self.masked { (call.ids(1)[r / rows_per_sequence] as usize).min(columns) } else { columns };
+            y.fill(T::default());
+            let Some(max) = x[..valid].iter().copied().reduce(T::max) else { continue };
+            let mut sum = T::default();
+            for c in 0..valid {
+                y[c] = (x[c] - max).exp();
+                sum += y[c];
+            }
+            for y in &mut y[..valid] {
+                *y = *y / sum;
+            }
+        }
+    }
+}
+
+/// dx = y · (dy − Σ_c y·dy)
+#[derive(Debug)]
+struct SoftmaxBackward;
+
+impl Op for SoftmaxBackward {
+    fn name(&self) -> &'static str {
+        "softmax"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        super::elementwise::same_shape(inputs)
+    }
+
+    reference!();
+
+    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+        let dispatch = Dispatch::new("softmax", "").constant("MASKED", 0);
+        let dispatch = dispatch.read(Operand::Input(0)).read(Operand::Input(1)).write(Operand::Output(0));
+        vec![per_row(dispatch, "backward_short", "backward_wide", types).uniform(&[1])]
+    }
+}
+
+impl SoftmaxBackward {
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        let columns = call.types.inputs[0].columns();
+        let (y, dy) = (call.input(0).chunks_exact(columns), call.input(1).chunks_exact(columns));
+        for (dx, (y, dy)) in call.output(0).chunks_exact_mut(columns).zip(y.zip(dy)) {
+            let dot = (0..columns).fold(T::default(), |sum, c| sum + y[c] * dy[c]);
+            for c in 0..columns {
+                dx[c] = y[c] * (dy[c] - dot);
+            }
+        }
+    }
+}
+
+pub fn cases() -> Vec<Case> {
+    let plain = [[1, 1], [7, 17], [65, 33], [3, 257], [2, 1000]];
+    let masked = [[1, 1, 1], [5, 3, 17], [7, 2, 65], [6, 1, 257]];
+    let mut cases: Vec<_> = plain.iter().map(|s| Case::new(Softmax { masked: false }).scaled(s, 5.0)).collect();
+    for [batch, time, columns] in masked {
+        let case = Case::new(Softmax { masked: true }).scaled(&[batch, time, columns], 5.0);
+        cases.push(case.ids(&[batch], lengths(batch, columns)));
+    }
+    cases.extend(plain.iter().map(|s| Case::new(SoftmaxBackward).constant(s, 1.0).constant(s, 2.0)));
+    // Logits that differ by 1e4, and NaN in the masked columns.
+    let far = (0..34).map(|i| if i % 5 == 0 { -1e4 } else { i as f32 }).collect();
+    cases.push(Case::new(Softmax { masked: false }).values(&[2, 17], far));
+    let padded = (0..34).map(|i| if i % 17 < 9 { i as f32 * 0.1 } else { f32::NAN }).collect();
+    cases.push(Case::new(Softmax { masked: true }).values(&[2, 1, 17], padded).ids(&[2], vec![9, 4]));
+    cases
+}

@@ -1,0 +1,90 @@
+//! y = factor · Σ x, over all elements: a sum (factor 1) or, in `mean`, an average.
+
+use crate::graph::{Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups, reference};
+
+use super::case::Case;
+
+/// Sum of all elements, as [1].
+pub fn sum(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
+    sum_times(graph, x, 1.0)
+}
+
+/// factor · Σ x, as [1].
+pub(super) fn sum_times(graph: &mut Graph, x: Value, factor: f32) -> Result<Value, GraphError> {
+    graph.push1(Sum { factor }, &[x])
+}
+
+#[derive(Debug)]
+struct Sum {
+    factor: f32,
+}
+
+impl Op for Sum {
+    fn name(&self) -> &'static str {
+        "sum"
+    }
+
+    fn infer(&self, _inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        Ok(vec![TensorType::f32(&[1])])
+    }
+
+    fn gradient(&self, at: &mut Backward) -> Result<(), GraphError> {
+        let (x, dy) = (at.input(0), at.upstream());
+        let shape = at.graph.shape(x).to_vec();
+        let dx = at.graph.push1(SumBackward { shape, factor: self.factor }, &[dy])?;
+        at.set(0, dx);
+        Ok(())
+    }
+
+    reference!();
+
+    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+        let dispatch = Dispatch::new("sum", "forward").read(Operand::Input(0)).write(Operand::Output(0));
+        vec![dispatch.uniform(&[types.inputs[0].len()]).number(self.factor)]
+    }
+}
+
+impl Sum {
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        let sum = call.input(0).iter().fold(T::default(), |sum, &x| sum + x);
+        call.output(0)[0] = sum * T::of(f64::from(self.factor));
+    }
+}
+
+/// dx = factor · dy everywhere.
+#[derive(Debug)]
+struct SumBackward {
+    shape: Vec<usize>,
+    factor: f32,
+}
+
+impl Op for SumBackward {
+    fn name(&self) -> &'static str {
+        "sum"
+    }
+
+    fn infer(&self, _inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        Ok(vec![TensorType::f32(&self.shape)])
+    }
+
+    reference!();
+
+    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+        let len = types.outputs[0].len();
+        let dispatch = Dispatch::new("sum", "backward").read(Operand::Input(0)).write(Operand::Output(0));
+        vec![dispatch.uniform(&[len]).number(self.factor).workgroups(groups(len.div_ceil(256)))]
+    }
+}
+
+impl SumBackward {
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        call.output(0).fill(call.input(0)[0] * T::of(f64::from(self.factor)));
+    }
+}
+
+pub fn cases() -> Vec<Case> {
+    let shapes: [&[usize]; 5] = [&[1], &[7, 17], &[257], &[65, 33], &[1000, 7]];
+    let forward = shapes.iter().map(|s| Case::new(Sum { factor: 0.5 }).random(s));
+    let backward = shapes.iter().map(|s| Case::new(SumBackward { shape: s.to_vec(), factor: 3.0 }).constant(&[1], 1.0));
+    forward.chain(backward).collect()
+}

@@ -1,0 +1,72 @@
+//! y[c] = Σ_r x[r, c], the gradient of a bias.
+
+use crate::graph::{Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups, reference};
+
+use super::case::Case;
+
+/// Columns of a workgroup, and rows that it adds side by side; `COLUMNS` and `LANES` in the shader.
+const COLUMNS: usize = 32;
+
+/// Sums x [.., C] over all axes but the last: [C].
+pub fn sum_rows(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
+    graph.push1(SumRows { copies: 1 }, &[x])
+}
+
+/// [`sum_rows`] twice over: the two biases of a recurrent layer have the same gradient, each at its own place.
+pub fn sum_rows_twice(graph: &mut Graph, x: Value) -> Result<[Value; 2], GraphError> {
+    let sums = graph.push(SumRows { copies: 2 }, &[x])?;
+    Ok([sums[0], sums[1]])
+}
+
+#[derive(Debug)]
+struct SumRows {
+    copies: usize,
+}
+
+impl Op for SumRows {
+    fn name(&self) -> &'static str {
+        "sum_rows"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        if inputs[0].dtype != DType::F32 || inputs[0].shape.is_empty() {
+            return Err("x must hold numbers in at least one dimension".into());
+        }
+        Ok(vec![TensorType::f32(&[inputs[0].columns()]); self.copies])
+    }
+
+    fn gradient(&self, _at: &mut Backward) -> Result<(), GraphError> {
+        Err(GraphError::NotDifferentiable { op: "sum_rows".into() })
+    }
+
+    reference!();
+
+    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+        let (rows, columns) = (types.inputs[0].rows(), types.inputs[0].columns());
+        let one = |entry| Dispatch::new("sum_rows", entry).read(Operand::Input(0)).write(Operand::Output(0));
+        let dispatch = if self.copies == 2 { one("twice").write(Operand::Output(1)) } else { one("once") };
+        vec![dispatch.uniform(&[rows, columns]).workgroups(groups(columns.div_ceil(COLUMNS)))]
+    }
+}
+
+impl SumRows {
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        let columns = call.types.inputs[0].columns();
+        let sums = call.output(0);
+        sums.fill(T::default());
+        for row in call.input(0).chunks_exact(columns) {
+            for c in 0..columns {
+                sums[c] += row[c];
+            }
+        }
+        if self.copies == 2 {
+            call.output(1).copy_from_slice(sums);
+        }
+    }
+}
+
+pub fn cases() -> Vec<Case> {
+    let shapes: [&[usize]; 5] = [&[1, 1], &[7, 17], &[3, 5, 65], &[257, 33], &[1000, 31]];
+    let cases = shapes.iter().flat_map(|s| [1, 2].map(|copies| Case::new(SumRows { copies }).constant(s, 1.0)));
+    cases.collect()
+}

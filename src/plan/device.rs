@@ -1,0 +1,81 @@
+//! What training and decoding ask of a device. `cpu` and `gpu` implement it over the same plans.
+
+use thiserror::Error;
+
+use crate::graph::{Target, TensorType};
+
+use super::Plan;
+
+/// A plan made ready on a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prepared(pub usize);
+
+/// What can go wrong on a device while a correct plan runs.
+#[derive(Debug, Error)]
+pub enum DeviceError {
+    #[error("the device `{device}` ran out of memory: {message}. Take smaller batches (--set train.batch.sentences=64), a smaller model, or --device cpu")]
+    OutOfMemory { device: String, message: String },
+    #[error("the device `{device}` was lost: {message}. The last checkpoint is intact: continue with --resume, perhaps with --device cpu")]
+    Lost { device: String, message: String },
+    #[error("the driver of `{device}` refused a kernel: {message}. Please report this with the output of `wgrad devices --json`; --device cpu works without a driver")]
+    Validation { device: String, message: String },
+    #[error("`{name}` needs {needed}, and the buffer on the device is {present}")]
+    Mismatch { name: String, needed: String, present: String },
+}
+
+/// Runs plans. Every buffer that outlives a step is named, allocated once, and found by the plans under that name.
+pub trait Device {
+    /// What to tell the user: "cpu (2 threads)", "NVIDIA H100 (Vulkan)".
+    fn describe(&self) -> String;
+
+    /// What a plan for this device must respect.
+    fn target(&self) -> Target;
+
+    /// Makes a resident buffer of zeros, or replaces the one of this name.
+    ///
+    /// # Errors
+    /// When memory is short.
+    fn allocate(&mut self, name: &str, tensor: &TensorType) -> Result<(), DeviceError>;
+
+    /// Overwrites the front of a resident buffer of numbers.
+    fn write_f32(&mut self, name: &str, values: &[f32]);
+
+    /// Overwrites the front of a resident buffer of ids.
+    fn write_u32(&mut self, name: &str, values: &[u32]);
+
+    /// The contents of a resident buffer of numbers. Waits for the device.
+    ///
+    /// # Errors
+    /// When the device is lost.
+    fn read_f32(&mut self, name: &str) -> Result<Vec<f32>, DeviceError>;
+
+    /// Compiles kernels, binds buffers. Plans for large shapes come first, so that small ones reuse their slots.
+    ///
+    /// # Errors
+    /// When memory is short, a kernel does not compile, or a named buffer is missing or has another type.
+    fn prepare(&mut self, plan: Plan) -> Result<Prepared, DeviceError>;
+
+    /// Runs a plan: one submit. Returns at once on a GPU. With `log`, the first fetch is kept for [`Device::logged`].
+    ///
+    /// # Errors
+    /// When an earlier run failed.
+    fn run(&mut self, plan: Prepared, log: bool) -> Result<(), DeviceError>;
+
+    /// The first fetches of logged runs that have arrived, oldest first; with `wait`, of all of them.
+    ///
+    /// # Errors
+    /// When the device is lost.
+    fn logged(&mut self, wait: bool) -> Result<Vec<Vec<f32>>, DeviceError>;
+
+    /// Fetch `index` of the plan's latest run, as numbers. Waits for the device.
+    ///
+    /// # Errors
+    /// When the device is lost.
+    fn fetch_f32(&mut self, plan: Prepared, index: usize) -> Result<Vec<f32>, DeviceError>;
+
+    /// Fetch `index` of the plan's latest run, as ids. Waits for the device.
+    ///
+    /// # Errors
+    /// When the device is lost.
+    fn fetch_u32(&mut self, plan: Prepared, index: usize) -> Result<Vec<u32>, DeviceError>;
+}

@@ -1,0 +1,22 @@
+//! Fuses an op into its only reader, where the op knows how ([`Op::absorb`](crate::graph::Op::absorb)): a bias and an activation go into the
+//! product before them, dropout into the embedding.
+
+use crate::graph::{Graph, Value};
+
+use super::live::{Reader, Work, readers};
+
+pub fn fuse(work: &mut [Option<Work>], graph: &Graph, roots: &[Value]) {
+    let readers = readers(graph, work, roots);
+    // Nodes come in order of execution, so that a chain (product, bias, tanh) collapses from its front.
+    for node in 0..work.len() {
+        let Some(producer) = work[node].clone() else { continue };
+        let unread_rest = readers[node].iter().skip(1).all(Vec::is_empty);
+        let &[Reader::Node { node: reader, input: 0 }] = readers[node][0].as_slice() else { continue };
+        let Some(consumer) = work[reader].as_ref().filter(|_| unread_rest) else { continue };
+        if let Some(op) = producer.op.absorb(&*consumer.op) {
+            let inputs = producer.inputs.iter().chain(&consumer.inputs[1..]).copied().collect();
+            work[reader] = Some(Work { op, inputs });
+            work[node] = None;
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! From text files to batches of token ids, and from token ids back to a score.
+//!
+//! A parallel corpus is two UTF-8 files whose lines translate each other. On the way to the device it passes through
+//! these modules, in this order:
+//!
+//! 1. [`corpus`] reads `DIR/train.de` and `DIR/train.en` as [`ParallelText`] and finds the test sets of a directory.
+//! 2. [`tokenizer`] learns a vocabulary from one side ([`Tokenizer::train`]) and turns lines into token ids and back.
+//! 3. [`batches`] plans which sentences share a step and how long that step is ([`Batcher`]). It handles lengths and
+//!    indices only; whoever builds the tensors adds [`SOS`] and [`EOS`] and fills up with [`PAD`].
+//! 4. [`bleu`] scores translations as sacreBLEU does.
+//!
+//! Everything here is a pure function of its input and a seed: no clock, no global state, no hash-map order. A run that
+//! is resumed plans the batches that the uninterrupted run would have had.
+
+pub mod batches;
+pub mod bleu;
+pub mod corpus;
+mod error;
+mod shuffle;
+pub mod tokenizer;
+
+pub use batches::{Batch, BatchShape, BatchSize, Batcher, within_limit};
+pub use bleu::{Bleu, corpus_bleu};
+pub use corpus::{ParallelText, read_lines, read_pairs, test_splits};
+pub use error::TextError;
+pub use tokenizer::{EOS, PAD, SOS, Tokenizer, TokenizerKind, TokenizerSettings, UNK};

@@ -1,0 +1,359 @@
+//! The configuration of a training run: what to read, which model to build, how to train it.
+//!
+//! A run starts from a complete configuration, usually one of the [`PRESETS`]. Files may change a part of it
+//! ([`Config::overlay`]), and so may single assignments on the command line ([`Config::set`]). Every function here
+//! returns a configuration whose values are in range, or an error that names the key, its value and what is expected.
+
+use std::fmt::Debug;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::text::{BatchSize, TokenizerKind};
+use read::{expected, nearest};
+
+mod read;
+
+/// Everything that determines a run besides the text itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub data: DataConfig,
+    pub model: ModelConfig,
+    pub train: TrainConfig,
+}
+
+/// `[data]`: languages and vocabularies.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// Language to translate from: the ending of the files to read, e.g. `de` for `train.de`.
+    pub source: String,
+    /// Language to translate into.
+    pub target: String,
+    pub tokenizer: TokenizerKind,
+    /// Most tokens of the source vocabulary, the four special ones included.
+    pub source_vocabulary: usize,
+    /// Most tokens of the target vocabulary, the four special ones included.
+    pub target_vocabulary: usize,
+    /// Words (BPE: characters and merges) that occur less often in the training text become `<unk>`.
+    pub min_frequency: u32,
+    /// Whether to read and write lower case only.
+    pub lowercase: bool,
+    /// Pairs with more tokens on either side are left out of training.
+    pub max_tokens: usize,
+}
+
+/// `[model]`: encoder, attention and decoder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelConfig {
+    pub rnn: RnnKind,
+    pub attention: AttentionKind,
+    /// Elements of a token's embedding.
+    pub embedding: usize,
+    /// Elements of the recurrent state.
+    pub hidden: usize,
+    /// Whether a second recurrent network reads the source from its end.
+    pub bidirectional: bool,
+    /// Probability with which training sets an activation to zero.
+    pub dropout: f32,
+}
+
+/// The recurrent cell of encoder and decoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RnnKind {
+    /// Elman network (Elman 1990).
+    Rnn,
+    /// Long short-term memory (Hochreiter and Schmidhuber 1997).
+    Lstm,
+}
+
+/// How the decoder looks at the source sentence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AttentionKind {
+    /// It sees the encoder's last state only (Sutskever et al. 2014).
+    None,
+    /// Dot product of the decoder's and the encoder's states (Luong et al. 2015).
+    Dot,
+    /// A small network on both states (Bahdanau et al. 2015).
+    Additive,
+}
+
+/// `[train]`: batches, Adam, and when to report, save and stop.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Passes over the training text.
+    pub epochs: usize,
+    /// Determines initialization, dropout and the order of batches. At most `i64::MAX`, the largest number of TOML.
+    pub seed: u64,
+    /// Adam's step size (Kingma and Ba 2015), before the schedule.
+    pub learning_rate: f32,
+    /// Decay of Adam's mean of gradients.
+    pub beta1: f32,
+    /// Decay of Adam's mean of squared gradients.
+    pub beta2: f32,
+    /// What Adam adds to the denominator.
+    pub epsilon: f32,
+    /// Gradients are scaled down to this L2 norm over all parameters.
+    pub clip_norm: f32,
+    /// Probability that the loss moves from the right token to all tokens (Szegedy et al. 2016).
+    pub label_smoothing: f32,
+    /// Epochs without a better validation loss after which training stops; 0 = never.
+    pub patience: usize,
+    /// Steps between two reports.
+    pub log_every: usize,
+    /// Steps between two checkpoints; 0 = at the end of an epoch only.
+    pub checkpoint_every: usize,
+    pub batch: BatchSize,
+    pub schedule: Schedule,
+}
+
+/// How the learning rate changes during training.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Schedule {
+    /// Not at all.
+    Constant {},
+    /// Multiplied by `factor` whenever `patience` epochs in a row brought no better validation loss, down to
+    /// `min_learning_rate`.
+    Plateau {
+        factor: f32,
+        patience: usize,
+        min_learning_rate: f32,
+    },
+    /// Linear growth to `learning_rate` over `warmup_steps`, then decay with the square root of the step
+    /// (Vaswani et al. 2017).
+    InverseSqrt { warmup_steps: usize },
+}
+
+/// The configurations that come with the program, by name.
+pub const PRESETS: [(&str, &str); 5] = [
+    ("captions", include_str!("../../data/presets/captions.toml")),
+    ("lstm-attention", include_str!("../../data/presets/lstm-attention.toml")),
+    ("lstm", include_str!("../../data/presets/lstm.toml")),
+    ("rnn", include_str!("../../data/presets/rnn.toml")),
+    ("tiny", include_str!("../../data/presets/tiny.toml")),
+];
+
+/// A configuration that cannot be used.
+#[derive(Debug, Error, PartialEq)]
+pub enum ConfigError {
+    #[error("cannot read {origin}: {message}")]
+    Syntax { origin: String, message: String },
+
+    #[error("unknown key `{key}` in {origin}: did you mean `{nearest}`?")]
+    UnknownKey {
+        key: String,
+        origin: String,
+        nearest: &'static str,
+    },
+
+    #[error("`{key}` is missing in {origin}; expected {expected}")]
+    MissingKey {
+        key: &'static str,
+        origin: String,
+        expected: &'static str,
+    },
+
+    #[error("`{key} = {value}` in {origin}: expected {expected}")]
+    Value {
+        key: String,
+        value: String,
+        origin: String,
+        expected: &'static str,
+    },
+
+    #[error("`--set {assignment}` sets nothing: expected KEY=VALUE, e.g. --set train.learning_rate=3e-4")]
+    Assignment { assignment: String },
+
+    #[error("there is no preset `{name}`: did you mean `{nearest}`? The presets are {}", names.join(", "))]
+    UnknownPreset {
+        name: String,
+        nearest: &'static str,
+        names: Vec<&'static str>,
+    },
+}
+
+/// The preset `lstm-attention`.
+impl Default for Config {
+    fn default() -> Self {
+        Self::preset("lstm-attention").expect("it is one of the presets")
+    }
+}
+
+impl Config {
+    /// One of the [`PRESETS`].
+    ///
+    /// # Errors
+    ///
+    /// No preset has this name; the error lists them.
+    pub fn preset(name: &str) -> Result<Self, ConfigError> {
+        match PRESETS.iter().find(|(known, _)| *known == name) {
+            Some((_, text)) => Ok(toml::from_str(text).expect("the tests read every preset")),
+            None => {
+                let names = PRESETS.map(|(known, _)| known);
+                Err(ConfigError::UnknownPreset {
+                    name: name.to_owned(),
+                    nearest: nearest(name, names),
+                    names: names.to_vec(),
+                })
+            }
+        }
+    }
+
+    /// The complete configuration as TOML, which [`from_toml`](Self::from_toml) reads back exactly.
+    ///
+    /// # Panics
+    ///
+    /// If the configuration fails its [`check`](Self::check) for `train.seed`.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("only a seed above i64::MAX has no TOML")
+    }
+
+    /// Whether all values are in range. Configurations that were read or set always are.
+    ///
+    /// # Errors
+    ///
+    /// The first key that is not.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let (data, model, train) = (&self.data, &self.model, &self.train);
+        let probability = |p: f32| (0.0..1.0).contains(&p);
+        let positive = |x: f32| x > 0.0 && x.is_finite();
+        let batch = match train.batch {
+            BatchSize::Sentences(size) | BatchSize::Tokens(size) => size >= 1,
+        };
+        let schedule = match train.schedule {
+            Schedule::Constant {} => true,
+            Schedule::Plateau {
+                factor,
+                patience,
+                min_learning_rate,
+            } => positive(factor) && factor < 1.0 && patience >= 1 && (0.0..f32::INFINITY).contains(&min_learning_rate),
+            Schedule::InverseSqrt { warmup_steps } => warmup_steps >= 1,
+        };
+        let in_range: [(&str, &dyn Debug, bool); 20] = [
+            ("data.source", &data.source, !data.source.is_empty()),
+            ("data.target", &data.target, !data.target.is_empty()),
+            (
+                "data.source_vocabulary",
+                &data.source_vocabulary,
+                data.source_vocabulary >= 5,
+            ),
+            (
+                "data.target_vocabulary",
+                &data.target_vocabulary,
+                data.target_vocabulary >= 5,
+            ),
+            ("data.min_frequency", &data.min_frequency, data.min_frequency >= 1),
+            ("data.max_tokens", &data.max_tokens, data.max_tokens >= 1),
+            ("model.embedding", &model.embedding, model.embedding >= 1),
+            ("model.hidden", &model.hidden, model.hidden >= 1),
+            ("model.dropout", &model.dropout, probability(model.dropout)),
+            ("train.epochs", &train.epochs, train.epochs >= 1),
+            ("train.seed", &train.seed, i64::try_from(train.seed).is_ok()),
+            (
+                "train.learning_rate",
+                &train.learning_rate,
+                positive(train.learning_rate),
+            ),
+            ("train.beta1", &train.beta1, probability(train.beta1)),
+            ("train.beta2", &train.beta2, probability(train.beta2)),
+            ("train.epsilon", &train.epsilon, positive(train.epsilon)),
+            ("train.clip_norm", &train.clip_norm, positive(train.clip_norm)),
+            (
+                "train.label_smoothing",
+                &train.label_smoothing,
+                probability(train.label_smoothing),
+            ),
+            ("train.log_every", &train.log_every, train.log_every >= 1),
+            ("train.batch", &train.batch, batch),
+            ("train.schedule", &train.schedule, schedule),
+        ];
+        match in_range.iter().find(|(.., ok)| !ok) {
+            None => Ok(()),
+            Some((key, value, _)) => Err(ConfigError::Value {
+                key: (*key).to_owned(),
+                value: format!("{value:?}"),
+                origin: "the configuration".to_owned(),
+                expected: expected(key).expect("the keys above are among the known ones"),
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_preset_is_complete_valid_and_commented() {
+        for (name, text) in PRESETS {
+            let preset = Config::preset(name).unwrap();
+            assert_eq!(Config::from_toml(text, name).as_ref(), Ok(&preset));
+            for line in text.lines().filter(|line| line.contains(" = ")) {
+                assert!(line.contains(" # "), "{name}: `{line}` has no comment");
+            }
+        }
+    }
+
+    #[test]
+    fn toml_round_trips_exactly() {
+        let schedules = [
+            "train.schedule={ kind = \"inverse-sqrt\", warmup_steps = 7 }",
+            "train.schedule={ kind = \"constant\" }",
+            "train.batch.tokens=4096",
+            "train.learning_rate=0.0012345679",
+            "train.seed=9223372036854775807",
+        ];
+        for (name, _) in PRESETS {
+            let mut config = Config::preset(name).unwrap();
+            for change in schedules {
+                assert_eq!(Config::from_toml(&config.to_toml(), "again.toml").as_ref(), Ok(&config));
+                config.set(change).unwrap();
+            }
+        }
+        // As short as it was written, not the nearest 64-bit number.
+        assert!(
+            Config::default().to_toml().contains("dropout = 0.3\n"),
+            "{}",
+            Config::default().to_toml()
+        );
+    }
+
+    #[test]
+    fn an_unknown_preset_lists_the_known_ones() {
+        let error = Config::preset("lstm-atention").unwrap_err().to_string();
+        let list = "captions, lstm-attention, lstm, rnn, tiny";
+        assert_eq!(
+            error,
+            format!("there is no preset `lstm-atention`: did you mean `lstm-attention`? The presets are {list}")
+        );
+    }
+
+    #[test]
+    fn check_names_key_value_and_range() {
+        let mut config = Config::default();
+        assert_eq!(config.check(), Ok(()));
+        config.model.dropout = 1.0;
+        let error = config.check().unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "`model.dropout = 1.0` in the configuration: expected a number from 0 to below 1"
+        );
+        config.model.dropout = f32::NAN;
+        assert!(config.check().is_err());
+        config.model.dropout = 0.0;
+        config.train.seed = u64::MAX;
+        assert!(
+            config
+                .check()
+                .unwrap_err()
+                .to_string()
+                .contains("`train.seed = 18446744073709551615`")
+        );
+    }
+}

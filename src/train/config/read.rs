@@ -1,0 +1,365 @@
+//! Reading configurations: whole files, partial files and single assignments.
+
+use serde::de::DeserializeOwned;
+use toml::{Table, Value};
+
+use super::{Config, ConfigError};
+
+/// Every key and the values it takes, in the words of error messages.
+const KEYS: [(&str, &str); 27] = [
+    (
+        "data.source",
+        "the language of the source files, e.g. \"de\" for train.de",
+    ),
+    (
+        "data.target",
+        "the language of the target files, e.g. \"en\" for train.en",
+    ),
+    ("data.tokenizer", "\"word\" or \"bpe\""),
+    (
+        "data.source_vocabulary",
+        "a whole number, at least 5 (four tokens are special)",
+    ),
+    (
+        "data.target_vocabulary",
+        "a whole number, at least 5 (four tokens are special)",
+    ),
+    ("data.min_frequency", "a whole number, at least 1"),
+    ("data.lowercase", "true or false"),
+    ("data.max_tokens", "a whole number, at least 1"),
+    ("model.rnn", "\"rnn\" or \"lstm\""),
+    ("model.attention", "\"none\", \"dot\" or \"additive\""),
+    ("model.embedding", "a whole number, at least 1"),
+    ("model.hidden", "a whole number, at least 1"),
+    ("model.bidirectional", "true or false"),
+    ("model.dropout", "a number from 0 to below 1"),
+    ("train.epochs", "a whole number, at least 1"),
+    ("train.seed", "a whole number from 0 to 9223372036854775807"),
+    ("train.learning_rate", "a number above 0"),
+    ("train.beta1", "a number from 0 to below 1"),
+    ("train.beta2", "a number from 0 to below 1"),
+    ("train.epsilon", "a number above 0"),
+    ("train.clip_norm", "a number above 0"),
+    ("train.label_smoothing", "a number from 0 to below 1"),
+    ("train.patience", "a whole number (0 = never stop early)"),
+    ("train.log_every", "a whole number, at least 1"),
+    (
+        "train.checkpoint_every",
+        "a whole number (0 = at the end of an epoch only)",
+    ),
+    (
+        "train.batch",
+        "{ sentences = 128 } or { tokens = 4096 }, with a whole number, at least 1",
+    ),
+    (
+        "train.schedule",
+        "{ kind = \"constant\" }, { kind = \"plateau\", factor = 0.5, patience = 1, min_learning_rate = 1e-5 } with a \
+         factor between 0 and 1 and a patience of at least 1, or { kind = \"inverse-sqrt\", warmup_steps = 4000 } with \
+         at least 1 step",
+    ),
+];
+
+impl Config {
+    /// Reads a complete configuration, e.g. one that [`to_toml`](Self::to_toml) wrote. `origin` is the file to name in
+    /// errors.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`overlay`](Self::overlay), and a missing key.
+    pub fn from_toml(text: &str, origin: &str) -> Result<Self, ConfigError> {
+        // First what the file says, then what it fails to say: a misspelt key is a better error than a missing one.
+        Self::default().overlay(text, origin)?;
+        let table: Table = parse(text, origin)?;
+        match KEYS.iter().find(|(key, _)| lookup(&table, key).is_none()) {
+            Some((key, expected)) => Err(ConfigError::MissingKey {
+                key,
+                origin: origin.to_owned(),
+                expected,
+            }),
+            // Read afresh, so that nothing comes from the default, not even a field of the schedule.
+            None => parse(text, origin),
+        }
+    }
+
+    /// This configuration with the values that a TOML text gives for some of its keys. `origin` is the file to name in
+    /// errors.
+    ///
+    /// # Errors
+    ///
+    /// The text is not TOML, has an unknown key, or has a value of the wrong type or out of range.
+    pub fn overlay(&self, text: &str, origin: &str) -> Result<Self, ConfigError> {
+        self.merge(parse(text, origin)?, origin)
+    }
+
+    /// Changes one key, as the flag `--set` does: `train.learning_rate=3e-4`. The value is TOML, but text needs no
+    /// quotes: `model.rnn=lstm`. The fields of `train.batch` and `train.schedule` can be set directly:
+    /// `train.batch.tokens=4096`.
+    ///
+    /// # Errors
+    ///
+    /// There is no `=`, the key is unknown, or the value has the wrong type or is out of range.
+    pub fn set(&mut self, assignment: &str) -> Result<(), ConfigError> {
+        let (key, text) = assignment.split_once('=').ok_or_else(|| ConfigError::Assignment {
+            assignment: assignment.to_owned(),
+        })?;
+        let value = toml::from_str::<Table>(&format!("value = {text}"))
+            .ok()
+            .and_then(|mut table| table.remove("value"))
+            .unwrap_or_else(|| Value::String(text.trim().to_owned()));
+        let nested = key
+            .trim()
+            .rsplit('.')
+            .fold(value, |value, name| Table::from_iter([(name.to_owned(), value)]).into());
+        let Value::Table(table) = nested else {
+            unreachable!("a split has at least one part")
+        };
+        *self = self.merge(table, "--set")?;
+        Ok(())
+    }
+
+    fn merge(&self, changes: Table, origin: &str) -> Result<Self, ConfigError> {
+        let mut config = self.clone();
+        for (section, changes) in changes {
+            let known = KEYS.iter().any(|(key, _)| section_of(key) == section);
+            let keys = match changes {
+                Value::Table(keys) if known || !keys.is_empty() => keys,
+                _ => return Err(unknown_key(section, origin)),
+            };
+            for (name, value) in keys {
+                config = config.with(&section, &name, value, origin)?;
+            }
+        }
+        Ok(config)
+    }
+
+    /// This configuration with one value replaced. One at a time, so that the key and value at fault are known.
+    fn with(self, section: &str, name: &str, value: Value, origin: &str) -> Result<Self, ConfigError> {
+        let key = format!("{section}.{name}");
+        let Some(expected) = expected(&key) else {
+            return Err(unknown_key(key, origin));
+        };
+        let text = value.to_string();
+        let mut table = Table::try_from(self).expect("a configuration in range has a TOML value");
+        match (&mut table[section][name], value) {
+            // The fields of a schedule keep their values unless another kind is set; a batch size has one field.
+            (Value::Table(fields), Value::Table(changes))
+                if fields.contains_key("kind") && !changes.contains_key("kind") =>
+            {
+                fields.extend(changes);
+            }
+            (old, new) => *old = new,
+        }
+        match table.try_into::<Self>() {
+            Ok(config) if config.check().is_ok() => Ok(config),
+            _ => Err(ConfigError::Value {
+                key,
+                value: text,
+                origin: origin.to_owned(),
+                expected,
+            }),
+        }
+    }
+}
+
+fn parse<T: DeserializeOwned>(text: &str, origin: &str) -> Result<T, ConfigError> {
+    toml::from_str(text).map_err(|error| ConfigError::Syntax {
+        origin: origin.to_owned(),
+        message: error.to_string().trim_end().to_owned(),
+    })
+}
+
+fn lookup<'a>(table: &'a Table, key: &str) -> Option<&'a Value> {
+    let (section, name) = key.split_once('.')?;
+    table.get(section)?.get(name)
+}
+
+fn section_of(key: &str) -> &str {
+    key.split_once('.').map_or(key, |(section, _)| section)
+}
+
+/// The values that a key takes, or `None` if there is no such key.
+pub(super) fn expected(key: &str) -> Option<&'static str> {
+    KEYS.iter()
+        .find(|(known, _)| *known == key)
+        .map(|(_, expected)| *expected)
+}
+
+fn unknown_key(key: String, origin: &str) -> ConfigError {
+    let nearest = nearest(&key, KEYS.map(|(known, _)| known));
+    ConfigError::UnknownKey {
+        key,
+        origin: origin.to_owned(),
+        nearest,
+    }
+}
+
+/// The name that was most likely meant. Of a key, `section.name`, either half alone counts as well: `dropout` means
+/// `model.dropout`.
+pub(super) fn nearest<const N: usize>(name: &str, known: [&'static str; N]) -> &'static str {
+    let distance = |known: &str| {
+        let halves = known.split('.').chain([known]);
+        halves.map(|part| strsim::damerau_levenshtein(name, part)).min()
+    };
+    known
+        .into_iter()
+        .min_by_key(|known| distance(known))
+        .expect("there is at least one name")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::{BatchSize, TokenizerKind};
+    use crate::train::config::{AttentionKind, Schedule};
+
+    fn error_of(assignment: &str) -> String {
+        Config::default().set(assignment).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_known_keys_are_the_fields_of_the_configuration() {
+        let table = Table::try_from(Config::default()).unwrap();
+        let fields: Vec<String> = table
+            .iter()
+            .flat_map(|(section, keys)| {
+                keys.as_table()
+                    .unwrap()
+                    .keys()
+                    .map(move |name| format!("{section}.{name}"))
+            })
+            .collect();
+        let mut known = KEYS.map(|(key, _)| key).to_vec();
+        known.sort();
+        assert_eq!(fields, known);
+    }
+
+    #[test]
+    fn an_overlay_changes_what_it_names() {
+        let base = Config::preset("lstm").unwrap();
+        let text = "[model]\nattention = \"additive\"\ndropout = 0\n[train]\nbatch = { tokens = 2048 }\n";
+        let config = base.overlay(text, "my.toml").unwrap();
+        let mut expected = base.clone();
+        expected.model.attention = AttentionKind::Additive;
+        expected.model.dropout = 0.0;
+        expected.train.batch = BatchSize::Tokens(2048);
+        assert_eq!(config, expected);
+        assert_eq!(base.overlay("[train]\n", "my.toml").unwrap(), base);
+    }
+
+    #[test]
+    fn assignments_are_toml_with_bare_words() {
+        let mut config = Config::default();
+        for assignment in [
+            "train.learning_rate=3e-4",
+            "data.tokenizer = word",
+            "data.source=\"fr\"",
+            "model.bidirectional=false",
+            "train.batch.tokens=512",
+            "train.schedule.patience=9",
+        ] {
+            config.set(assignment).unwrap();
+        }
+        assert_eq!(config.train.learning_rate, 3e-4);
+        assert_eq!(config.data.tokenizer, TokenizerKind::Word);
+        assert_eq!(config.data.source, "fr");
+        assert!(!config.model.bidirectional);
+        assert_eq!(config.train.batch, BatchSize::Tokens(512));
+        assert!(matches!(config.train.schedule, Schedule::Plateau { patience: 9, .. }));
+        config.set("train.schedule.kind=constant").unwrap();
+        assert_eq!(config.train.schedule, Schedule::Constant {});
+    }
+
+    #[test]
+    fn unknown_keys_name_the_nearest() {
+        let error = Config::default()
+            .overlay("train.learning_rat = 1.0", "my.toml")
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            error,
+            "unknown key `train.learning_rat` in my.toml: did you mean `train.learning_rate`?"
+        );
+        for (assignment, nearest) in [
+            ("dropout=0.1", "model.dropout"),
+            ("model.learning_rate=1", "train.learning_rate"),
+            ("modle.hidden=5", "model.hidden"),
+            ("train=3", "train.epochs"),
+        ] {
+            let error = error_of(assignment);
+            assert!(error.ends_with(&format!("did you mean `{nearest}`?")), "{error}");
+        }
+    }
+
+    #[test]
+    fn values_of_the_wrong_type_name_the_expected_one() {
+        let error = Config::default()
+            .overlay("[train]\nepochs = \"ten\"", "my.toml")
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            error,
+            "`train.epochs = \"ten\"` in my.toml: expected a whole number, at least 1"
+        );
+        assert_eq!(
+            error_of("model.rnn=gru"),
+            "`model.rnn = \"gru\"` in --set: expected \"rnn\" or \"lstm\""
+        );
+        for (assignment, message) in [
+            (
+                "model.hidden=-1",
+                "`model.hidden = -1` in --set: expected a whole number, at least 1",
+            ),
+            ("model.hidden=1.5", "`model.hidden = 1.5` in --set"),
+            ("model.dropout=1.0", "expected a number from 0 to below 1"),
+            ("train.clip_norm=inf", "expected a number above 0"),
+            (
+                "data.source.name=x",
+                "`data.source = { name = \"x\" }` in --set: expected the language",
+            ),
+            ("train.batch=128", "expected { sentences = 128 } or { tokens = 4096 }"),
+            (
+                "train.batch.words=128",
+                "expected { sentences = 128 } or { tokens = 4096 }",
+            ),
+            ("train.schedule.kind=cosine", "expected { kind = \"constant\" }"),
+            ("train.schedule.factr=0.1", "expected { kind = \"constant\" }"),
+            ("train.schedule.factor=2", "a factor between 0 and 1"),
+        ] {
+            let error = error_of(assignment);
+            assert!(error.contains(message), "{assignment}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_refused_assignment_changes_nothing() {
+        let mut config = Config::default();
+        config.set("model.hidden=0").unwrap_err();
+        assert_eq!(config, Config::default());
+    }
+
+    #[test]
+    fn what_is_no_assignment_or_no_toml_is_refused() {
+        assert!(error_of("train.epochs").starts_with("`--set train.epochs` sets nothing: expected KEY=VALUE"));
+        let error = Config::default()
+            .overlay("[train]\nepochs 3", "my.toml")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with("cannot read my.toml: TOML parse error") && error.contains("line 2"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_complete_file_needs_every_key() {
+        let text = Config::default().to_toml().replace("hidden = 256\n", "");
+        let error = Config::from_toml(&text, "run/config.toml").unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "`model.hidden` is missing in run/config.toml; expected a whole number, at least 1"
+        );
+        let text = Config::default().to_toml().replace("kind = \"plateau\"\n", "");
+        let error = Config::from_toml(&text, "run/config.toml").unwrap_err().to_string();
+        assert!(error.contains("missing field `kind`"), "{error}");
+    }
+}
