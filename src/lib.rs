@@ -1,6 +1,7 @@
 //! wgrad trains sequence-to-sequence models on any vendor's GPU, with kernels written by hand in WGSL.
 
 pub mod cpu;
+pub mod gpu;
 pub mod graph;
 pub mod ops;
 pub mod plan;

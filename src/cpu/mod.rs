@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::graph::{Call, DType, Op, Real, Slice, SliceMut, Target, TensorType, Tracked};
-use crate::plan::{Buffer, Device, DeviceError, Plan, Prepared, Region, Slot, Step};
+use crate::plan::{Buffer, Device, DeviceError, Plan, Prepared, Region, Step, share_slots};
 
 /// A number type that ops have a reference for.
 pub trait Element: Real {
@@ -234,6 +234,15 @@ impl<T: Element> Device for Cpu<T> {
         Ok(Prepared(self.plans.len() - 1))
     }
 
+    fn fill_slots(&mut self, bits: u32) {
+        for &slot in &self.slots {
+            match &mut self.pool[slot] {
+                Data::Float(x) => x.fill(T::from_f32(f32::from_bits(bits))),
+                Data::Ids(x) => x.fill(bits),
+            }
+        }
+    }
+
     fn run(&mut self, plan: Prepared, log: bool) -> Result<(), DeviceError> {
         let ready = std::mem::replace(&mut self.plans[plan.0], Ready { plan: Plan::empty(), slots: vec![], inputs: vec![] });
         for step in &ready.plan.steps {
@@ -262,29 +271,4 @@ impl<T: Element> Device for Cpu<T> {
             Slice::Float(_) => panic!("fetch {index} holds numbers"),
         }
     }
-}
-
-/// Maps a plan's slots onto a pool that all plans share: the largest onto the first, and so on. `provide` makes a new buffer, or grows the one
-/// it is offered if that has the right type.
-pub fn share_slots(
-    slots: &[Slot],
-    pool: &mut Vec<usize>,
-    mut provide: impl FnMut(DType, Option<usize>, usize) -> Option<usize>,
-) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..slots.len()).collect();
-    order.sort_by_key(|&s| std::cmp::Reverse(slots[s].len));
-    let mut used = vec![false; pool.len()];
-    let mut result = vec![0; slots.len()];
-    for slot in order {
-        let Slot { dtype, len } = slots[slot];
-        let reused = (0..used.len()).find(|&p| !used[p] && provide(dtype, Some(pool[p]), len).is_some());
-        let place = reused.unwrap_or_else(|| {
-            pool.push(provide(dtype, None, len).expect("a new buffer can always be made"));
-            used.push(true);
-            pool.len() - 1
-        });
-        used[place] = true;
-        result[slot] = pool[place];
-    }
-    result
 }

@@ -101,7 +101,8 @@ impl Op for LinearCrossEntropy {
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let [n, width, vocabulary] = sizes(types);
         let (logits, rows, count) = (Operand::Scratch(0), Operand::Scratch(1), Operand::Scratch(2));
-        let kernel = |entry| Dispatch::new("linear_cross_entropy", entry);
+        let gradients = types.wanted[2] || types.wanted[3] || types.wanted[4];
+        let kernel = |entry| Dispatch::new("linear_cross_entropy", entry).constant("GRADIENT", gradients.into());
         let parameters = |d: Dispatch, first: usize| {
             d.uniform(&[n, vocabulary, self.ignore as usize, first]).number(self.smoothing)
         };
@@ -111,7 +112,6 @@ impl Op for LinearCrossEntropy {
             Product { sizes, a, b, c, bias: None, activation: Activation::None, accumulate }.dispatch(target)
         };
         let mut dispatches = vec![parameters(kernel("count").read(Operand::Input(3)).write(count), 0)];
-        let gradients = types.wanted[2] || types.wanted[3] || types.wanted[4];
         let chunk = chunk_rows(n, vocabulary);
         for first in (0..n).step_by(chunk) {
             let m = chunk.min(n - first);
@@ -126,8 +126,7 @@ impl Op for LinearCrossEntropy {
                 accumulate: false,
             };
             dispatches.push(project.dispatch(target));
-            let softmax = kernel("softmax").constant("GRADIENT", gradients.into());
-            let softmax = softmax.read(Operand::Input(3)).read(count).write(logits).write(rows);
+            let softmax = kernel("softmax").read(Operand::Input(3)).read(count).write(logits).write(rows);
             dispatches.push(parameters(softmax, first).workgroups(groups(m)));
             let error = row_major(logits, 0, vocabulary);
             if types.wanted[2] {
@@ -140,18 +139,13 @@ impl Op for LinearCrossEntropy {
                 dispatches.push(plain([1, vocabulary, width, m], error, x, dweight, first > 0));
             }
             if types.wanted[4] {
-                let bias = kernel("bias").constant("GRADIENT", 1).read(logits).write(Operand::Output(4));
+                let bias = kernel("bias").read(logits).write(Operand::Output(4));
                 let bias = bias.uniform(&[m, vocabulary, usize::from(first > 0), 0]).number(0.0);
                 dispatches.push(bias.workgroups(groups(vocabulary.div_ceil(32))));
             }
         }
         let total = kernel("total").read(rows).read(count).write(Operand::Output(0)).write(Operand::Output(1));
         dispatches.push(parameters(total, 0));
-        for d in &mut dispatches {
-            if d.shader == "linear_cross_entropy" && d.constants.is_empty() {
-                d.constants.push(("GRADIENT", 0));
-            }
-        }
         dispatches
     }
 }

@@ -310,7 +310,7 @@ impl Op for LstmBackward {
 
     fn alias(&self, output: usize, types: &Types) -> Option<Alias> {
         let Walk { batch, hidden, .. } = self.walk(types);
-        [1, 2].contains(&output).then_some(Alias::Output { index: 3, offset: (output - 1) * batch * hidden })
+        [1, 2].contains(&output).then(|| Alias::Output { index: 3, offset: (output - 1) * batch * hidden })
     }
 
     reference!(blocked);

@@ -2,9 +2,9 @@
 
 use thiserror::Error;
 
-use crate::graph::{Target, TensorType};
+use crate::graph::{DType, Target, TensorType};
 
-use super::Plan;
+use super::{Plan, Slot};
 
 /// A plan made ready on a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +55,9 @@ pub trait Device {
     /// When memory is short, a kernel does not compile, or a named buffer is missing or has another type.
     fn prepare(&mut self, plan: Plan) -> Result<Prepared, DeviceError>;
 
+    /// Fills every slot with these bits: tests let NaN stand where a kernel forgets to write.
+    fn fill_slots(&mut self, bits: u32);
+
     /// Runs a plan: one submit. Returns at once on a GPU. With `log`, the first fetch is kept for [`Device::logged`].
     ///
     /// # Errors
@@ -78,4 +81,29 @@ pub trait Device {
     /// # Errors
     /// When the device is lost.
     fn fetch_u32(&mut self, plan: Prepared, index: usize) -> Result<Vec<u32>, DeviceError>;
+}
+
+/// Maps a plan's slots onto a pool that all plans share: the largest onto the first, and so on. `provide` makes a new buffer, or grows the one
+/// it is offered if that has the right type.
+pub fn share_slots(
+    slots: &[Slot],
+    pool: &mut Vec<usize>,
+    mut provide: impl FnMut(DType, Option<usize>, usize) -> Option<usize>,
+) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..slots.len()).collect();
+    order.sort_by_key(|&s| std::cmp::Reverse(slots[s].len));
+    let mut used = vec![false; pool.len()];
+    let mut result = vec![0; slots.len()];
+    for slot in order {
+        let Slot { dtype, len } = slots[slot];
+        let reused = (0..used.len()).find(|&p| !used[p] && provide(dtype, Some(pool[p]), len).is_some());
+        let place = reused.unwrap_or_else(|| {
+            pool.push(provide(dtype, None, len).expect("a new buffer can always be made"));
+            used.push(true);
+            pool.len() - 1
+        });
+        used[place] = true;
+        result[slot] = pool[place];
+    }
+    result
 }

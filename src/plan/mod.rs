@@ -8,7 +8,7 @@ mod fuse;
 mod live;
 mod place;
 
-pub use device::{Device, DeviceError, Prepared};
+pub use device::{Device, DeviceError, Prepared, share_slots};
 
 use std::fmt;
 use std::sync::Arc;

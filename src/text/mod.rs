@@ -9,11 +9,14 @@
 //!    indices only; whoever builds the tensors adds [`SOS`] and [`EOS`] and fills up with [`PAD`].
 //! 4. [`bleu`] scores translations as sacreBLEU does.
 //!
+//! [`captions`] writes the corpus that wgrad ships.
+//!
 //! Everything here is a pure function of its input and a seed: no clock, no global state, no hash-map order. A run that
 //! is resumed plans the batches that the uninterrupted run would have had.
 
 pub mod batches;
 pub mod bleu;
+pub mod captions;
 pub mod corpus;
 mod error;
 mod shuffle;

@@ -1,0 +1,102 @@
+//! Finding a GPU: one instance and one device per adapter for the whole process, made behind a lock (concurrent creation crashes several drivers).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use serde::Serialize;
+use thiserror::Error;
+
+use super::context::Context;
+
+/// Why no GPU could be opened.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    #[error("no device is called `{wanted}`. Present: {present}. Choose one with --device NAME (part of the name is enough)")]
+    Unknown { wanted: String, present: String },
+    #[error("no graphics adapter was found, neither a GPU nor a software one. {}", install_hint())]
+    NoAdapter,
+    #[error("the driver of `{name}` gave no device: {message}. Update the driver, or take --device cpu")]
+    Refused { name: String, message: String },
+}
+
+/// An adapter as `wgrad devices` shows it.
+#[derive(Clone, Debug, Serialize)]
+pub struct AdapterInfo {
+    pub name: String,
+    /// "Vulkan", "Metal", "DX12"
+    pub backend: String,
+    /// "discrete GPU", "integrated GPU", "software", ...
+    pub kind: &'static str,
+    pub driver: String,
+    /// Whether it is real hardware: what `--device auto` takes.
+    pub hardware: bool,
+}
+
+/// The command that installs a software adapter on this system, for machines without a GPU.
+pub fn install_hint() -> &'static str {
+    if cfg!(target_os = "linux") {
+        "Install Vulkan with a software adapter: `tests/install_vulkan.sh` in wgrad's sources, or `sudo apt-get install libvulkan1 mesa-vulkan-drivers` \
+         (Debian, Ubuntu), `sudo dnf install vulkan-loader mesa-vulkan-drivers` (Fedora), `sudo pacman -S vulkan-icd-loader vulkan-swrast` (Arch). \
+         Without any, --device cpu trains as well"
+    } else if cfg!(target_os = "windows") {
+        "Install the graphics driver of your GPU's maker; Windows brings the software adapter WARP. --device cpu trains without either"
+    } else {
+        "macOS 10.13 or later brings Metal. --device cpu trains without it"
+    }
+}
+
+fn instance() -> &'static wgpu::Instance {
+    static INSTANCE: OnceLock<wgpu::Instance> = OnceLock::new();
+    INSTANCE.get_or_init(|| wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle()))
+}
+
+fn adapters() -> Vec<(AdapterInfo, wgpu::Adapter)> {
+    let found = pollster::block_on(instance().enumerate_adapters(wgpu::Backends::PRIMARY));
+    found.into_iter().map(|adapter| (describe(&adapter.get_info()), adapter)).collect()
+}
+
+fn describe(info: &wgpu::AdapterInfo) -> AdapterInfo {
+    let (kind, hardware) = match info.device_type {
+        wgpu::DeviceType::DiscreteGpu => ("discrete GPU", true),
+        wgpu::DeviceType::IntegratedGpu => ("integrated GPU", true),
+        wgpu::DeviceType::VirtualGpu => ("virtual GPU", true),
+        wgpu::DeviceType::Cpu => ("software", false),
+        wgpu::DeviceType::Other => ("other", false),
+    };
+    let backend = format!("{:?}", info.backend);
+    let driver = format!("{} {}", info.driver, info.driver_info).trim().to_string();
+    AdapterInfo { name: info.name.clone(), backend, kind, driver, hardware }
+}
+
+/// All adapters, best first: discrete, integrated, other hardware, software.
+pub fn list() -> Vec<AdapterInfo> {
+    sorted().into_iter().map(|(info, _)| info).collect()
+}
+
+fn sorted() -> Vec<(AdapterInfo, wgpu::Adapter)> {
+    let mut adapters = adapters();
+    let rank = |info: &AdapterInfo| ["discrete GPU", "integrated GPU", "virtual GPU", "other"].iter().position(|k| *k == info.kind).unwrap_or(9);
+    adapters.sort_by_key(|(info, _)| rank(info));
+    adapters
+}
+
+/// Opens the first adapter whose name contains `wanted`, in any case; each adapter once a process.
+pub(super) fn open(wanted: &str) -> Result<Arc<Context>, OpenError> {
+    static OPEN: OnceLock<Mutex<HashMap<String, Arc<Context>>>> = OnceLock::new();
+    let mut open = OPEN.get_or_init(Mutex::default).lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let adapters = sorted();
+    if adapters.is_empty() {
+        return Err(OpenError::NoAdapter);
+    }
+    let matches = |info: &AdapterInfo| info.name.to_lowercase().contains(&wanted.to_lowercase());
+    let present = || adapters.iter().map(|(info, _)| format!("`{}`", info.name)).chain(["`cpu`".into()]).collect::<Vec<_>>().join(", ");
+    let Some((info, adapter)) = adapters.iter().find(|(info, _)| matches(info)) else {
+        return Err(OpenError::Unknown { wanted: wanted.into(), present: present() });
+    };
+    if let Some(context) = open.get(&info.name) {
+        return Ok(context.clone());
+    }
+    let context = Arc::new(Context::new(adapter, info.clone())?);
+    open.insert(info.name.clone(), context.clone());
+    Ok(context)
+}

@@ -1,0 +1,267 @@
+//! Runs plans on a GPU. The only place that names wgpu.
+//!
+//! A plan is prepared once: kernels compiled, uniforms written, bind groups made. A run records its launches (1 to 2 µs each; wgpu cannot replay a command
+//! buffer), submits once, and returns; nothing is allocated, compiled or read back.
+
+mod adapter;
+mod context;
+mod log;
+mod shaders;
+
+pub use adapter::{AdapterInfo, OpenError, install_hint, list};
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use crate::graph::{Dispatch, Operand, Target, TensorType};
+use crate::plan::{Buffer, Device, DeviceError, Plan, Prepared, Region, Step, share_slots};
+
+use context::{Context, Kernel};
+use log::Log;
+
+/// Runs that may be queued before the host waits for the oldest: enough to keep a GPU busy, few enough to stop soon after Ctrl-C.
+const IN_FLIGHT: usize = 4;
+
+enum Command {
+    Launch { kernel: Arc<Kernel>, bindings: wgpu::BindGroup, workgroups: [u32; 3] },
+    Clear { buffer: wgpu::Buffer, offset: u64, size: u64 },
+}
+
+struct Ready {
+    plan: Plan,
+    commands: Vec<Command>,
+    /// The buffers behind the plan's slots.
+    slots: Vec<wgpu::Buffer>,
+}
+
+/// A graphics adapter as a device.
+pub struct Gpu {
+    context: Arc<Context>,
+    named: HashMap<String, (wgpu::Buffer, TensorType)>,
+    pool: Vec<(wgpu::Buffer, usize)>,
+    slots: Vec<usize>,
+    plans: Vec<Ready>,
+    log: Log,
+    in_flight: VecDeque<wgpu::SubmissionIndex>,
+}
+
+const STORAGE: wgpu::BufferUsages =
+    wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_DST).union(wgpu::BufferUsages::COPY_SRC);
+
+impl Gpu {
+    /// Opens the best adapter whose name contains `name`, in any case ("" takes the best of all).
+    ///
+    /// # Errors
+    /// When there is no such adapter (those present are listed), none at all (the command that installs one is named), or the driver refuses.
+    pub fn open(name: &str) -> Result<Self, OpenError> {
+        let context = adapter::open(name)?;
+        let log = Log::new(&context);
+        let (named, in_flight) = (HashMap::new(), VecDeque::new());
+        Ok(Self { context, named, pool: vec![], slots: vec![], plans: vec![], log, in_flight })
+    }
+
+    fn resolve<'a>(&'a self, plan: &Plan, slots: &'a [wgpu::Buffer], region: &Region) -> (&'a wgpu::Buffer, u64, u64) {
+        let buffer = match region.buffer {
+            Buffer::Slot(slot) => &slots[slot],
+            Buffer::Input(input) => &self.named[&plan.inputs[input].0].0,
+        };
+        (buffer, 4 * region.offset as u64, 4 * region.len as u64)
+    }
+
+    fn command(&self, plan: &Plan, slots: &[wgpu::Buffer], step: &Step, dispatch: &Dispatch, uniforms: &Uniforms) -> Command {
+        let region = |operand: Operand| match operand {
+            Operand::Input(i) => step.inputs[i],
+            Operand::Output(o) => step.outputs[o].expect("an op binds only outputs that are wanted"),
+            Operand::Scratch(s) => step.scratch[s],
+        };
+        if dispatch.entry == Dispatch::CLEAR {
+            let (buffer, offset, size) = self.resolve(plan, slots, &region(dispatch.bindings[0].0));
+            return Command::Clear { buffer: buffer.clone(), offset, size };
+        }
+        let kernel = self.context.kernel(dispatch);
+        let storage = dispatch.bindings.iter().map(|&(operand, _)| {
+            let (buffer, offset, size) = self.resolve(plan, slots, &region(operand));
+            wgpu::BufferBinding { buffer, offset, size: wgpu::BufferSize::new(size) }
+        });
+        let uniform = (!dispatch.uniform.is_empty()).then(|| uniforms.binding(dispatch));
+        let entries: Vec<_> = storage
+            .chain(uniform)
+            .enumerate()
+            .map(|(binding, buffer)| wgpu::BindGroupEntry { binding: binding as u32, resource: wgpu::BindingResource::Buffer(buffer) })
+            .collect();
+        let bindings = self.context.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(dispatch.entry),
+            layout: &kernel.layout,
+            entries: &entries,
+        });
+        Command::Launch { kernel, bindings, workgroups: dispatch.workgroups }
+    }
+
+    fn read(&mut self, buffer: &wgpu::Buffer, offset: u64, size: u64) -> Result<Vec<u8>, DeviceError> {
+        let device = &self.context.device;
+        let usage = wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ;
+        let staging = self.context.buffer("read back", (size / 4) as usize, usage);
+        let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        encoder.copy_buffer_to_buffer(buffer, offset, &staging, 0, size);
+        self.context.queue.submit([encoder.finish()]);
+        staging.map_async(wgpu::MapMode::Read, 0..size, |_| {});
+        self.context.wait(None)?;
+        self.in_flight.clear();
+        let lost = |e: wgpu::MapRangeError| DeviceError::Lost { device: self.context.info.name.clone(), message: e.to_string() };
+        Ok(staging.get_mapped_range(0..size).map_err(lost)?.to_vec())
+    }
+
+    fn fetch(&mut self, plan: Prepared, index: usize) -> Result<Vec<u8>, DeviceError> {
+        let ready = &self.plans[plan.0];
+        let (buffer, offset, size) = self.resolve(&ready.plan, &ready.slots, &ready.plan.fetches[index].0);
+        let buffer = buffer.clone();
+        self.read(&buffer, offset, size)
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) {
+        self.context.queue.write_buffer(&self.named[name].0, 0, bytes);
+    }
+}
+
+/// The static parameters of all launches of a plan, in one buffer.
+struct Uniforms {
+    buffer: wgpu::Buffer,
+    offsets: HashMap<*const Dispatch, u64>,
+}
+
+impl Uniforms {
+    fn new(context: &Context, plan: &Plan) -> Self {
+        let alignment = context.device.limits().min_uniform_buffer_offset_alignment.max(16) as usize / 4;
+        let (mut words, mut offsets): (Vec<u32>, _) = (vec![], HashMap::new());
+        for dispatch in plan.steps.iter().flat_map(|s| &s.dispatches) {
+            offsets.insert(std::ptr::from_ref(dispatch), 4 * words.len() as u64);
+            words.extend(&dispatch.uniform);
+            // A uniform block is a multiple of 16 bytes.
+            words.resize((words.len() + 3).next_multiple_of(alignment), 0);
+        }
+        let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
+        let buffer = context.buffer("uniforms", words.len(), usage);
+        context.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(&words));
+        Self { buffer, offsets }
+    }
+
+    fn binding(&self, dispatch: &Dispatch) -> wgpu::BufferBinding<'_> {
+        let size = 4 * dispatch.uniform.len().next_multiple_of(4) as u64;
+        wgpu::BufferBinding { buffer: &self.buffer, offset: self.offsets[&std::ptr::from_ref(dispatch)], size: wgpu::BufferSize::new(size) }
+    }
+}
+
+impl Device for Gpu {
+    fn describe(&self) -> String {
+        format!("{} ({})", self.context.info.name, self.context.info.backend)
+    }
+
+    fn target(&self) -> Target {
+        self.context.target.clone()
+    }
+
+    fn allocate(&mut self, name: &str, tensor: &TensorType) -> Result<(), DeviceError> {
+        let buffer = self.context.buffer(name, tensor.len(), STORAGE);
+        self.named.insert(name.into(), (buffer, tensor.clone()));
+        self.context.check()
+    }
+
+    fn write_f32(&mut self, name: &str, values: &[f32]) {
+        self.write(name, bytemuck::cast_slice(values));
+    }
+
+    fn write_u32(&mut self, name: &str, values: &[u32]) {
+        self.write(name, bytemuck::cast_slice(values));
+    }
+
+    fn read_f32(&mut self, name: &str) -> Result<Vec<f32>, DeviceError> {
+        let (buffer, tensor) = &self.named[name];
+        let (buffer, size) = (buffer.clone(), 4 * tensor.len() as u64);
+        Ok(bytemuck::pod_collect_to_vec(&self.read(&buffer, 0, size)?))
+    }
+
+    fn prepare(&mut self, plan: Plan) -> Result<Prepared, DeviceError> {
+        for (name, tensor) in &plan.inputs {
+            let present = self.named.get(name).map(|(_, t)| t);
+            if present != Some(tensor) {
+                let present = present.map_or("missing".into(), ToString::to_string);
+                return Err(DeviceError::Mismatch { name: name.clone(), needed: tensor.to_string(), present });
+            }
+        }
+        let regions = plan.steps.iter().flat_map(|s| s.inputs.iter().chain(s.outputs.iter().flatten()).chain(&s.scratch));
+        let largest = regions.map(|r| r.len).max().unwrap_or(0);
+        if largest > self.context.target.max_binding {
+            let most = self.context.target.max_binding;
+            let message = format!("a tensor has {largest} numbers, and this adapter binds {most} at most");
+            return Err(DeviceError::OutOfMemory { device: self.context.info.name.clone(), message });
+        }
+        // A slot that must grow gets a new buffer; plans made before keep the old one.
+        let (context, pool) = (&self.context, &mut self.pool);
+        let indices = share_slots(&plan.slots, &mut self.slots, |_, index, len| match index {
+            Some(index) if pool[index].1 >= len => Some(index),
+            Some(_) => None,
+            None => {
+                pool.push((context.buffer("slot", len, STORAGE), len));
+                Some(pool.len() - 1)
+            }
+        });
+        let slots: Vec<_> = indices.into_iter().map(|i| self.pool[i].0.clone()).collect();
+        let uniforms = Uniforms::new(&self.context, &plan);
+        let launches = plan.steps.iter().flat_map(|step| step.dispatches.iter().map(move |d| (step, d)));
+        let commands = launches.map(|(step, d)| self.command(&plan, &slots, step, d, &uniforms)).collect();
+        self.context.check()?;
+        self.plans.push(Ready { plan, commands, slots });
+        Ok(Prepared(self.plans.len() - 1))
+    }
+
+    fn fill_slots(&mut self, bits: u32) {
+        for (buffer, elements) in &self.pool {
+            self.context.queue.write_buffer(buffer, 0, bytemuck::cast_slice(&vec![bits; *elements]));
+        }
+    }
+
+    fn run(&mut self, plan: Prepared, log: bool) -> Result<(), DeviceError> {
+        let ready = &self.plans[plan.0];
+        let mut encoder = self.context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut commands = ready.commands.iter().peekable();
+        while let Some(command) = commands.peek() {
+            if let Command::Clear { buffer, offset, size } = command {
+                encoder.clear_buffer(buffer, *offset, Some(*size));
+                commands.next();
+                continue;
+            }
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+            while let Some(Command::Launch { kernel, bindings, workgroups: [x, y, z] }) = commands.peek() {
+                pass.set_pipeline(&kernel.pipeline);
+                pass.set_bind_group(0, bindings, &[]);
+                pass.dispatch_workgroups(*x, *y, *z);
+                commands.next();
+            }
+        }
+        if log {
+            let (buffer, offset, size) = self.resolve(&ready.plan, &ready.slots, &ready.plan.fetches[0].0);
+            let buffer = buffer.clone();
+            self.log.record(&mut encoder, (&buffer, offset, size));
+        }
+        let submission = self.context.queue.submit([encoder.finish()]);
+        self.log.submitted(&self.context);
+        self.in_flight.push_back(submission);
+        if self.in_flight.len() > IN_FLIGHT {
+            let oldest = self.in_flight.pop_front();
+            self.context.wait(oldest)?;
+        }
+        self.context.check()
+    }
+
+    fn logged(&mut self, wait: bool) -> Result<Vec<Vec<f32>>, DeviceError> {
+        self.log.arrived(&self.context, wait)
+    }
+
+    fn fetch_f32(&mut self, plan: Prepared, index: usize) -> Result<Vec<f32>, DeviceError> {
+        Ok(bytemuck::pod_collect_to_vec(&self.fetch(plan, index)?))
+    }
+
+    fn fetch_u32(&mut self, plan: Prepared, index: usize) -> Result<Vec<u32>, DeviceError> {
+        Ok(bytemuck::pod_collect_to_vec(&self.fetch(plan, index)?))
+    }
+}

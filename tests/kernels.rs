@@ -1,0 +1,21 @@
+//! Every shader against the tracked reference, on the software adapter.
+//!
+//! Needs a Vulkan driver: `tests/install_vulkan.sh` installs one. Without an adapter these tests fail and say so.
+
+mod common;
+
+use wgrad::gpu::Gpu;
+use wgrad::ops::OPS;
+
+#[test]
+fn kernels_stay_within_the_bound() {
+    for (name, cases) in OPS {
+        let mut gpu = open();
+        let worst = cases().iter().map(|case| common::compare(&mut gpu, case)).fold(0.0, f64::max);
+        println!("{name:22} worst error {:5.1} % of its bound", 100.0 * worst);
+    }
+}
+
+fn open() -> Gpu {
+    Gpu::open("llvmpipe").unwrap_or_else(|e| panic!("{e}"))
+}
