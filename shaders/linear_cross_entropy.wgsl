@@ -121,7 +121,7 @@ fn bias(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 
 @group(0) @binding(0) var<storage, read> row_losses: array<f32>; // [2, N]
 @group(0) @binding(2) var<storage, read_write> mean: array<f32>; // [1]
-@group(0) @binding(3) var<storage, read_write> statistics: array<f32>; // [2]: Σ −log p(label), count
+@group(0) @binding(3) var<storage, read_write> statistics: array<f32>; // [3]: Σ loss, Σ −log p(label), count
 
 @compute @workgroup_size(WORKGROUP)
 fn total(@builtin(local_invocation_index) local: u32) {
@@ -136,7 +136,8 @@ fn total(@builtin(local_invocation_index) local: u32) {
     let nll_sum = reduce_sum(nll, local);
     if local == 0u {
         mean[0] = loss_sum / max(count_in[0], 1.0);
-        statistics[0] = nll_sum;
-        statistics[1] = count_in[0];
+        statistics[0] = loss_sum;
+        statistics[1] = nll_sum;
+        statistics[2] = count_in[0];
     }
 }

@@ -1,1 +1,12 @@
-fn main(){}
+//! The command line.
+
+mod commands;
+
+use clap::Parser;
+
+fn main() {
+    if let Err(error) = commands::Cli::parse().run() {
+        eprintln!("error: {error:#}");
+        std::process::exit(1);
+    }
+}

@@ -250,8 +250,9 @@ impl<T: Element> Device for Cpu<T> {
         }
         self.plans[plan.0] = ready;
         if log {
-            let first = self.fetch_f32(plan, 0)?;
-            self.log.push(first);
+            let fetches = 0..self.plans[plan.0].plan.fetches.len();
+            let record = fetches.flat_map(|i| self.fetch(plan, i)).map(|v| v.value() as f32).collect();
+            self.log.push(record);
         }
         Ok(())
     }

@@ -9,8 +9,8 @@ use super::context::Context;
 
 /// Records of a buffer: one mapping for 16 steps.
 const RECORDS: u64 = 16;
-/// Bytes of a record: up to four numbers.
-const BYTES: u64 = 16;
+/// Bytes of a record: up to eight numbers.
+const BYTES: u64 = 32;
 
 struct Sent {
     buffer: wgpu::Buffer,
@@ -37,13 +37,16 @@ impl Log {
         Self { filling: buffer(context), records: 0, numbers: 0, sent: VecDeque::new(), free: vec![] }
     }
 
-    /// Appends a copy to the run being recorded.
-    pub fn record(&mut self, encoder: &mut wgpu::CommandEncoder, from: (&wgpu::Buffer, u64, u64)) {
-        let (source, offset, size) = from;
-        assert!(size <= BYTES, "a log record holds four numbers");
-        encoder.copy_buffer_to_buffer(source, offset, &self.filling, self.records * BYTES, size);
+    /// Appends copies of (buffer, offset, bytes) to the run being recorded.
+    pub fn record(&mut self, encoder: &mut wgpu::CommandEncoder, regions: &[(wgpu::Buffer, u64, u64)]) {
+        let mut at = 0;
+        for (source, offset, size) in regions {
+            assert!(at + size <= BYTES, "a log record holds eight numbers");
+            encoder.copy_buffer_to_buffer(source, *offset, &self.filling, self.records * BYTES + at, *size);
+            at += size;
+        }
         self.records += 1;
-        self.numbers = (size / 4) as usize;
+        self.numbers = (at / 4) as usize;
     }
 
     /// After the submit: sends a full buffer on its way.

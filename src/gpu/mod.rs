@@ -41,6 +41,7 @@ pub struct Gpu {
     pool: Vec<(wgpu::Buffer, usize)>,
     slots: Vec<usize>,
     plans: Vec<Ready>,
+    target: Target,
     log: Log,
     in_flight: VecDeque<wgpu::SubmissionIndex>,
 }
@@ -56,8 +57,13 @@ impl Gpu {
     pub fn open(name: &str) -> Result<Self, OpenError> {
         let context = adapter::open(name)?;
         let log = Log::new(&context);
-        let (named, in_flight) = (HashMap::new(), VecDeque::new());
-        Ok(Self { context, named, pool: vec![], slots: vec![], plans: vec![], log, in_flight })
+        let (named, in_flight, target) = (HashMap::new(), VecDeque::new(), context.target.clone());
+        Ok(Self { context, named, pool: vec![], slots: vec![], plans: vec![], target, log, in_flight })
+    }
+
+    /// Plans made from now on take the kernels for hardware, so that a software adapter can test them.
+    pub fn take_hardware_kernels(&mut self) {
+        self.target.software = false;
     }
 
     fn resolve<'a>(&'a self, plan: &Plan, slots: &'a [wgpu::Buffer], region: &Region) -> (&'a wgpu::Buffer, u64, u64) {
@@ -157,7 +163,7 @@ impl Device for Gpu {
     }
 
     fn target(&self) -> Target {
-        self.context.target.clone()
+        self.target.clone()
     }
 
     fn allocate(&mut self, name: &str, tensor: &TensorType) -> Result<(), DeviceError> {
@@ -239,9 +245,9 @@ impl Device for Gpu {
             }
         }
         if log {
-            let (buffer, offset, size) = self.resolve(&ready.plan, &ready.slots, &ready.plan.fetches[0].0);
-            let buffer = buffer.clone();
-            self.log.record(&mut encoder, (&buffer, offset, size));
+            let regions = ready.plan.fetches.iter().map(|(region, _)| self.resolve(&ready.plan, &ready.slots, region));
+            let regions: Vec<_> = regions.map(|(buffer, offset, size)| (buffer.clone(), offset, size)).collect();
+            self.log.record(&mut encoder, &regions);
         }
         let submission = self.context.queue.submit([encoder.finish()]);
         self.log.submitted(&self.context);

@@ -20,6 +20,9 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+/// Parts of a flat buffer start at multiples of this many elements: 256 bytes, which every adapter can bind.
+pub const ALIGNMENT: usize = 64;
+
 /// One output of one node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Value {
@@ -125,13 +128,17 @@ impl Graph {
     /// Gathers `values` into the flat buffer `target`, each from its offset on. See [`Kind::Pack`].
     ///
     /// # Errors
-    /// When a value does not fit into `target`.
+    /// When a value does not fit into `target`, or an offset is not a multiple of [`ALIGNMENT`].
     pub fn pack(&mut self, target: Value, values: &[(Value, usize)]) -> Result<Value, GraphError> {
         let flat = self.type_of(target).clone();
         for &(value, offset) in values {
             if offset + self.type_of(value).len() > flat.len() {
                 let inputs = [flat, self.type_of(value).clone()];
                 return Err(shape_error("pack", &inputs, format!("no room from element {offset} on")));
+            }
+            if !offset.is_multiple_of(ALIGNMENT) {
+                let rule = format!("offsets must be multiples of {ALIGNMENT}, got {offset}");
+                return Err(shape_error("pack", &[flat], rule));
             }
         }
         let inputs = std::iter::once(target).chain(values.iter().map(|v| v.0)).collect();

@@ -33,7 +33,7 @@ pub struct LinearCrossEntropy {
 pub struct Loss {
     /// Mean over the positions that count, [1]; 0 where none does.
     pub mean: Value,
-    /// (Σ −log p(label), without smoothing; number of positions that count), [2].
+    /// (Σ loss; Σ −log p(label), without smoothing; number of positions that count), [3].
     pub statistics: Value,
 }
 
@@ -70,7 +70,7 @@ impl Op for LinearCrossEntropy {
             return Err("with x [N, H], the weight must be [V, H], the bias [V] and the labels [N]".into());
         }
         let gradients = inputs[..3].iter().cloned();
-        Ok([TensorType::f32(&[1]), TensorType::f32(&[2])].into_iter().chain(gradients).collect())
+        Ok([TensorType::f32(&[1]), TensorType::f32(&[3])].into_iter().chain(gradients).collect())
     }
 
     fn gradient(&self, at: &mut Backward) -> Result<(), GraphError> {
@@ -197,7 +197,7 @@ impl LinearCrossEntropy {
             }
         }
         mean[0] = loss / count;
-        statistics.copy_from_slice(&[surprise, T::of(counted as f64)]);
+        statistics.copy_from_slice(&[loss, surprise, T::of(counted as f64)]);
     }
 
     /// Chunks of the rows that count, packed together: padding costs nothing.
@@ -251,7 +251,7 @@ impl LinearCrossEntropy {
             }
         }
         mean[0] = (loss / rows.len().max(1) as f64) as f32;
-        statistics.copy_from_slice(&[surprise as f32, rows.len() as f32]);
+        statistics.copy_from_slice(&[loss as f32, surprise as f32, rows.len() as f32]);
     }
 
     /// Turns a row of logits into (softmax − target) / count; gives its loss and −log p(label).

@@ -58,13 +58,14 @@ pub trait Device {
     /// Fills every slot with these bits: tests let NaN stand where a kernel forgets to write.
     fn fill_slots(&mut self, bits: u32);
 
-    /// Runs a plan: one submit. Returns at once on a GPU. With `log`, the first fetch is kept for [`Device::logged`].
+    /// Runs a plan: one submit. Returns at once on a GPU. With `log`, the fetches (at most eight numbers together) are kept for
+    /// [`Device::logged`].
     ///
     /// # Errors
     /// When an earlier run failed.
     fn run(&mut self, plan: Prepared, log: bool) -> Result<(), DeviceError>;
 
-    /// The first fetches of logged runs that have arrived, oldest first; with `wait`, of all of them.
+    /// The fetches of logged runs that have arrived, those of a run in one list, oldest first; with `wait`, of all of them.
     ///
     /// # Errors
     /// When the device is lost.

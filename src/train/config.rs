@@ -9,6 +9,7 @@ use std::fmt::Debug;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::models::ModelConfig;
 use crate::text::{BatchSize, TokenizerKind};
 use read::{expected, nearest};
 
@@ -27,6 +28,8 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
+    /// Folder with train.de, train.en, val.de, val.en and test*.de, test*.en; empty for the corpus that comes with wgrad.
+    pub directory: String,
     /// Language to translate from: the ending of the files to read, e.g. `de` for `train.de`.
     pub source: String,
     /// Language to translate into.
@@ -42,44 +45,6 @@ pub struct DataConfig {
     pub lowercase: bool,
     /// Pairs with more tokens on either side are left out of training.
     pub max_tokens: usize,
-}
-
-/// `[model]`: encoder, attention and decoder.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ModelConfig {
-    pub rnn: RnnKind,
-    pub attention: AttentionKind,
-    /// Elements of a token's embedding.
-    pub embedding: usize,
-    /// Elements of the recurrent state.
-    pub hidden: usize,
-    /// Whether a second recurrent network reads the source from its end.
-    pub bidirectional: bool,
-    /// Probability with which training sets an activation to zero.
-    pub dropout: f32,
-}
-
-/// The recurrent cell of encoder and decoder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum RnnKind {
-    /// Elman network (Elman 1990).
-    Rnn,
-    /// Long short-term memory (Hochreiter and Schmidhuber 1997).
-    Lstm,
-}
-
-/// How the decoder looks at the source sentence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AttentionKind {
-    /// It sees the encoder's last state only (Sutskever et al. 2014).
-    None,
-    /// Dot product of the decoder's and the encoder's states (Luong et al. 2015).
-    Dot,
-    /// A small network on both states (Bahdanau et al. 2015).
-    Additive,
 }
 
 /// `[train]`: batches, Adam, and when to report, save and stop.

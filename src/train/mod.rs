@@ -1,3 +1,17 @@
-//! Training.
+//! Training: the step as a graph, the loop around it, and what a run leaves on disk.
 
+pub mod checkpoint;
 pub mod config;
+mod error;
+pub mod files;
+pub mod metrics;
+pub mod progress;
+mod resident;
+pub mod run_directory;
+pub mod schedule;
+pub mod step;
+mod trainer;
+
+pub use error::TrainError;
+pub use resident::Split;
+pub use trainer::{Outcome, Trainer, load};

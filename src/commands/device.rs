@@ -1,0 +1,50 @@
+//! Opening the device that `--device` names.
+
+use clap::Args;
+use wgrad::cpu::Cpu;
+use wgrad::gpu::{self, Gpu};
+use wgrad::plan::Device;
+
+#[derive(Debug, Args)]
+pub struct DeviceChoice {
+    /// Where to compute: auto (a hardware GPU if there is one, else the CPU), cpu, or part of a name that `wgrad devices` lists
+    #[arg(long, value_name = "NAME", default_value = "auto")]
+    pub device: String,
+}
+
+/// An open device, and why it was taken.
+pub struct Opened {
+    pub device: Box<dyn Device>,
+    pub why: String,
+}
+
+impl DeviceChoice {
+    pub fn open(&self) -> anyhow::Result<Opened> {
+        let cpu = |why: String| Opened { device: Box::new(Cpu::<f32>::new()), why };
+        if self.device.eq_ignore_ascii_case("cpu") {
+            return Ok(cpu("asked for by --device cpu".into()));
+        }
+        if !self.device.eq_ignore_ascii_case("auto") {
+            let why = format!("asked for by --device {}", self.device);
+            return Ok(Opened { device: Box::new(Gpu::open(&self.device)?), why });
+        }
+        let adapters = gpu::list();
+        let software: Vec<_> = adapters.iter().filter(|a| !a.hardware).map(|a| short(&a.name)).collect();
+        Ok(match adapters.iter().find(|a| a.hardware) {
+            Some(adapter) => match Gpu::open(&adapter.name) {
+                Ok(gpu) => Opened { device: Box::new(gpu), why: format!("the best {} present", adapter.kind) },
+                Err(error) => cpu(format!("{error}")),
+            },
+            None if software.is_empty() => cpu("there is no GPU".into()),
+            None => {
+                let name = software.join(", ");
+                cpu(format!("there is no hardware GPU; the software adapter {name} runs the same shaders, slower: --device {name}"))
+            }
+        })
+    }
+}
+
+/// "llvmpipe (LLVM 19.1.7, 256 bits)" is chosen by its first word.
+fn short(name: &str) -> &str {
+    name.split([' ', '(']).next().unwrap_or(name)
+}

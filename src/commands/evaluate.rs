@@ -1,0 +1,67 @@
+//! `wgrad evaluate`
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+use clap::Args;
+use wgrad::text::{corpus_bleu, read_lines};
+
+use super::device::DeviceChoice;
+use super::translate::Translator;
+
+#[derive(Debug, Args)]
+pub struct Evaluate {
+    /// Folder of a training run
+    run: PathBuf,
+    /// Sentences to translate, one a line
+    #[arg(long, value_name = "FILE")]
+    src: PathBuf,
+    /// Their translations, line by line
+    #[arg(long = "ref", value_name = "FILE")]
+    reference: PathBuf,
+    /// Ignore upper and lower case, as most published figures on Multi30k do
+    #[arg(long)]
+    lowercase: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    device: DeviceChoice,
+}
+
+impl Evaluate {
+    pub fn run(self) -> anyhow::Result<()> {
+        let (sources, mut references) = (read_lines(&self.src)?, read_lines(&self.reference)?);
+        if sources.len() != references.len() {
+            bail!(
+                "{} has {} lines and {} has {}: expected line n of one to translate line n of the other",
+                self.src.display(),
+                sources.len(),
+                self.reference.display(),
+                references.len()
+            );
+        }
+        let mut hypotheses = Translator::open(self.run, &self.device)?.translate(&sources)?;
+        if self.lowercase {
+            hypotheses.iter_mut().chain(&mut references).for_each(|line| *line = line.to_lowercase());
+        }
+        let bleu = corpus_bleu(&hypotheses, &references);
+        if self.json {
+            let object = serde_json::json!({
+                "bleu": bleu.score,
+                "precisions": bleu.precisions,
+                "brevity_penalty": bleu.brevity_penalty,
+                "hypothesis_length": bleu.hypothesis_length,
+                "reference_length": bleu.reference_length,
+                "sentences": sources.len(),
+                "lowercase": self.lowercase,
+                "tokenizer": "13a",
+                "search": "greedy",
+            });
+            println!("{}", serde_json::to_string_pretty(&object)?);
+        } else {
+            println!("{bleu}");
+        }
+        Ok(())
+    }
+}

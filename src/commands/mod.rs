@@ -1,0 +1,44 @@
+//! The subcommands, one file each: what a person types, and what they see. Nothing here that a user of the library would miss.
+
+mod data;
+mod device;
+mod devices;
+mod evaluate;
+mod train;
+mod translate;
+
+use clap::{Parser, Subcommand};
+
+/// Trains translation models on any GPU, without CUDA, and translates with them.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Train a model: without arguments a German-to-English translator on the corpus that comes with wgrad
+    Train(train::Train),
+    /// Translate lines from standard input to standard output
+    Translate(translate::Translate),
+    /// Translate a file and score it with BLEU
+    Evaluate(evaluate::Evaluate),
+    /// List the devices that training can use
+    Devices(devices::Devices),
+    /// Write data sets
+    Data(data::Data),
+}
+
+impl Cli {
+    pub fn run(self) -> anyhow::Result<()> {
+        match self.command {
+            Command::Train(command) => command.run(),
+            Command::Translate(command) => command.run(),
+            Command::Evaluate(command) => command.run(),
+            Command::Devices(command) => command.run(),
+            Command::Data(command) => command.run(),
+        }
+    }
+}

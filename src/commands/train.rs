@@ -1,0 +1,220 @@
+//! `wgrad train`
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use wgrad::text::{ParallelText, Tokenizer, TokenizerSettings, read_pairs, test_splits};
+use wgrad::train::config::Config;
+use wgrad::train::files::write_atomically;
+use wgrad::train::metrics::{EpochMetrics, Record, read_records};
+use wgrad::train::run_directory::{RunDirectory, next_free};
+use wgrad::train::{Outcome, Trainer};
+
+use super::data::bundled_captions;
+use super::device::{DeviceChoice, Opened};
+use super::translate::Translator;
+
+#[derive(Debug, Args)]
+pub struct Train {
+    /// Folder with train.de, train.en, val.de and val.en, and test*.de and test*.en if there are any [default: the corpus that comes with wgrad]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Folder for the run: configuration, metrics, model, tokenizers [default: runs/PRESET]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// A configuration that comes with wgrad: captions, lstm-attention, lstm, rnn, tiny
+    #[arg(long, value_name = "NAME")]
+    preset: Option<String>,
+    /// A TOML file that changes part of the preset
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Change one key, e.g. --set train.learning_rate=3e-4
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    assignments: Vec<String>,
+    /// Print the complete configuration and stop
+    #[arg(long)]
+    print_config: bool,
+    /// Continue the run in this folder after its last checkpoint
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["data", "out", "preset", "config", "assignments"])]
+    resume: Option<PathBuf>,
+    /// Print the plan of a training step: every op and every kernel launch
+    #[arg(short, long)]
+    verbose: bool,
+    #[command(flatten)]
+    device: DeviceChoice,
+}
+
+impl Train {
+    pub fn run(self) -> anyhow::Result<()> {
+        if let Some(path) = &self.resume {
+            let run = RunDirectory::resume(path)?;
+            let tokenizers = [Tokenizer::load(&run.source_tokenizer_path())?, Tokenizer::load(&run.target_tokenizer_path())?];
+            return self.train(&run, &Corpus::read(run.config())?, tokenizers, true);
+        }
+        let (preset, config) = self.configuration()?;
+        if self.print_config {
+            print!("{}", config.to_toml());
+            return Ok(());
+        }
+        // Everything that can be wrong with the text is found before the folder is made.
+        let corpus = Corpus::read(&config)?;
+        let tokenizers = corpus.train_tokenizers(&config)?;
+        let out = self.out.clone().unwrap_or_else(|| next_free(&Path::new("runs").join(preset)));
+        let run = RunDirectory::create(out, config)?;
+        for (tokenizer, path) in tokenizers.iter().zip([run.source_tokenizer_path(), run.target_tokenizer_path()]) {
+            write_atomically(&path, tokenizer.to_json().as_bytes())?;
+        }
+        self.train(&run, &corpus, tokenizers, false)
+    }
+
+    /// The preset's name, and it with the file and the assignments applied.
+    fn configuration(&self) -> anyhow::Result<(String, Config)> {
+        let default = if self.data.is_some() { "lstm-attention" } else { "captions" };
+        let name = self.preset.clone().unwrap_or_else(|| default.into());
+        let mut config = Config::preset(&name)?;
+        if let Some(path) = &self.config {
+            let text = fs::read_to_string(path).with_context(|| format!("--config {}", path.display()))?;
+            config = config.overlay(&text, &path.display().to_string())?;
+        }
+        if let Some(directory) = &self.data {
+            let absolute = std::path::absolute(directory).with_context(|| format!("--data {}", directory.display()))?;
+            config.data.directory = absolute.into_os_string().into_string().ok().context("--data: expected a UTF-8 path")?;
+        }
+        for assignment in &self.assignments {
+            config.set(assignment)?;
+        }
+        Ok((name, config))
+    }
+
+    fn train(&self, run: &RunDirectory, corpus: &Corpus, tokenizers: [Tokenizer; 2], resume: bool) -> anyhow::Result<()> {
+        let Opened { mut device, why } = self.device.open()?;
+        eprintln!("device    {}: {why}", device.describe());
+        eprintln!("          take another with --device NAME; `wgrad devices` lists them");
+        corpus.report();
+        let sizes = [tokenizers[0].vocabulary_size(), tokenizers[1].vocabulary_size()];
+        let mut trainer = Trainer::new(device.as_mut(), run, tokenizers, corpus.splits.clone(), resume)?;
+        let [training, validation] = trainer.too_long();
+        if training + validation > 0 {
+            let limit = run.config().data.max_tokens;
+            eprintln!("          {training} training and {validation} validation pairs have more than {limit} tokens on a side and are left out of the loss (data.max_tokens)");
+        }
+        let model = &run.config().model;
+        eprintln!(
+            "model     {} million parameters, vocabularies {} and {}: {:?}, attention {:?}",
+            trainer.parameter_count() as f64 / 1e6,
+            sizes[0],
+            sizes[1],
+            model.rnn,
+            model.attention
+        );
+        let plan = trainer.largest_plan()?;
+        if self.verbose {
+            eprintln!("{plan}");
+        } else if plan.dispatch_count() > 0 {
+            eprintln!("step      {} kernel launches", plan.dispatch_count());
+        }
+        eprintln!("run       {}", run.path().display());
+        let outcome = trainer.train(stop_flag()?.as_ref())?;
+        if outcome == Outcome::Interrupted {
+            println!("Stopped; everything is saved. Continue with:\n  wgrad train --resume {}", run.path().display());
+            return Ok(());
+        }
+        drop(trainer);
+        summarize(run, corpus, &self.device)
+    }
+}
+
+/// A flag that Ctrl-C sets. The second Ctrl-C ends the program at once.
+fn stop_flag() -> anyhow::Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let stop = flag.clone();
+    let handler = move || {
+        if stop.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        eprintln!("\nfinishing this step and saving; press Ctrl-C again to stop at once");
+    };
+    ctrlc::set_handler(handler).context("catching Ctrl-C")?;
+    Ok(flag)
+}
+
+/// The text of a run.
+struct Corpus {
+    directory: PathBuf,
+    /// Training and validation.
+    splits: [ParallelText; 2],
+    /// Pairs of them left out because a side is blank.
+    blank: usize,
+    /// The first test set, or else the validation set.
+    test: (String, ParallelText),
+}
+
+impl Corpus {
+    fn read(config: &Config) -> anyhow::Result<Self> {
+        let data = &config.data;
+        let directory = if data.directory.is_empty() { bundled_captions()? } else { PathBuf::from(&data.directory) };
+        let read = |split: &str| read_pairs(&directory, split, &data.source, &data.target);
+        let (training, blank_training) = read("train")?.without_blanks();
+        let (validation, blank_validation) = read("val")?.without_blanks();
+        for (text, split) in [(&training, "train"), (&validation, "val")] {
+            if text.source.is_empty() {
+                bail!("{}: every pair of {split} has a blank side; expected sentences", directory.display());
+            }
+        }
+        let name = test_splits(&directory, &data.source, &data.target)?.into_iter().next().unwrap_or_else(|| "val".into());
+        let test = read(&name)?;
+        Ok(Self { directory, splits: [training, validation], blank: blank_training + blank_validation, test: (name, test) })
+    }
+
+    fn train_tokenizers(&self, config: &Config) -> anyhow::Result<[Tokenizer; 2]> {
+        let data = &config.data;
+        let settings = |vocabulary| TokenizerSettings {
+            kind: data.tokenizer,
+            vocabulary,
+            min_frequency: data.min_frequency,
+            lowercase: data.lowercase,
+        };
+        Ok([
+            Tokenizer::train(&self.splits[0].source, &settings(data.source_vocabulary))?,
+            Tokenizer::train(&self.splits[0].target, &settings(data.target_vocabulary))?,
+        ])
+    }
+
+    fn report(&self) {
+        let [training, validation] = [0, 1].map(|i| self.splits[i].source.len());
+        eprintln!("data      {training} training and {validation} validation pairs of {}", self.directory.display());
+        if self.blank > 0 {
+            eprintln!("          {} pairs with a blank side are left out", self.blank);
+        }
+    }
+}
+
+/// What a finished run tells: its best epoch, ten translations, and what to type next.
+fn summarize(run: &RunDirectory, corpus: &Corpus, device: &DeviceChoice) -> anyhow::Result<()> {
+    let epochs = read_records(&run.metrics_path())?.into_iter().filter_map(|r| if let Record::Epoch(e) = r { Some(e) } else { None });
+    let better = |a: &EpochMetrics, b: &EpochMetrics| a.validation_loss.total_cmp(&b.validation_loss);
+    let best = epochs.min_by(better).context("the run has no finished epoch: is train.epochs 0?")?;
+    println!(
+        "best epoch {}: validation perplexity {:.2}, BLEU {:.1}\n",
+        best.epoch,
+        best.validation_perplexity,
+        best.bleu.unwrap_or(0.0)
+    );
+    let (name, test) = &corpus.test;
+    println!("ten sentences of {name}:");
+    // Spread over the set, whose neighbours may be alike.
+    let chosen: Vec<usize> = (0..test.source.len()).step_by(test.source.len().div_ceil(10)).collect();
+    let sources: Vec<String> = chosen.iter().map(|&i| test.source[i].clone()).collect();
+    let translations = Translator::open(run.path().into(), device)?.translate(&sources)?;
+    for (&i, translation) in chosen.iter().zip(&translations) {
+        println!("  {}\n    wgrad      {translation}\n    reference  {}", test.source[i], test.target[i]);
+    }
+    let program = std::env::args().next().unwrap_or_else(|| "wgrad".into());
+    println!("\nmodel      {}", run.model_path().display());
+    println!("translate  {program} translate {} < german.txt > english.txt", run.path().display());
+    Ok(())
+}

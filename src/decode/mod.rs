@@ -1,0 +1,5 @@
+//! From a trained model to translations.
+
+mod greedy;
+
+pub use greedy::{DecodeError, Greedy};

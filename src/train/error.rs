@@ -1,0 +1,35 @@
+//! What ends a training run early.
+
+use thiserror::Error;
+
+use crate::decode::DecodeError;
+use crate::graph::GraphError;
+use crate::plan::DeviceError;
+
+use super::checkpoint::CheckpointError;
+use super::files::FileError;
+use super::metrics::MetricsError;
+
+/// A run that could not go on. Everything up to the last checkpoint is on disk.
+#[derive(Debug, Error)]
+pub enum TrainError {
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    #[error("wgrad put a graph together wrongly, please report this: {0}")]
+    Graph(#[from] GraphError),
+    #[error(
+        "the loss is not a number any more at step {step}: the training diverged. The last checkpoint is intact; lower train.learning_rate \
+         or train.clip_norm and train again"
+    )]
+    Diverged { step: u64 },
+    #[error("no {split} sentence is left: all {count} pairs have more than {limit} tokens on a side. Raise data.max_tokens")]
+    NothingLeft { split: String, count: usize, limit: usize },
+}

@@ -1,0 +1,284 @@
+//! What a person sees of training, on standard error: a bar on a terminal, plain lines anywhere else.
+
+use std::io::{self, Stderr, Write};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::train::metrics::EpochMetrics;
+
+/// Shows how far training is. Epochs count from 1.
+#[derive(Debug)]
+pub struct Progress<W = Stderr> {
+    epochs: usize,
+    log_every: u64,
+    /// Hidden where there is no terminal.
+    bar: ProgressBar,
+    output: W,
+    epoch: usize,
+    speed: Speed,
+}
+
+impl Progress {
+    /// Shows a bar if standard error is a terminal, else a line every `log_every` steps.
+    pub fn new(epochs: usize, steps_per_epoch: usize, log_every: usize) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(steps_per_epoch as u64), ProgressDrawTarget::stderr());
+        Self::on(bar, io::stderr(), epochs, log_every)
+    }
+}
+
+impl<W: Write> Progress<W> {
+    fn on(bar: ProgressBar, output: W, epochs: usize, log_every: usize) -> Self {
+        let style = ProgressStyle::with_template("{prefix} {bar:24} {pos}/{len}  {msg}");
+        bar.set_style(style.expect("the template is well-formed").progress_chars("━╸ "));
+        Self {
+            epochs,
+            log_every: log_every as u64,
+            bar,
+            output,
+            epoch: 0,
+            speed: Speed::start(),
+        }
+    }
+
+    /// Begins an epoch of which `done` steps were taken before, in the session that is resumed.
+    pub fn start_epoch(&mut self, epoch: usize, done: usize) {
+        self.epoch = epoch;
+        self.speed = Speed::start();
+        self.bar.set_message("");
+        self.bar.reset();
+        self.bar.set_prefix(epoch_label(epoch, self.epochs));
+        self.bar.set_position(done as u64);
+    }
+
+    /// One step more. `loss` is the latest that is known, nats per target token; `tokens` are the step's target tokens,
+    /// padding not counted.
+    pub fn step(&mut self, loss: f64, tokens: u64) {
+        self.speed.step(tokens);
+        self.bar.inc(1);
+        let (done, all) = (self.bar.position(), self.bar.length().unwrap_or(0));
+        let status = step_status(
+            loss,
+            self.tokens_per_second(),
+            self.speed.time_for(all.saturating_sub(done)),
+        );
+        if self.bar.is_hidden() && done % self.log_every == 0 {
+            let label = epoch_label(self.epoch, self.epochs);
+            self.line(&format!("{label}  step {done}/{all}  {status}"));
+        }
+        self.bar.set_message(status);
+    }
+
+    /// Target tokens per second, averaged over the epoch's steps so far; 0 before the first.
+    pub fn tokens_per_second(&self) -> f64 {
+        self.speed.tokens_per_second()
+    }
+
+    /// Replaces the bar by a line about the epoch, marked with `*` if its model is the best so far.
+    pub fn finish_epoch(&mut self, metrics: &EpochMetrics, best: bool) {
+        self.bar.finish_and_clear();
+        self.line(&epoch_line(metrics, self.epochs, self.tokens_per_second(), best));
+    }
+
+    /// Writes a line, above the bar if there is one.
+    pub fn line(&mut self, text: &str) {
+        // That nobody listens any more (a closed pipe) is no reason to stop training.
+        let _ = self.bar.suspend(|| writeln!(self.output, "{text}"));
+    }
+}
+
+/// The steps of an epoch in this session. Time stands still after the last step, so validation does not count.
+#[derive(Clone, Copy, Debug)]
+struct Speed {
+    start: Instant,
+    elapsed: Duration,
+    steps: u32,
+    tokens: u64,
+}
+
+impl Speed {
+    fn start() -> Self {
+        Self {
+            start: Instant::now(),
+            elapsed: Duration::ZERO,
+            steps: 0,
+            tokens: 0,
+        }
+    }
+
+    fn step(&mut self, tokens: u64) {
+        self.elapsed = self.start.elapsed();
+        self.steps += 1;
+        self.tokens += tokens;
+    }
+
+    fn tokens_per_second(&self) -> f64 {
+        match self.elapsed.as_secs_f64() {
+            0.0 => 0.0,
+            seconds => self.tokens as f64 / seconds,
+        }
+    }
+
+    /// What so many steps more will take, in seconds.
+    fn time_for(&self, steps: u64) -> f64 {
+        self.elapsed.as_secs_f64() / f64::from(self.steps.max(1)) * steps as f64
+    }
+}
+
+/// `epoch  3/10`: all of a run's labels are equally wide.
+fn epoch_label(epoch: usize, epochs: usize) -> String {
+    let width = epochs.to_string().len();
+    format!("epoch {epoch:width$}/{epochs}")
+}
+
+/// `loss 3.214  8,123 tokens/s  0:41 left`
+fn step_status(loss: f64, tokens_per_second: f64, seconds_left: f64) -> String {
+    let (speed, left) = (thousands(tokens_per_second), duration(seconds_left));
+    format!("loss {loss:.3}  {speed} tokens/s  {left} left")
+}
+
+/// `epoch  3/10  train loss 3.21 ppl 24.8  val loss 3.02 ppl 20.5  BLEU 18.3  lr 1.0e-3  8,123 tok/s  1:32 *`, where
+/// the time is that of the run so far.
+fn epoch_line(metrics: &EpochMetrics, epochs: usize, tokens_per_second: f64, best: bool) -> String {
+    let loss = |loss: f64, ppl: f64| match ppl {
+        // Of a model that has diverged.
+        1e6.. => format!("loss {loss:.2} ppl {ppl:.1e}"),
+        _ => format!("loss {loss:.2} ppl {ppl:.1}"),
+    };
+    let label = epoch_label(metrics.epoch, epochs);
+    let training = loss(metrics.training_loss, metrics.training_perplexity);
+    let validation = loss(metrics.validation_loss, metrics.validation_perplexity);
+    let bleu = metrics.bleu.map_or(String::new(), |bleu| format!("  BLEU {bleu:.1}"));
+    let lr = metrics.learning_rate;
+    let (speed, time) = (thousands(tokens_per_second), duration(metrics.seconds));
+    let mark = if best { " *" } else { "" };
+    format!("{label}  train {training}  val {validation}{bleu}  lr {lr:.1e}  {speed} tok/s  {time}{mark}")
+}
+
+/// A number rounded to a whole one, with commas: `1,234,567`.
+fn thousands(number: f64) -> String {
+    let digits = format!("{number:.0}");
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Minutes and seconds, `1:32`, from an hour on with hours, `1:02:03`.
+fn duration(seconds: f64) -> String {
+    let seconds = seconds.round() as u64;
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match hours {
+        0 => format!("{minutes}:{seconds:02}"),
+        _ => format!("{hours}:{minutes:02}:{seconds:02}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const METRICS: EpochMetrics = EpochMetrics {
+        epoch: 3,
+        step: 681,
+        training_loss: 3.2108,
+        training_perplexity: 24.799,
+        validation_loss: 3.02,
+        validation_perplexity: 20.491,
+        bleu: Some(18.26),
+        learning_rate: 1e-3,
+        seconds: 91.7,
+    };
+
+    #[test]
+    fn numbers_are_written_for_people() {
+        let numbers = [
+            (0.4, "0"),
+            (999.0, "999"),
+            (8123.4, "8,123"),
+            (999_999.9, "1,000,000"),
+            (12_345.0, "12,345"),
+        ];
+        for (number, text) in numbers {
+            assert_eq!(thousands(number), text);
+        }
+        let durations = [
+            (0.0, "0:00"),
+            (41.4, "0:41"),
+            (59.6, "1:00"),
+            (3599.0, "59:59"),
+            (36_123.0, "10:02:03"),
+        ];
+        for (seconds, text) in durations {
+            assert_eq!(duration(seconds), text);
+        }
+    }
+
+    #[test]
+    fn an_epoch_is_a_line() {
+        assert_eq!(
+            epoch_line(&METRICS, 10, 8123.4, false),
+            "epoch  3/10  train loss 3.21 ppl 24.8  val loss 3.02 ppl 20.5  BLEU 18.3  lr 1.0e-3  8,123 tok/s  1:32"
+        );
+        let diverged = EpochMetrics {
+            validation_loss: 40.0,
+            validation_perplexity: 40.0_f64.exp(),
+            bleu: None,
+            learning_rate: 3.125e-5,
+            ..METRICS
+        };
+        assert_eq!(
+            epoch_line(&diverged, 9, 8123.4, true),
+            "epoch 3/9  train loss 3.21 ppl 24.8  val loss 40.00 ppl 2.4e17  lr 3.1e-5  8,123 tok/s  1:32 *"
+        );
+    }
+
+    #[test]
+    fn speed_counts_steps_only() {
+        let mut speed = Speed::start();
+        assert_eq!((speed.tokens_per_second(), speed.time_for(100)), (0.0, 0.0));
+        for tokens in [300, 500] {
+            speed.step(tokens);
+        }
+        speed.elapsed = Duration::from_secs(4);
+        assert_eq!((speed.tokens_per_second(), speed.time_for(100)), (200.0, 200.0));
+    }
+
+    #[test]
+    fn without_a_terminal_there_are_plain_lines_only() {
+        let bar = ProgressBar::with_draw_target(Some(5), ProgressDrawTarget::hidden());
+        let mut progress = Progress::on(bar, Vec::new(), 10, 2);
+        // The first step of epoch 3 was taken in an earlier session.
+        progress.start_epoch(3, 1);
+        for _ in 1..5 {
+            progress.step(3.2144, 600);
+        }
+        progress.finish_epoch(&METRICS, true);
+        progress.start_epoch(4, 0);
+        progress.step(3.0, 600);
+        progress.step(3.0, 600);
+
+        let text = String::from_utf8(progress.output).unwrap();
+        assert!(
+            !text
+                .chars()
+                .any(|character| character.is_control() && character != '\n'),
+            "{text:?}"
+        );
+        let lines: Vec<&str> = text.lines().collect();
+        for (line, start) in lines.iter().zip([
+            "epoch  3/10  step 2/5  loss 3.214  ",
+            "epoch  3/10  step 4/5  loss 3.214  ",
+            "epoch  3/10  train loss 3.21 ppl 24.8  val loss 3.02 ",
+            "epoch  4/10  step 2/5  loss 3.000  ",
+        ]) {
+            assert!(line.starts_with(start), "{line}");
+        }
+        assert_eq!(lines.len(), 4);
+        assert!(lines[0].ends_with(" left") && lines[2].ends_with(" *"), "{text}");
+    }
+}

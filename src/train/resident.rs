@@ -1,0 +1,114 @@
+//! A corpus on the device: uploaded once, so that a step names its sentences by number.
+
+use crate::graph::{Graph, GraphError, TensorType, Value};
+use crate::ops::gather_batch::{GatherBatch, gather_batch};
+use crate::plan::{Device, DeviceError};
+use crate::text::{BatchShape, EOS, PAD, ParallelText, SOS, Tokenizer, within_limit};
+
+/// Token ids of one side, `<eos>` (and on the target side `<sos>`) included: sentence s is tokens[offsets[s]..offsets[s + 1]].
+#[derive(Clone, Debug, Default)]
+struct Side {
+    tokens: Vec<u32>,
+    offsets: Vec<u32>,
+}
+
+impl Side {
+    fn new<'s>(sentences: impl Iterator<Item = &'s [u32]>, start: &[u32]) -> Self {
+        let (mut tokens, mut offsets) = (vec![], vec![0]);
+        for sentence in sentences {
+            tokens.extend(start);
+            tokens.extend(sentence);
+            tokens.push(EOS);
+            offsets.push(tokens.len() as u32);
+        }
+        Self { tokens, offsets }
+    }
+}
+
+/// The pairs of a split that are short enough, as token ids.
+#[derive(Clone, Debug)]
+pub struct Split {
+    name: &'static str,
+    source: Side,
+    target: Side,
+    /// Tokens that a step holds for each pair: source with `<eos>`, and labels, target with `<eos>`.
+    pub lengths: [Vec<usize>; 2],
+    /// Pairs left out because a side has more than the limit's tokens.
+    pub too_long: usize,
+}
+
+/// What gathering a batch of a split gives.
+pub struct Gathered {
+    /// [S, B]
+    pub source: Value,
+    /// [B]
+    pub source_lengths: Value,
+    /// What the decoder reads, `<sos>` first: [T, B].
+    pub target: Value,
+    /// What it should say, `<eos>` last, as [T·B].
+    pub labels: Value,
+    /// [B]
+    pub target_lengths: Value,
+}
+
+impl Split {
+    /// Encodes a corpus and drops pairs with more than `limit` tokens on a side.
+    pub fn new(name: &'static str, text: &ParallelText, [source, target]: [&Tokenizer; 2], limit: usize) -> Self {
+        let sides = [source.encode_all(&text.source), target.encode_all(&text.target)];
+        let lengths = [0, 1].map(|side| sides[side].iter().map(|s| s.len() + 1).collect::<Vec<_>>());
+        let (kept, too_long) = within_limit(&lengths[0], &lengths[1], limit + 1);
+        let of = |side: usize| kept.iter().map(move |&i| i as usize).map({
+            let sentences = &sides[side];
+            move |i| sentences[i].as_slice()
+        });
+        let lengths = [0, 1].map(|side| kept.iter().map(|&i| lengths[side][i as usize]).collect());
+        Self { name, source: Side::new(of(0), &[]), target: Side::new(of(1), &[SOS]), lengths, too_long }
+    }
+
+    /// Number of pairs.
+    pub fn len(&self) -> usize {
+        self.lengths[0].len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn buffers(&self) -> [(String, &[u32]); 4] {
+        let name = |part: &str| format!("{}.{part}", self.name);
+        [
+            (name("source.tokens"), &self.source.tokens),
+            (name("source.offsets"), &self.source.offsets),
+            (name("target.tokens"), &self.target.tokens),
+            (name("target.offsets"), &self.target.offsets),
+        ]
+    }
+
+    /// Makes the corpus resident.
+    ///
+    /// # Errors
+    /// When memory is short.
+    pub fn upload(&self, device: &mut dyn Device) -> Result<(), DeviceError> {
+        for (name, values) in self.buffers() {
+            device.allocate(&name, &TensorType::u32(&[values.len()]))?;
+            device.write_u32(&name, values);
+        }
+        Ok(())
+    }
+
+    /// Gathers the sentences that the control words name.
+    ///
+    /// # Errors
+    /// When the control words cannot hold that many sentences.
+    pub fn gather(&self, graph: &mut Graph, shape: BatchShape, control: Value) -> Result<Gathered, GraphError> {
+        let [source_tokens, source_offsets, target_tokens, target_offsets] =
+            self.buffers().map(|(name, values)| graph.input(&name, TensorType::u32(&[values.len()])));
+        let (target_tokens, target_offsets) = (target_tokens?, target_offsets?);
+        let which = |time, skip, trim| GatherBatch { batch: shape.sentences, time, skip, trim, padding: PAD };
+        let (source, source_lengths) = gather_batch(graph, which(shape.source, 0, 0), source_tokens?, source_offsets?, control)?;
+        let (target, target_lengths) = gather_batch(graph, which(shape.target, 0, 1), target_tokens, target_offsets, control)?;
+        let (labels, _) = gather_batch(graph, which(shape.target, 1, 0), target_tokens, target_offsets, control)?;
+        let labels = graph.reshape(labels, &[shape.target * shape.sentences])?;
+        Ok(Gathered { source, source_lengths, target, labels, target_lengths })
+    }
+}

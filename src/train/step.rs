@@ -1,0 +1,135 @@
+//! A training step as one graph: gather, forward, backward, clip, Adam.
+
+use crate::graph::{Graph, GraphError, Target, TensorType, Value};
+use crate::models::Seq2Seq;
+use crate::nn::{Parameter, Scope};
+use crate::ops;
+use crate::ops::adam::{Adam, adam};
+use crate::ops::clip_grad_norm::clip_grad_norm;
+use crate::ops::control::{self, NO_SENTENCE, SENTENCES};
+use crate::ops::linear_cross_entropy::{LinearCrossEntropy, Loss};
+use crate::plan::{Device, DeviceError, Plan};
+use crate::text::{BatchShape, PAD};
+
+use super::Split;
+use super::config::TrainConfig;
+
+/// What a step reports: the numbers that [`training_plan`] and [`validation_plan`] log.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct StepResult {
+    /// Loss summed over the target tokens, nats.
+    pub loss_sum: f64,
+    /// −log p of the target tokens, the loss without label smoothing.
+    pub nll_sum: f64,
+    /// Target tokens, padding not counted.
+    pub tokens: f64,
+    /// L2 norm of the gradients before clipping; 0 in validation.
+    pub grad_norm: f64,
+}
+
+impl StepResult {
+    /// From the numbers that a device logged for a run.
+    pub fn from_log(record: &[f32]) -> Self {
+        let number = |i: usize| f64::from(record.get(i).copied().unwrap_or(0.0));
+        Self { loss_sum: number(0), nll_sum: number(1), tokens: number(2), grad_norm: number(4) }
+    }
+
+    pub fn add(&mut self, other: &Self) {
+        self.loss_sum += other.loss_sum;
+        self.nll_sum += other.nll_sum;
+        self.tokens += other.tokens;
+    }
+
+    /// Mean loss, nats per target token.
+    pub fn loss(&self) -> f64 {
+        self.loss_sum / self.tokens
+    }
+
+    /// e to the mean −log p per target token.
+    pub fn perplexity(&self) -> f64 {
+        (self.nll_sum / self.tokens).exp()
+    }
+}
+
+/// The buffers that a model and its optimizer need, made and filled: parameters, gradients, Adam's moments, control words for `sentences` sentences.
+///
+/// # Errors
+/// When memory is short.
+pub fn allocate(device: &mut dyn Device, parameters: &[f32], sentences: usize) -> Result<(), DeviceError> {
+    for name in ["parameters", "gradients", "exp_avg", "exp_avg_sq"] {
+        device.allocate(name, &TensorType::f32(&[parameters.len()]))?;
+    }
+    device.allocate("control", &control_type(sentences))?;
+    device.write_f32("parameters", parameters);
+    Ok(())
+}
+
+fn control_type(sentences: usize) -> TensorType {
+    TensorType::u32(&[SENTENCES + sentences])
+}
+
+/// The control words of a step.
+pub fn control_words(train: &TrainConfig, step: u64, learning_rate: f32, sentences: &[u32], most: usize) -> Vec<u32> {
+    let mut words = vec![0; SENTENCES];
+    words[control::SEED] = train.seed as u32;
+    words[control::SEED + 1] = (train.seed >> 32) as u32;
+    words[control::STEP] = step as u32;
+    words[control::LEARNING_RATE] = learning_rate.to_bits();
+    // In f64: 1 − β^t of the first steps would lose half its digits in f32.
+    for (i, beta) in [train.beta1, train.beta2].into_iter().enumerate() {
+        let correction = 1.0 - f64::from(beta).powf(step as f64);
+        words[control::BIAS_CORRECTION + i] = (correction as f32).to_bits();
+    }
+    words.extend(sentences);
+    words.resize(SENTENCES + most, NO_SENTENCE);
+    words
+}
+
+/// The loss of one batch in `scope`.
+fn batch_loss(model: &Seq2Seq, scope: &mut Scope, split: &Split, shape: BatchShape, control: Value, smoothing: f32) -> Result<Loss, GraphError> {
+    let batch = split.gather(scope.graph, shape, control)?;
+    let encoded = model.encode(scope, batch.source, batch.source_lengths)?;
+    let (features, _) = model.decode(scope, &encoded, (batch.target, batch.target_lengths), encoded.initial)?;
+    model.loss(scope, features, batch.labels, LinearCrossEntropy { ignore: PAD, smoothing })
+}
+
+/// A whole step on a batch of this shape. Logs what [`StepResult::from_log`] reads.
+///
+/// # Errors
+/// When the model's shapes don't fit.
+pub fn training_plan(
+    model: &Seq2Seq,
+    train: &TrainConfig,
+    dropout: f32,
+    (split, shape, most): (&Split, BatchShape, usize),
+    target: &Target,
+) -> Result<Plan, GraphError> {
+    let mut graph = Graph::new();
+    let control = graph.input("control", control_type(most))?;
+    let mut scope = Scope::training(&mut graph, &model.parameters, control, dropout)?;
+    let loss = batch_loss(model, &mut scope, split, shape, control, train.label_smoothing)?;
+    let parameters: Vec<&Parameter> = model.parameters.iter().collect();
+    let values = parameters.iter().map(|p| scope.parameter(p)).collect::<Result<Vec<_>, _>>()?;
+    let flat = scope.flat();
+    let gradients = ops::gradients(&mut graph, loss.mean, &values)?;
+    // A parameter that the loss does not reach keeps a gradient of zero: its part of the buffer is never written.
+    let packed: Vec<(Value, usize)> = gradients.iter().zip(&parameters).filter_map(|(g, p)| Some(((*g)?, p.offset))).collect();
+    let [buffer, exp_avg, exp_avg_sq] = ["gradients", "exp_avg", "exp_avg_sq"].map(|name| graph.input(name, graph.type_of(flat).clone()));
+    let gradients = graph.pack(buffer?, &packed)?;
+    let clip = clip_grad_norm(&mut graph, gradients, train.clip_norm)?;
+    let op = Adam { beta1: train.beta1, beta2: train.beta2, epsilon: train.epsilon };
+    let updated = adam(&mut graph, op, [flat, exp_avg?, exp_avg_sq?], gradients, clip, control)?;
+    Ok(Plan::new(&graph, &[loss.statistics, clip], &updated, target))
+}
+
+/// The loss of a batch, without dropout, smoothing or update.
+///
+/// # Errors
+/// When the model's shapes don't fit.
+pub fn validation_plan(model: &Seq2Seq, (split, shape, most): (&Split, BatchShape, usize), target: &Target) -> Result<Plan, GraphError> {
+    let mut graph = Graph::new();
+    let control = graph.input("control", control_type(most))?;
+    let mut scope = Scope::evaluating(&mut graph, &model.parameters)?;
+    let loss = batch_loss(model, &mut scope, split, shape, control, 0.0)?;
+    Ok(Plan::new(&graph, &[loss.statistics], &[], target))
+}

@@ -1,0 +1,367 @@
+//! The training loop.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use crate::decode::Greedy;
+use crate::models::Seq2Seq;
+use crate::plan::{Device, Plan, Prepared};
+use crate::text::{Batch, BatchShape, Batcher, ParallelText, Tokenizer, corpus_bleu};
+
+use super::checkpoint::{Last, NamedTensor, TrainingState, load_last, load_model, save_last, save_model};
+use super::config::TrainConfig;
+use super::metrics::{EpochMetrics, Metrics, Record, StepMetrics};
+use super::progress::Progress;
+use super::run_directory::RunDirectory;
+use super::schedule::{ScheduleState, Scheduler};
+use super::step::{StepResult, allocate, control_words, training_plan, validation_plan};
+use super::{Split, TrainError};
+
+/// Lengths are rounded up to a multiple of this: 24 shapes and 11 % padding on Multi30k (at 2, 53 shapes and 5 %; at 8, 13 and 21 %).
+const BUCKET: usize = 4;
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All epochs are done, or early stopping ended them.
+    Finished,
+    /// Somebody asked it to stop; everything is saved.
+    Interrupted,
+}
+
+/// A step that was submitted and whose loss has not arrived yet.
+struct Pending {
+    step: u64,
+    learning_rate: f32,
+}
+
+/// One training run.
+pub struct Trainer<'a> {
+    device: &'a mut dyn Device,
+    run: &'a RunDirectory,
+    model: Seq2Seq,
+    tokenizers: [Tokenizer; 2],
+    splits: [Split; 2],
+    validation_text: ParallelText,
+    batches: [Batcher; 2],
+    plans: [HashMap<BatchShape, Prepared>; 2],
+    /// The most sentences that a batch holds.
+    most: usize,
+    greedy: Greedy,
+    scheduler: Scheduler,
+    state: TrainingState,
+    metrics: Metrics,
+    progress: Progress,
+    pending: VecDeque<Pending>,
+    /// Training time of earlier sessions.
+    before: f64,
+    started: Instant,
+}
+
+/// Index of the training split; validation follows.
+const TRAINING: usize = 0;
+const VALIDATION: usize = 1;
+
+impl<'a> Trainer<'a> {
+    /// Prepares a run in `run`: new, or with `resume` from its last checkpoint.
+    ///
+    /// # Errors
+    /// When the device cannot hold the model, or the checkpoint is damaged.
+    pub fn new(
+        device: &'a mut dyn Device,
+        run: &'a RunDirectory,
+        tokenizers: [Tokenizer; 2],
+        [training, validation]: [ParallelText; 2],
+        resume: bool,
+    ) -> Result<Self, TrainError> {
+        let config = run.config();
+        let sides = [&tokenizers[0], &tokenizers[1]];
+        let splits = [("training", &training), ("validation", &validation)]
+            .map(|(name, text)| Split::new(name, text, sides, config.data.max_tokens));
+        for (split, name, text) in [(&splits[0], "training", &training), (&splits[1], "validation", &validation)] {
+            if split.is_empty() {
+                let (split, count) = (name.into(), text.source.len());
+                return Err(TrainError::NothingLeft { split, count, limit: config.data.max_tokens });
+            }
+            split.upload(device)?;
+        }
+        let batches = [&splits[0], &splits[1]].map(|s| Batcher::new(&s.lengths[0], &s.lengths[1], config.train.batch, BUCKET));
+        let most = batches.iter().flat_map(Batcher::shapes).map(|s| s.sentences).max().expect("no split is empty");
+        let model = Seq2Seq::new(&config.model, [sides[0].vocabulary_size(), sides[1].vocabulary_size()]);
+        allocate(device, &model.parameters.initial(config.train.seed), most)?;
+        let (state, metrics) = if resume {
+            let last = load_last(&run.last_path(), &expected(&model))?;
+            let metrics = Metrics::resume(&run.metrics_path(), last.state.metrics_bytes)?;
+            restore(device, &model, &last);
+            (last.state, metrics)
+        } else {
+            (first_state(&config.train), Metrics::create(&run.metrics_path())?)
+        };
+        let plans = [TRAINING, VALIDATION].map(|kind| {
+            let mut plans = HashMap::new();
+            for shape in batches[kind].shapes() {
+                let plan = plan_for(&model, config, kind, (&splits[kind], shape, most), &*device)?;
+                plans.insert(shape, device.prepare(plan)?);
+            }
+            Ok::<_, TrainError>(plans)
+        });
+        let [training_plans, validation_plans] = plans;
+        let steps = batches[TRAINING].in_order().len();
+        let mut trainer = Self {
+            device,
+            run,
+            greedy: Greedy::new(&model),
+            model,
+            tokenizers,
+            splits,
+            validation_text: validation,
+            batches,
+            plans: [training_plans?, validation_plans?],
+            most,
+            scheduler: Scheduler::resume(config.train.schedule, state.schedule),
+            progress: Progress::new(config.train.epochs, steps, config.train.log_every),
+            before: state.seconds,
+            state,
+            metrics,
+            pending: VecDeque::new(),
+            started: Instant::now(),
+        };
+        if !resume {
+            // From now on the run can be resumed, whenever it is killed.
+            trainer.save()?;
+        }
+        Ok(trainer)
+    }
+
+    /// The plan of a whole training step on the largest batch, to be shown with `-v`.
+    ///
+    /// # Errors
+    /// When the model's shapes don't fit.
+    pub fn largest_plan(&self) -> Result<Plan, TrainError> {
+        let shape = self.batches[TRAINING].shapes()[0];
+        plan_for(&self.model, self.run.config(), TRAINING, (&self.splits[TRAINING], shape, self.most), &*self.device)
+    }
+
+    /// Number of parameters.
+    pub fn parameter_count(&self) -> usize {
+        self.model.parameters.count()
+    }
+
+    /// Pairs of training and validation that were left out for their length.
+    pub fn too_long(&self) -> [usize; 2] {
+        [self.splits[0].too_long, self.splits[1].too_long]
+    }
+
+    /// Trains until all epochs are done, validation stops improving, or `stop` is set.
+    ///
+    /// # Errors
+    /// When the device fails, the disk is full or the loss diverges; the last checkpoint is intact then.
+    pub fn train(&mut self, stop: &AtomicBool) -> Result<Outcome, TrainError> {
+        let train = self.run.config().train.clone();
+        let out_of_patience = |s: &TrainingState| train.patience > 0 && s.epochs_without_improvement >= train.patience;
+        while self.state.epoch <= train.epochs && !out_of_patience(&self.state) {
+            let batches = self.batches[TRAINING].epoch(train.seed, self.state.epoch);
+            self.progress.start_epoch(self.state.epoch, self.state.batch);
+            while self.state.batch < batches.len() {
+                self.step(&train, &batches[self.state.batch])?;
+                let due = train.checkpoint_every > 0 && self.state.step.is_multiple_of(train.checkpoint_every as u64);
+                let stopped = stop.load(Ordering::Relaxed);
+                if due || stopped {
+                    self.drain(true)?;
+                    self.save()?;
+                }
+                if stopped {
+                    return Ok(Outcome::Interrupted);
+                }
+            }
+            self.drain(true)?;
+            self.end_epoch()?;
+        }
+        Ok(Outcome::Finished)
+    }
+
+    fn step(&mut self, train: &TrainConfig, batch: &Batch) -> Result<(), TrainError> {
+        self.state.step += 1;
+        self.state.batch += 1;
+        let (step, learning_rate) = (self.state.step, self.scheduler.learning_rate(self.state.step));
+        let control = control_words(train, step, learning_rate, &batch.sentences, self.most);
+        self.device.write_u32("control", &control);
+        self.device.run(self.plans[TRAINING][&batch.shape], true)?;
+        self.pending.push_back(Pending { step, learning_rate });
+        self.drain(false)
+    }
+
+    /// Takes note of the losses that have arrived, or of all.
+    fn drain(&mut self, wait: bool) -> Result<(), TrainError> {
+        for record in self.device.logged(wait)? {
+            let Pending { step, learning_rate } = self.pending.pop_front().expect("one record a step");
+            let result = StepResult::from_log(&record);
+            if !(result.loss_sum.is_finite() && result.grad_norm.is_finite()) {
+                return Err(TrainError::Diverged { step });
+            }
+            self.state.epoch_loss_sum += result.loss_sum;
+            self.state.epoch_nll_sum += result.nll_sum;
+            self.state.epoch_tokens += result.tokens;
+            self.progress.step(result.loss(), result.tokens as u64);
+            if step.is_multiple_of(self.run.config().train.log_every.max(1) as u64) {
+                self.metrics.write(Record::Step(StepMetrics {
+                    step,
+                    epoch: self.state.epoch,
+                    loss: result.loss(),
+                    learning_rate,
+                    grad_norm: result.grad_norm,
+                    tokens_per_second: self.progress.tokens_per_second(),
+                }))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn end_epoch(&mut self) -> Result<(), TrainError> {
+        let validation = self.validate()?;
+        let bleu = self.validation_bleu()?;
+        let training = StepResult {
+            loss_sum: self.state.epoch_loss_sum,
+            nll_sum: self.state.epoch_nll_sum,
+            tokens: self.state.epoch_tokens,
+            grad_norm: 0.0,
+        };
+        let best = self.state.best_validation_loss.is_none_or(|best| validation.loss() < best);
+        if best {
+            self.state.best_validation_loss = Some(validation.loss());
+            self.state.best_epoch = self.state.epoch;
+            self.state.epochs_without_improvement = 0;
+            save_model(&self.run.model_path(), &self.tensors("parameters")?)?;
+        } else {
+            self.state.epochs_without_improvement += 1;
+        }
+        let metrics = EpochMetrics {
+            epoch: self.state.epoch,
+            step: self.state.step,
+            training_loss: training.loss(),
+            training_perplexity: training.perplexity(),
+            validation_loss: validation.loss(),
+            validation_perplexity: validation.perplexity(),
+            bleu: Some(bleu),
+            learning_rate: self.scheduler.learning_rate(self.state.step),
+            seconds: self.seconds(),
+        };
+        self.metrics.write(Record::Epoch(metrics))?;
+        self.progress.finish_epoch(&metrics, best);
+        self.scheduler.end_epoch(validation.loss());
+        self.state.epoch += 1;
+        self.state.batch = 0;
+        (self.state.epoch_loss_sum, self.state.epoch_nll_sum, self.state.epoch_tokens) = (0.0, 0.0, 0.0);
+        self.save()
+    }
+
+    /// Loss over the validation split.
+    fn validate(&mut self) -> Result<StepResult, TrainError> {
+        for batch in self.batches[VALIDATION].in_order() {
+            let control = control_words(&self.run.config().train, 0, 0.0, &batch.sentences, self.most);
+            self.device.write_u32("control", &control);
+            self.device.run(self.plans[VALIDATION][&batch.shape], true)?;
+        }
+        let mut total = StepResult::default();
+        self.device.logged(true)?.iter().for_each(|record| total.add(&StepResult::from_log(record)));
+        Ok(total)
+    }
+
+    /// BLEU of greedy translations of the whole validation text.
+    fn validation_bleu(&mut self) -> Result<f64, TrainError> {
+        let sources = self.tokenizers[0].encode_all(&self.validation_text.source);
+        let translations = self.greedy.translate(self.device, &sources)?;
+        let hypotheses: Vec<String> = translations.iter().map(|ids| self.tokenizers[1].decode(ids)).collect();
+        Ok(corpus_bleu(&hypotheses, &self.validation_text.target).score)
+    }
+
+    fn seconds(&self) -> f64 {
+        self.before + self.started.elapsed().as_secs_f64()
+    }
+
+    /// Writes `last.safetensors`.
+    fn save(&mut self) -> Result<(), TrainError> {
+        self.state.schedule = self.scheduler.state();
+        self.state.seconds = self.seconds();
+        self.state.metrics_bytes = self.metrics.bytes()?;
+        let [parameters, exp_avg, exp_avg_sq] = ["parameters", "exp_avg", "exp_avg_sq"].map(|name| self.tensors(name));
+        save_last(&self.run.last_path(), &parameters?, &exp_avg?, &exp_avg_sq?, &self.state)?;
+        Ok(())
+    }
+
+    /// A flat buffer, cut into the model's parameters.
+    fn tensors(&mut self, buffer: &str) -> Result<Vec<NamedTensor>, TrainError> {
+        let flat = self.device.read_f32(buffer)?;
+        let cut = |p: &crate::nn::Parameter| NamedTensor {
+            name: p.name.clone(),
+            shape: p.shape.clone(),
+            values: flat[p.offset..][..p.len()].to_vec(),
+        };
+        Ok(self.model.parameters.iter().map(cut).collect())
+    }
+}
+
+fn plan_for(
+    model: &Seq2Seq,
+    config: &super::config::Config,
+    kind: usize,
+    batch: (&Split, BatchShape, usize),
+    device: &dyn Device,
+) -> Result<Plan, TrainError> {
+    let target = device.target();
+    Ok(match kind {
+        TRAINING => training_plan(model, &config.train, config.model.dropout, batch, &target)?,
+        _ => validation_plan(model, batch, &target)?,
+    })
+}
+
+fn first_state(train: &TrainConfig) -> TrainingState {
+    TrainingState {
+        step: 0,
+        epoch: 1,
+        batch: 0,
+        schedule: ScheduleState::new(train.learning_rate),
+        epoch_loss_sum: 0.0,
+        epoch_nll_sum: 0.0,
+        epoch_tokens: 0.0,
+        best_validation_loss: None,
+        best_epoch: 0,
+        epochs_without_improvement: 0,
+        metrics_bytes: 0,
+        seconds: 0.0,
+    }
+}
+
+/// Names and shapes of a model's parameters, as a checkpoint must have them.
+fn expected(model: &Seq2Seq) -> Vec<(String, Vec<usize>)> {
+    model.parameters.iter().map(|p| (p.name.clone(), p.shape.clone())).collect()
+}
+
+/// The flat buffer that these tensors make.
+fn flatten(model: &Seq2Seq, tensors: &[NamedTensor]) -> Vec<f32> {
+    let mut flat = vec![0.0; model.parameters.flat_len()];
+    for (parameter, tensor) in model.parameters.iter().zip(tensors) {
+        flat[parameter.offset..][..parameter.len()].copy_from_slice(&tensor.values);
+    }
+    flat
+}
+
+fn restore(device: &mut dyn Device, model: &Seq2Seq, last: &Last) {
+    for (name, tensors) in [("parameters", &last.parameters), ("exp_avg", &last.exp_avg), ("exp_avg_sq", &last.exp_avg_sq)] {
+        device.write_f32(name, &flatten(model, tensors));
+    }
+}
+
+/// Loads a run's best model onto a device, to translate with it.
+///
+/// # Errors
+/// When `model.safetensors` is missing, damaged or of another model, or memory is short.
+pub fn load(device: &mut dyn Device, run: &RunDirectory, vocabularies: [usize; 2]) -> Result<Seq2Seq, TrainError> {
+    let model = Seq2Seq::new(&run.config().model, vocabularies);
+    let tensors = load_model(&run.model_path(), &expected(&model))?;
+    let flat = flatten(&model, &tensors);
+    device.allocate("parameters", &crate::graph::TensorType::f32(&[flat.len()]))?;
+    device.write_f32("parameters", &flat);
+    Ok(model)
+}
