@@ -43,10 +43,16 @@ impl Data {
     pub fn run(self) -> anyhow::Result<()> {
         let Set::Captions(Captions { pairs, seed, out }) = self.set;
         if out.exists() && fs::read_dir(&out).is_ok_and(|mut entries| entries.next().is_some()) {
-            bail!("--out {}: the folder is not empty; nothing was written. Name another folder, or empty this one", out.display());
+            bail!(
+                "--out {}: the folder is not empty; nothing was written. Name another folder, or empty this one",
+                out.display()
+            );
         }
         write_captions(&out, pairs, seed)?;
-        println!("{pairs} pairs in train, {HELD_OUT} each in val and test: {}", out.display());
+        println!(
+            "{pairs} pairs in train, {HELD_OUT} each in val and test: {}",
+            out.display()
+        );
         Ok(())
     }
 }
@@ -59,7 +65,11 @@ fn write_captions(directory: &Path, pairs: usize, seed: u64) -> anyhow::Result<(
     let all = generate(pairs + 2 * HELD_OUT, seed).context("--pairs")?;
     fs::create_dir_all(directory).with_context(|| format!("creating {}", directory.display()))?;
     let (held_out, train) = all.split_at(2 * HELD_OUT);
-    for (split, pairs) in [("test", &held_out[..HELD_OUT]), ("val", &held_out[HELD_OUT..]), ("train", train)] {
+    for (split, pairs) in [
+        ("test", &held_out[..HELD_OUT]),
+        ("val", &held_out[HELD_OUT..]),
+        ("train", train),
+    ] {
         let file = |side: fn(&Pair) -> &str| pairs.iter().map(|p| side(p).to_string() + "\n").collect::<String>();
         write_atomically(&directory.join(format!("{split}.de")), file(|p| &p.german).as_bytes())?;
         write_atomically(&directory.join(format!("{split}.en")), file(|p| &p.english).as_bytes())?;
@@ -82,6 +92,17 @@ pub fn bundled_captions() -> anyhow::Result<PathBuf> {
 /// Where this system keeps what can be made again.
 fn cache() -> PathBuf {
     let variable = |name| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
-    let home = || std::env::home_dir().map(|home| home.join(if cfg!(target_os = "macos") { "Library/Caches" } else { ".cache" }));
-    variable("XDG_CACHE_HOME").or_else(|| variable("LOCALAPPDATA")).or_else(home).unwrap_or_else(std::env::temp_dir)
+    let home = || {
+        std::env::home_dir().map(|home| {
+            home.join(if cfg!(target_os = "macos") {
+                "Library/Caches"
+            } else {
+                ".cache"
+            })
+        })
+    };
+    variable("XDG_CACHE_HOME")
+        .or_else(|| variable("LOCALAPPDATA"))
+        .or_else(home)
+        .unwrap_or_else(std::env::temp_dir)
 }

@@ -20,13 +20,18 @@ impl Devices {
             return Ok(());
         }
         for adapter in &adapters {
-            println!("{:40} {:16} {:8} {}", adapter.name, adapter.kind, adapter.backend, adapter.driver);
+            println!(
+                "{:40} {:16} {:8} {}",
+                adapter.name, adapter.kind, adapter.backend, adapter.driver
+            );
         }
         println!("{:40} {threads} threads", "cpu");
         if adapters.is_empty() {
             println!("\nNo graphics adapter was found. {}.", gpu::install_hint());
         }
-        println!("\nTake one with --device NAME; part of the name is enough. auto takes the first that is not software, else cpu.");
+        println!(
+            "\nTake one with --device NAME; part of the name is enough. auto takes the first that is not software, else cpu."
+        );
         Ok(())
     }
 }

@@ -21,7 +21,10 @@ impl Backward<'_> {
     }
 
     pub fn output(&self, output: usize) -> Value {
-        Value { node: self.node, output }
+        Value {
+            node: self.node,
+            output,
+        }
     }
 
     /// Gradient of the loss with respect to output 0, for an op with a single differentiable output.
@@ -57,14 +60,23 @@ impl Graph {
         let mut gradients: HashMap<Value, Value> = HashMap::from([(scalar, seed)]);
         for node in (0..=scalar.node).rev() {
             let outputs = self.nodes[node].outputs.len();
-            let upstream: Vec<_> = (0..outputs).map(|output| gradients.get(&Value { node, output }).copied()).collect();
+            let upstream: Vec<_> = (0..outputs)
+                .map(|output| gradients.get(&Value { node, output }).copied())
+                .collect();
             if !depends[node] || upstream.iter().all(Option::is_none) {
                 continue;
             }
             let inputs = self.nodes[node].inputs.clone();
             for (input, gradient) in inputs.iter().zip(self.node_gradients(node, upstream)?) {
-                let Some(gradient) = gradient.filter(|_| depends[input.node]) else { continue };
-                debug_assert_eq!(self.shape(*input), self.shape(gradient), "gradient of {:?}", self.nodes[node].kind);
+                let Some(gradient) = gradient.filter(|_| depends[input.node]) else {
+                    continue;
+                };
+                debug_assert_eq!(
+                    self.shape(*input),
+                    self.shape(gradient),
+                    "gradient of {:?}",
+                    self.nodes[node].kind
+                );
                 let sum = match gradients.get(input) {
                     Some(&other) => accumulate(self, other, gradient)?,
                     None => gradient,
@@ -84,10 +96,19 @@ impl Graph {
                 let shape = self.shape(inputs[0]).to_vec();
                 // A view of part of a buffer is a parameter, where differentiation ends.
                 let same = self.type_of(inputs[0]).len() == self.nodes[node].outputs[0].len();
-                Ok(vec![if same { Some(self.reshape(upstream[0].expect("checked by the caller"), &shape)?) } else { None }])
+                Ok(vec![if same {
+                    Some(self.reshape(upstream[0].expect("checked by the caller"), &shape)?)
+                } else {
+                    None
+                }])
             }
             Kind::Op(op) => {
-                let mut at = Backward { graph: self, node, upstream, gradients: vec![None; inputs.len()] };
+                let mut at = Backward {
+                    graph: self,
+                    node,
+                    upstream,
+                    gradients: vec![None; inputs.len()],
+                };
                 op.gradient(&mut at)?;
                 Ok(at.gradients)
             }
@@ -99,7 +120,10 @@ impl Graph {
         let mut depends = vec![false; last + 1];
         for node in 0..=last {
             depends[node] = values.iter().any(|v| v.node == node)
-                || self.nodes[node].inputs.iter().any(|v| depends[v.node] && self.type_of(*v).dtype == DType::F32);
+                || self.nodes[node]
+                    .inputs
+                    .iter()
+                    .any(|v| depends[v.node] && self.type_of(*v).dtype == DType::F32);
         }
         depends
     }

@@ -34,12 +34,18 @@ pub struct Value {
 #[derive(Clone, Debug)]
 pub enum Kind {
     /// A buffer that outlives the step and that the host can write: token ids, the flat parameters, the optimizer's moments.
-    Input { name: String },
+    Input {
+        name: String,
+    },
     /// `inputs[0]` from element `offset` on, under another shape. Costs nothing.
-    View { offset: usize },
+    View {
+        offset: usize,
+    },
     /// Gathers values into one flat buffer: `inputs[0]` is that buffer, `inputs[1 + i]` goes to element `offsets[i]`.
     /// The planner lets each value be computed right at its place, so this too costs nothing.
-    Pack { offsets: Vec<usize> },
+    Pack {
+        offsets: Vec<usize>,
+    },
     Op(Arc<dyn Op>),
 }
 
@@ -105,9 +111,15 @@ impl Graph {
     /// When the view reaches past the end of `source`.
     pub fn view(&mut self, source: Value, offset: usize, shape: &[usize]) -> Result<Value, GraphError> {
         let from = self.type_of(source).clone();
-        let tensor = TensorType { shape: shape.to_vec(), dtype: from.dtype };
+        let tensor = TensorType {
+            shape: shape.to_vec(),
+            dtype: from.dtype,
+        };
         if offset + tensor.len() > from.len() {
-            let rule = format!("a view of {tensor} from element {offset} on needs {} elements", offset + tensor.len());
+            let rule = format!(
+                "a view of {tensor} from element {offset} on needs {} elements",
+                offset + tensor.len()
+            );
             return Err(shape_error("view", &[from], rule));
         }
         Ok(self.append(Kind::View { offset }, vec![source], vec![tensor]))
@@ -120,7 +132,11 @@ impl Graph {
     pub fn reshape(&mut self, source: Value, shape: &[usize]) -> Result<Value, GraphError> {
         let from = self.type_of(source);
         if from.len() != shape.iter().product::<usize>() {
-            return Err(shape_error("reshape", &[from.clone()], format!("{shape:?} has another number of elements")));
+            return Err(shape_error(
+                "reshape",
+                &[from.clone()],
+                format!("{shape:?} has another number of elements"),
+            ));
         }
         self.view(source, 0, shape)
     }
@@ -134,7 +150,11 @@ impl Graph {
         for &(value, offset) in values {
             if offset + self.type_of(value).len() > flat.len() {
                 let inputs = [flat, self.type_of(value).clone()];
-                return Err(shape_error("pack", &inputs, format!("no room from element {offset} on")));
+                return Err(shape_error(
+                    "pack",
+                    &inputs,
+                    format!("no room from element {offset} on"),
+                ));
             }
             if !offset.is_multiple_of(ALIGNMENT) {
                 let rule = format!("offsets must be multiples of {ALIGNMENT}, got {offset}");
@@ -176,11 +196,18 @@ impl Graph {
 
     fn append(&mut self, kind: Kind, inputs: Vec<Value>, outputs: Vec<TensorType>) -> Value {
         self.nodes.push(Node { kind, inputs, outputs });
-        Value { node: self.nodes.len() - 1, output: 0 }
+        Value {
+            node: self.nodes.len() - 1,
+            output: 0,
+        }
     }
 }
 
 fn shape_error(op: &str, inputs: &[TensorType], rule: String) -> GraphError {
     let inputs = inputs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    GraphError::Shape { op: op.into(), inputs, rule }
+    GraphError::Shape {
+        op: op.into(),
+        inputs,
+        rule,
+    }
 }

@@ -48,14 +48,27 @@ impl Seq2Seq {
         let directions: &[bool] = if config.bidirectional { &[false, true] } else { &[false] };
         let units = hidden / directions.len();
         let source_embedding = Embedding::new(p, "encoder.embedding", source, embedding);
-        let encoder = directions.iter().map(|&reverse| Recurrent::new(p, "encoder.rnn", config.rnn, [embedding, units], reverse)).collect();
+        let encoder = directions
+            .iter()
+            .map(|&reverse| Recurrent::new(p, "encoder.rnn", config.rnn, [embedding, units], reverse))
+            .collect();
         let bridge = ["encoder.bridge.0", "encoder.bridge.2"].map(|name| Linear::new(p, name, hidden, hidden, true));
         let target_embedding = Embedding::new(p, "decoder.embedding", target, embedding);
         let decoder = Recurrent::new(p, "decoder.rnn", config.rnn, [embedding, hidden], false);
         let additive = config.attention == AttentionKind::Additive;
-        let attention = (config.attention != AttentionKind::None).then(|| Attention::new(p, "decoder.attention", additive, hidden));
+        let attention =
+            (config.attention != AttentionKind::None).then(|| Attention::new(p, "decoder.attention", additive, hidden));
         let output = Linear::new(p, "decoder.output", hidden, target, true);
-        Self { source_embedding, encoder, bridge, target_embedding, decoder, attention, output, parameters }
+        Self {
+            source_embedding,
+            encoder,
+            bridge,
+            target_embedding,
+            decoder,
+            attention,
+            output,
+            parameters,
+        }
     }
 
     /// Encodes ids [S, B] of `lengths` [B].
@@ -76,9 +89,20 @@ impl Seq2Seq {
         let inner = self.bridge[0].forward(scope, layer.last.hidden)?;
         let inner = relu(scope.graph, inner)?;
         let hidden = self.bridge[1].forward(scope, inner)?;
-        let initial = State { hidden: tanh(scope.graph, hidden)?, ..layer.last };
-        let keys = self.attention.as_ref().map_or(Ok(layer.outputs), |a| a.keys(scope, layer.outputs))?;
-        Ok(Encoded { states: layer.outputs, keys, lengths, initial })
+        let initial = State {
+            hidden: tanh(scope.graph, hidden)?,
+            ..layer.last
+        };
+        let keys = self
+            .attention
+            .as_ref()
+            .map_or(Ok(layer.outputs), |a| a.keys(scope, layer.outputs))?;
+        Ok(Encoded {
+            states: layer.outputs,
+            keys,
+            lengths,
+            initial,
+        })
     }
 
     /// Reads ids [T, B] of `lengths` [B] from `state` on; gives what the projection reads, [T·B, H], and the new state.
@@ -106,7 +130,13 @@ impl Seq2Seq {
     ///
     /// # Errors
     /// When shapes don't fit.
-    pub fn loss(&self, scope: &mut Scope, features: Value, labels: Value, op: LinearCrossEntropy) -> Result<Loss, GraphError> {
+    pub fn loss(
+        &self,
+        scope: &mut Scope,
+        features: Value,
+        labels: Value,
+        op: LinearCrossEntropy,
+    ) -> Result<Loss, GraphError> {
         let weight = scope.parameter(&self.output.weight)?;
         let bias = scope.parameter(self.output.bias.as_ref().expect("the projection has a bias"))?;
         linear_cross_entropy(scope.graph, features, weight, bias, labels, op)

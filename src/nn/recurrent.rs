@@ -47,7 +47,13 @@ pub struct Recurrent {
 
 impl Recurrent {
     /// Parameters `NAME.weight_ih_l0` and so on, with `_reverse` behind them for the direction from a sequence's end to its start.
-    pub fn new(parameters: &mut Parameters, name: &str, kind: RnnKind, [inputs, hidden]: [usize; 2], reverse: bool) -> Self {
+    pub fn new(
+        parameters: &mut Parameters,
+        name: &str,
+        kind: RnnKind,
+        [inputs, hidden]: [usize; 2],
+        reverse: bool,
+    ) -> Self {
         let gates = hidden * if kind == RnnKind::Lstm { 4 } else { 1 };
         let init = Init::Uniform(1.0 / (hidden as f32).sqrt());
         let direction = if reverse { "_reverse" } else { "" };
@@ -66,8 +72,16 @@ impl Recurrent {
     ///
     /// # Errors
     /// When the shapes don't fit.
-    pub fn forward(&self, scope: &mut Scope, x: Value, lengths: Value, initial: Option<State>) -> Result<Layer, GraphError> {
-        let [time, batch, _] = *scope.graph.shape(x) else { unreachable!("sequences are [T, B, width]") };
+    pub fn forward(
+        &self,
+        scope: &mut Scope,
+        x: Value,
+        lengths: Value,
+        initial: Option<State>,
+    ) -> Result<Layer, GraphError> {
+        let [time, batch, _] = *scope.graph.shape(x) else {
+            unreachable!("sequences are [T, B, width]")
+        };
         let [weight_ih, w_hh, b_ih, b_hh] =
             [&self.weight_ih, &self.weight_hh, &self.bias_ih, &self.bias_hh].map(|p| scope.parameter(p));
         let (w_hh, b_ih, b_hh) = (w_hh?, b_ih?, b_hh?);
@@ -77,13 +91,39 @@ impl Recurrent {
         let xw = scope.graph.reshape(xw, &[time, batch, self.weight_ih.shape[0]])?;
         Ok(match self.kind {
             RnnKind::Rnn => {
-                let layer = rnn(scope.graph, xw, [w_hh, b_ih, b_hh], lengths, initial.map(|s| s.hidden), self.reverse)?;
-                Layer { outputs: layer.outputs, last: State { hidden: layer.hidden, cell: None } }
+                let layer = rnn(
+                    scope.graph,
+                    xw,
+                    [w_hh, b_ih, b_hh],
+                    lengths,
+                    initial.map(|s| s.hidden),
+                    self.reverse,
+                )?;
+                Layer {
+                    outputs: layer.outputs,
+                    last: State {
+                        hidden: layer.hidden,
+                        cell: None,
+                    },
+                }
             }
             RnnKind::Lstm => {
                 let initial = initial.map(|s| [s.hidden, s.cell.expect("an LSTM's state has a cell")]);
-                let layer = lstm(scope.graph, xw, LstmWeights { w_hh, b_ih, b_hh }, lengths, initial, self.reverse)?;
-                Layer { outputs: layer.outputs, last: State { hidden: layer.hidden, cell: Some(layer.cell) } }
+                let layer = lstm(
+                    scope.graph,
+                    xw,
+                    LstmWeights { w_hh, b_ih, b_hh },
+                    lengths,
+                    initial,
+                    self.reverse,
+                )?;
+                Layer {
+                    outputs: layer.outputs,
+                    last: State {
+                        hidden: layer.hidden,
+                        cell: Some(layer.cell),
+                    },
+                }
             }
         })
     }

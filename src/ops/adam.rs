@@ -2,7 +2,9 @@
 
 use rayon::prelude::*;
 
-use crate::graph::{Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups, reference};
+use crate::graph::{
+    Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups, reference,
+};
 
 use super::case::Case;
 use super::control::{BIAS_CORRECTION, LEARNING_RATE, SENTENCES};
@@ -55,7 +57,11 @@ impl Op for Adam {
         let len = types.outputs[0].len();
         let outputs = (0..3).fold(Dispatch::new("adam", "step"), |d, o| d.write(Operand::Output(o)));
         let dispatch = (3..6).fold(outputs, |d, i| d.read(Operand::Input(i)));
-        let dispatch = dispatch.uniform(&[len]).number(self.beta1).number(self.beta2).number(self.epsilon);
+        let dispatch = dispatch
+            .uniform(&[len])
+            .number(self.beta1)
+            .number(self.beta2)
+            .number(self.epsilon);
         vec![dispatch.workgroups(groups(len.div_ceil(WORKGROUP)))]
     }
 }
@@ -82,14 +88,22 @@ impl Adam {
     fn parallel(&self, mut call: Call<f32>) {
         const CHUNK: usize = 1 << 14;
         let (types, clip, control) = (call.types, call.input(4), call.ids(5));
-        let state = (call.output(0).par_chunks_mut(CHUNK), call.output(1).par_chunks_mut(CHUNK), call.output(2).par_chunks_mut(CHUNK));
+        let state = (
+            call.output(0).par_chunks_mut(CHUNK),
+            call.output(1).par_chunks_mut(CHUNK),
+            call.output(2).par_chunks_mut(CHUNK),
+        );
         let chunks = state.into_par_iter().zip(call.input(3).par_chunks(CHUNK));
         chunks.for_each(|((parameters, exp_avg, exp_avg_sq), gradients)| {
             use crate::graph::{Slice, SliceMut};
             let nothing: &[f32] = &[];
             let inputs = [nothing, nothing, nothing, gradients, clip].map(Slice::Float);
             let outputs = [parameters, exp_avg, exp_avg_sq].map(|x| Some(SliceMut::Float(x)));
-            let call = Call::new(types, inputs.into_iter().chain([Slice::Ids(control)]).collect(), outputs.into());
+            let call = Call::new(
+                types,
+                inputs.into_iter().chain([Slice::Ids(control)]).collect(),
+                outputs.into(),
+            );
             super::fast::vectorized(|| self.reference(call));
         });
     }
@@ -98,13 +112,32 @@ impl Adam {
 pub fn cases() -> Vec<Case> {
     let words = |t: i32| {
         let correction = |beta: f64| (1.0 - beta.powi(t)) as f32;
-        vec![0, 0, t as u32, 1e-3f32.to_bits(), correction(0.9).to_bits(), correction(0.999).to_bits(), 0, 0]
+        vec![
+            0,
+            0,
+            t as u32,
+            1e-3f32.to_bits(),
+            correction(0.9).to_bits(),
+            correction(0.999).to_bits(),
+            0,
+            0,
+        ]
     };
     let case = |n: usize, t: i32| {
         let squares = (0..n).map(|i| (i % 13) as f32 * 0.01 + 1e-4).collect();
-        let op = Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
-        let state = Case::new(op).constant(&[n], 1.0).constant(&[n], 0.1).values(&[n], squares);
-        state.constant(&[n], 1.0).values(&[2], vec![0.7, 3.0]).ids(&[8], words(t))
+        let op = Adam {
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+        };
+        let state = Case::new(op)
+            .constant(&[n], 1.0)
+            .constant(&[n], 0.1)
+            .values(&[n], squares);
+        state
+            .constant(&[n], 1.0)
+            .values(&[2], vec![0.7, 3.0])
+            .ids(&[8], words(t))
     };
     vec![case(1, 1), case(17, 1), case(257, 10), case(1000, 1000)]
 }

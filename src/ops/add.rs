@@ -1,6 +1,8 @@
 //! c = a + b
 
-use crate::graph::{Backward, Call, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, reference};
+use crate::graph::{
+    Backward, Call, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, reference,
+};
 
 use super::case::Case;
 use super::elementwise::{dispatch, same_shape};

@@ -1,6 +1,8 @@
 //! y[r, c] = x[r, c] + b[c]
 
-use crate::graph::{Backward, Call, DType, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, expect, reference};
+use crate::graph::{
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, expect, reference,
+};
 
 use super::case::Case;
 use super::elementwise::dispatch;
@@ -56,5 +58,8 @@ impl BiasAdd {
 
 pub fn cases() -> Vec<Case> {
     let shapes: [&[usize]; 4] = [&[1, 1], &[7, 17], &[3, 5, 65], &[257, 33]];
-    shapes.iter().map(|s| Case::new(BiasAdd).random(s).random(&s[s.len() - 1..])).collect()
+    shapes
+        .iter()
+        .map(|s| Case::new(BiasAdd).random(s).random(&s[s.len() - 1..]))
+        .collect()
 }

@@ -2,7 +2,10 @@
 
 use rayon::prelude::*;
 
-use crate::graph::{Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups, reference};
+use crate::graph::{
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups,
+    reference,
+};
 
 use super::case::Case;
 use super::control;
@@ -12,7 +15,11 @@ use super::philox::philox;
 /// Inverted dropout (Srivastava et al. 2014). The mask is a function of (seed, step, `stream`, element) by Philox, so the backward pass
 /// recomputes it. Every dropout of a model takes its own `stream`.
 pub fn dropout(graph: &mut Graph, x: Value, control: Value, p: f32, stream: u32) -> Result<Value, GraphError> {
-    if p == 0.0 { Ok(x) } else { graph.push1(Dropout { p, stream }, &[x, control]) }
+    if p == 0.0 {
+        Ok(x)
+    } else {
+        graph.push1(Dropout { p, stream }, &[x, control])
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -33,7 +40,10 @@ impl Dropout {
 
     /// The random words of elements 4·`block` to 4·`block` + 3.
     fn words(&self, block: usize, control: &[u32]) -> [u32; 4] {
-        philox([block as u32, self.stream, control[control::STEP], 0], [control[control::SEED], control[control::SEED + 1]])
+        philox(
+            [block as u32, self.stream, control[control::STEP], 0],
+            [control[control::SEED], control[control::SEED + 1]],
+        )
     }
 }
 
@@ -63,9 +73,18 @@ impl Op for Dropout {
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         let len = types.outputs[0].len();
-        let dispatch = Dispatch::new("dropout", "forward").read(Operand::Input(0)).read(Operand::Input(1));
-        let dispatch = dispatch.write(Operand::Output(0)).uniform(&[len, self.threshold() as usize, self.stream as usize]);
-        vec![dispatch.number(self.scale()).workgroups(groups(len.div_ceil(4 * WORKGROUP)))]
+        let dispatch = Dispatch::new("dropout", "forward")
+            .read(Operand::Input(0))
+            .read(Operand::Input(1));
+        let dispatch =
+            dispatch
+                .write(Operand::Output(0))
+                .uniform(&[len, self.threshold() as usize, self.stream as usize]);
+        vec![
+            dispatch
+                .number(self.scale())
+                .workgroups(groups(len.div_ceil(4 * WORKGROUP))),
+        ]
     }
 }
 
@@ -75,7 +94,11 @@ impl Dropout {
         for (block, (y, x)) in call.output(0).chunks_mut(4).zip(call.input(0).chunks(4)).enumerate() {
             let words = self.words(block, call.ids(1));
             for i in 0..y.len() {
-                y[i] = if words[i] < self.threshold() { x[i] * scale } else { T::default() };
+                y[i] = if words[i] < self.threshold() {
+                    x[i] * scale
+                } else {
+                    T::default()
+                };
             }
         }
     }
@@ -89,7 +112,11 @@ impl Dropout {
             for block in 0..y.len().div_ceil(4) {
                 let words = self.words(chunk * CHUNK / 4 + block, control);
                 for i in 4 * block..y.len().min(4 * block + 4) {
-                    y[i] = if words[i % 4] < self.threshold() { x[i] * self.scale() } else { 0.0 };
+                    y[i] = if words[i % 4] < self.threshold() {
+                        x[i] * self.scale()
+                    } else {
+                        0.0
+                    };
                 }
             }
         });
@@ -99,7 +126,14 @@ impl Dropout {
 pub fn cases() -> Vec<Case> {
     let shapes: [&[usize]; 5] = [&[1], &[7, 17], &[257], &[33, 65], &[9, 1000]];
     let control = vec![7, 1, 42, 0, 0, 0, 0, 0];
-    shapes.iter().map(|s| Case::new(Dropout { p: 0.3, stream: 5 }).random(s).ids(&[8], control.clone())).collect()
+    shapes
+        .iter()
+        .map(|s| {
+            Case::new(Dropout { p: 0.3, stream: 5 })
+                .random(s)
+                .ids(&[8], control.clone())
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -109,7 +143,10 @@ mod tests {
     #[test]
     fn keeps_about_the_share_asked_for() {
         let dropout = Dropout { p: 0.3, stream: 1 };
-        let kept = (0..10_000).flat_map(|block| dropout.words(block, &[1, 2, 3])).filter(|&w| w < dropout.threshold()).count();
+        let kept = (0..10_000)
+            .flat_map(|block| dropout.words(block, &[1, 2, 3]))
+            .filter(|&w| w < dropout.threshold())
+            .count();
         // Binomial(40,000, 0.7): the standard deviation is 92.
         assert!((27_600..28_400).contains(&kept), "{kept}");
     }

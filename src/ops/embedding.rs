@@ -1,6 +1,9 @@
 //! y[n] = weight[ids[n]]
 
-use crate::graph::{Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, expect, groups, reference};
+use crate::graph::{
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, expect,
+    groups, reference,
+};
 
 use super::case::Case;
 use super::elementwise::WORKGROUP;
@@ -23,7 +26,9 @@ impl Op for Embedding {
         if inputs[1].dtype != DType::U32 {
             return Err("the ids must be u32".into());
         }
-        Ok(vec![TensorType::f32(&[&inputs[1].shape[..], &inputs[0].shape[1..]].concat())])
+        Ok(vec![TensorType::f32(
+            &[&inputs[1].shape[..], &inputs[0].shape[1..]].concat(),
+        )])
     }
 
     fn gradient(&self, at: &mut Backward) -> Result<(), GraphError> {
@@ -38,8 +43,12 @@ impl Op for Embedding {
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         let len = types.outputs[0].len();
-        let [vocabulary, width] = *types.input(0) else { unreachable!("checked by the shape rule") };
-        let dispatch = Dispatch::new("embedding", "forward").read(Operand::Input(0)).read(Operand::Input(1));
+        let [vocabulary, width] = *types.input(0) else {
+            unreachable!("checked by the shape rule")
+        };
+        let dispatch = Dispatch::new("embedding", "forward")
+            .read(Operand::Input(0))
+            .read(Operand::Input(1));
         let dispatch = dispatch.write(Operand::Output(0)).uniform(&[len, vocabulary, width]);
         vec![dispatch.workgroups(groups(len.div_ceil(WORKGROUP)))]
     }
@@ -47,7 +56,9 @@ impl Op for Embedding {
 
 impl Embedding {
     fn reference<T: Real>(&self, mut call: Call<T>) {
-        let [vocabulary, width] = *call.types.input(0) else { unreachable!("checked by the shape rule") };
+        let [vocabulary, width] = *call.types.input(0) else {
+            unreachable!("checked by the shape rule")
+        };
         for (y, &id) in call.output(0).chunks_exact_mut(width).zip(call.ids(1)) {
             y.copy_from_slice(&call.input(0)[(id as usize).min(vocabulary - 1) * width..][..width]);
         }
@@ -111,16 +122,30 @@ impl EmbeddingBackward {
 }
 
 pub fn cases() -> Vec<Case> {
-    let shapes = [(1, 1, &[1][..]), (7, 17, &[5, 3]), (33, 65, &[257]), (1000, 2, &[4, 7]), (3, 257, &[1000])];
+    let shapes = [
+        (1, 1, &[1][..]),
+        (7, 17, &[5, 3]),
+        (33, 65, &[257]),
+        (1000, 2, &[4, 7]),
+        (3, 257, &[1000]),
+    ];
     let mut cases = vec![];
     for (vocabulary, width, ids) in shapes {
-        cases.push(Case::new(Embedding).random(&[vocabulary, width]).random_ids(ids, vocabulary as u32));
+        cases.push(
+            Case::new(Embedding)
+                .random(&[vocabulary, width])
+                .random_ids(ids, vocabulary as u32),
+        );
         let dy = [ids, &[width]].concat();
         let op = EmbeddingBackward { vocabulary };
         cases.push(Case::new(op).random_ids(ids, vocabulary as u32).constant(&dy, 1.0));
     }
     // The same id everywhere, and the extreme ids.
-    cases.push(Case::new(EmbeddingBackward { vocabulary: 9 }).ids(&[130], vec![4; 130]).constant(&[130, 5], 1.0));
+    cases.push(
+        Case::new(EmbeddingBackward { vocabulary: 9 })
+            .ids(&[130], vec![4; 130])
+            .constant(&[130, 5], 1.0),
+    );
     cases.push(Case::new(Embedding).random(&[9, 5]).ids(&[3], vec![0, 8, u32::MAX]));
     cases
 }

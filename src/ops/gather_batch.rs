@@ -1,6 +1,9 @@
 //! Collects the sentences of a batch from the corpus, which lies on the device.
 
-use crate::graph::{Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Backward, expect, groups, reference};
+use crate::graph::{
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, expect,
+    groups, reference,
+};
 
 use super::case::Case;
 use super::control::{NO_SENTENCE, SENTENCES};
@@ -39,9 +42,16 @@ impl Op for GatherBatch {
             expect(input, what, 1, DType::U32)?;
         }
         if inputs[2].len() < SENTENCES + self.batch {
-            return Err(format!("a batch of {} needs {} control words", self.batch, SENTENCES + self.batch));
+            return Err(format!(
+                "a batch of {} needs {} control words",
+                self.batch,
+                SENTENCES + self.batch
+            ));
         }
-        Ok(vec![TensorType::u32(&[self.time, self.batch]), TensorType::u32(&[self.batch])])
+        Ok(vec![
+            TensorType::u32(&[self.time, self.batch]),
+            TensorType::u32(&[self.batch]),
+        ])
     }
 
     fn gradient(&self, _at: &mut Backward) -> Result<(), GraphError> {
@@ -51,7 +61,9 @@ impl Op for GatherBatch {
     reference!();
 
     fn dispatches(&self, _types: &Types, _target: &Target) -> Vec<Dispatch> {
-        let inputs = (0..3).fold(Dispatch::new("gather_batch", "forward"), |d, i| d.read(Operand::Input(i)));
+        let inputs = (0..3).fold(Dispatch::new("gather_batch", "forward"), |d, i| {
+            d.read(Operand::Input(i))
+        });
         let dispatch = inputs.write(Operand::Output(0)).write(Operand::Output(1));
         let dispatch = dispatch.uniform(&[self.batch, self.time, self.skip, self.trim, self.padding as usize]);
         vec![dispatch.workgroups(groups(self.batch.div_ceil(64)))]
@@ -71,7 +83,11 @@ impl GatherBatch {
             let length = (end - start).saturating_sub(self.skip + self.trim).min(self.time);
             lengths[b] = length as u32;
             for t in 0..self.time {
-                ids[t * self.batch + b] = if t < length { tokens[start + self.skip + t] } else { self.padding };
+                ids[t * self.batch + b] = if t < length {
+                    tokens[start + self.skip + t]
+                } else {
+                    self.padding
+                };
             }
         }
     }
@@ -83,7 +99,14 @@ pub fn cases() -> Vec<Case> {
     for (batch, time, skip, trim) in [(1, 1, 0, 0), (7, 17, 1, 0), (65, 9, 0, 1), (3, 33, 2, 2)] {
         let sentence = |b| if b % 4 == 3 { NO_SENTENCE } else { b % 5 };
         let control = (0..SENTENCES as u32).chain((0..batch as u32).map(sentence)).collect();
-        let case = Case::new(GatherBatch { batch, time, skip, trim, padding: 77 }).random_ids(&[40], 1000);
+        let case = Case::new(GatherBatch {
+            batch,
+            time,
+            skip,
+            trim,
+            padding: 77,
+        })
+        .random_ids(&[40], 1000);
         cases.push(case.ids(&[6], offsets.clone()).ids(&[SENTENCES + batch], control));
     }
     cases

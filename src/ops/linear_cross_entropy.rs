@@ -5,7 +5,10 @@
 
 use rayon::prelude::*;
 
-use crate::graph::{Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, expect, groups, reference};
+use crate::graph::{
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, expect,
+    groups, reference,
+};
 
 use super::case::Case;
 use super::fast::{self, Layout};
@@ -47,7 +50,10 @@ pub fn linear_cross_entropy(
     op: LinearCrossEntropy,
 ) -> Result<Loss, GraphError> {
     let outputs = graph.push(op, &[x, weight, bias, labels])?;
-    Ok(Loss { mean: outputs[0], statistics: outputs[1] })
+    Ok(Loss {
+        mean: outputs[0],
+        statistics: outputs[1],
+    })
 }
 
 /// (N, H, V)
@@ -70,11 +76,16 @@ impl Op for LinearCrossEntropy {
             return Err("with x [N, H], the weight must be [V, H], the bias [V] and the labels [N]".into());
         }
         let gradients = inputs[..3].iter().cloned();
-        Ok([TensorType::f32(&[1]), TensorType::f32(&[3])].into_iter().chain(gradients).collect())
+        Ok([TensorType::f32(&[1]), TensorType::f32(&[3])]
+            .into_iter()
+            .chain(gradients)
+            .collect())
     }
 
     fn gradient(&self, at: &mut Backward) -> Result<(), GraphError> {
-        let Some(upstream) = at.upstream_of(0) else { return Ok(()) };
+        let Some(upstream) = at.upstream_of(0) else {
+            return Ok(());
+        };
         for i in 0..3 {
             let mut gradient = at.output(2 + i);
             if !is_one(at.graph, upstream) {
@@ -104,12 +115,22 @@ impl Op for LinearCrossEntropy {
         let gradients = types.wanted[2] || types.wanted[3] || types.wanted[4];
         let kernel = |entry| Dispatch::new("linear_cross_entropy", entry).constant("GRADIENT", gradients.into());
         let parameters = |d: Dispatch, first: usize| {
-            d.uniform(&[n, vocabulary, self.ignore as usize, first]).number(self.smoothing)
+            d.uniform(&[n, vocabulary, self.ignore as usize, first])
+                .number(self.smoothing)
         };
         let row_major = |operand, offset, columns| (operand, offset, [0, columns, 1]);
         let transposed = |operand, offset, columns| (operand, offset, [0, 1, columns]);
         let plain = |sizes, a, b, c, accumulate| {
-            Product { sizes, a, b, c, bias: None, activation: Activation::None, accumulate }.dispatch(target)
+            Product {
+                sizes,
+                a,
+                b,
+                c,
+                bias: None,
+                activation: Activation::None,
+                accumulate,
+            }
+            .dispatch(target)
         };
         let mut dispatches = vec![parameters(kernel("count").read(Operand::Input(3)).write(count), 0)];
         let chunk = chunk_rows(n, vocabulary);
@@ -126,12 +147,22 @@ impl Op for LinearCrossEntropy {
                 accumulate: false,
             };
             dispatches.push(project.dispatch(target));
-            let softmax = kernel("softmax").read(Operand::Input(3)).read(count).write(logits).write(rows);
+            let softmax = kernel("softmax")
+                .read(Operand::Input(3))
+                .read(count)
+                .write(logits)
+                .write(rows);
             dispatches.push(parameters(softmax, first).workgroups(groups(m)));
             let error = row_major(logits, 0, vocabulary);
             if types.wanted[2] {
                 let dx = row_major(Operand::Output(2), first * width, width);
-                dispatches.push(plain([1, m, width, vocabulary], error, row_major(Operand::Input(1), 0, width), dx, false));
+                dispatches.push(plain(
+                    [1, m, width, vocabulary],
+                    error,
+                    row_major(Operand::Input(1), 0, width),
+                    dx,
+                    false,
+                ));
             }
             if types.wanted[3] {
                 let dweight = row_major(Operand::Output(3), 0, width);
@@ -144,7 +175,11 @@ impl Op for LinearCrossEntropy {
                 dispatches.push(bias.workgroups(groups(vocabulary.div_ceil(32))));
             }
         }
-        let total = kernel("total").read(rows).read(count).write(Operand::Output(0)).write(Operand::Output(1));
+        let total = kernel("total")
+            .read(rows)
+            .read(count)
+            .write(Operand::Output(0))
+            .write(Operand::Output(1));
         dispatches.push(parameters(total, 0));
         dispatches
     }
@@ -173,7 +208,11 @@ impl LinearCrossEntropy {
             for v in 0..vocabulary {
                 logits[v] = (0..width).fold(bias[v], |sum, h| sum + x[h] * weight[v * width + h]);
             }
-            let max = logits.iter().copied().reduce(T::max).expect("a vocabulary is not empty");
+            let max = logits
+                .iter()
+                .copied()
+                .reduce(T::max)
+                .expect("a vocabulary is not empty");
             let total = logits.iter().fold(T::default(), |sum, &z| sum + (z - max).exp());
             let log_total = total.ln() + max;
             let average = logits.iter().fold(T::default(), |sum, &z| sum + z) / T::of(vocabulary as f64);
@@ -181,7 +220,8 @@ impl LinearCrossEntropy {
             surprise += nll;
             loss += sharpness * nll + smoothing * (log_total - average);
             for v in 0..vocabulary {
-                let target = if v == label as usize { sharpness } else { T::default() } + smoothing / T::of(vocabulary as f64);
+                let target =
+                    if v == label as usize { sharpness } else { T::default() } + smoothing / T::of(vocabulary as f64);
                 let error = ((logits[v] - max).exp() / total - target) / count;
                 if !dbias.is_empty() {
                     dbias[v] += error;
@@ -216,33 +256,59 @@ impl LinearCrossEntropy {
         }
         let (mut loss, mut surprise) = (0.0, 0.0);
         let size = CPU_ROWS.min(rows.len());
-        let (mut logits, mut inputs, mut dinputs) =
-            (vec![0.0; size * vocabulary], vec![0.0; size * width], vec![0.0; size * width]);
+        let (mut logits, mut inputs, mut dinputs) = (
+            vec![0.0; size * vocabulary],
+            vec![0.0; size * width],
+            vec![0.0; size * width],
+        );
         for (number, chunk) in rows.chunks(CPU_ROWS).enumerate() {
             let m = chunk.len();
             for (packed, &n) in inputs.chunks_exact_mut(width).zip(chunk) {
                 packed.copy_from_slice(&x[n * width..][..width]);
             }
             let c = (&mut logits[..], plain(vocabulary));
-            fast::product([m, vocabulary, width], (&inputs, plain(width)), (weight, plain(width).transposed()), c, false, true);
+            fast::product(
+                [m, vocabulary, width],
+                (&inputs, plain(width)),
+                (weight, plain(width).transposed()),
+                c,
+                false,
+                true,
+            );
             let losses: Vec<[f32; 2]> = logits[..m * vocabulary]
                 .par_chunks_mut(vocabulary)
                 .zip(chunk)
-                .map(|(row, &n)| fast::vectorized(|| self.row(row, bias, labels[n] as usize, gradients, rows.len() as f32)))
+                .map(|(row, &n)| {
+                    fast::vectorized(|| self.row(row, bias, labels[n] as usize, gradients, rows.len() as f32))
+                })
                 .collect();
             // In f64 and in order: the epoch's mean is exact however many sentences it has.
             loss += losses.iter().map(|l| f64::from(l[0])).sum::<f64>();
             surprise += losses.iter().map(|l| f64::from(l[1])).sum::<f64>();
             if !dx.is_empty() {
                 let c = (&mut dinputs[..], plain(width));
-                fast::product([m, width, vocabulary], (&logits, plain(vocabulary)), (weight, plain(width)), c, false, true);
+                fast::product(
+                    [m, width, vocabulary],
+                    (&logits, plain(vocabulary)),
+                    (weight, plain(width)),
+                    c,
+                    false,
+                    true,
+                );
                 for (packed, &n) in dinputs.chunks_exact(width).zip(chunk) {
                     dx[n * width..][..width].copy_from_slice(packed);
                 }
             }
             if !dweight.is_empty() {
                 let a = (&logits[..], plain(vocabulary).transposed());
-                fast::product([vocabulary, width, m], a, (&inputs, plain(width)), (dweight, plain(width)), number > 0, true);
+                fast::product(
+                    [vocabulary, width, m],
+                    a,
+                    (&inputs, plain(width)),
+                    (dweight, plain(width)),
+                    number > 0,
+                    true,
+                );
             }
             if !dbias.is_empty() {
                 for row in logits[..m * vocabulary].chunks_exact(vocabulary) {
@@ -284,21 +350,33 @@ impl LinearCrossEntropy {
             row.iter_mut().for_each(|e| *e = *e * factor - share);
             row[label] -= (1.0 - self.smoothing) / count;
         }
-        [(1.0 - self.smoothing) * nll + self.smoothing * (log_total - average), nll]
+        [
+            (1.0 - self.smoothing) * nll + self.smoothing * (log_total - average),
+            nll,
+        ]
     }
 }
 
 pub fn cases() -> Vec<Case> {
     let mut cases = vec![];
-    for (i, [n, width, vocabulary]) in [[1, 1, 1], [7, 17, 5], [33, 9, 65], [65, 3, 257], [5, 2, 1000]].into_iter().enumerate() {
+    for (i, [n, width, vocabulary]) in [[1, 1, 1], [7, 17, 5], [33, 9, 65], [65, 3, 257], [5, 2, 1000]]
+        .into_iter()
+        .enumerate()
+    {
         for smoothing in [0.0, 0.1] {
             let op = LinearCrossEntropy { ignore: 0, smoothing };
-            let case = Case::new(op).random(&[n, width]).random(&[vocabulary, width]).random(&[vocabulary]);
+            let case = Case::new(op)
+                .random(&[n, width])
+                .random(&[vocabulary, width])
+                .random(&[vocabulary]);
             cases.push(case.random_ids(&[n], vocabulary.max(1) as u32));
             if i == 1 {
                 let op = LinearCrossEntropy { ignore: 3, smoothing };
                 // Nothing but padding.
-                let case = Case::new(op).random(&[n, width]).random(&[vocabulary, width]).random(&[vocabulary]);
+                let case = Case::new(op)
+                    .random(&[n, width])
+                    .random(&[vocabulary, width])
+                    .random(&[vocabulary]);
                 cases.push(case.ids(&[n], vec![3; n]));
             }
         }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use crate::graph::{Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, reference};
+use crate::graph::{
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, reference,
+};
 
 use super::case::Case;
 use super::fast;
@@ -21,13 +23,25 @@ pub struct Stored {
 }
 
 impl Stored {
-    pub const PLAIN: Self = Self { transposed: false, batch_axis: 0 };
-    pub const TRANSPOSED: Self = Self { transposed: true, batch_axis: 0 };
+    pub const PLAIN: Self = Self {
+        transposed: false,
+        batch_axis: 0,
+    };
+    pub const TRANSPOSED: Self = Self {
+        transposed: true,
+        batch_axis: 0,
+    };
     /// Matrices of a time-major batch, [T, B, H].
-    pub const TIME_MAJOR: Self = Self { transposed: false, batch_axis: 1 };
+    pub const TIME_MAJOR: Self = Self {
+        transposed: false,
+        batch_axis: 1,
+    };
 
     pub fn flipped(self) -> Self {
-        Self { transposed: !self.transposed, ..self }
+        Self {
+            transposed: !self.transposed,
+            ..self
+        }
     }
 
     /// (batch, rows, columns) of the matrices in a tensor of this shape.
@@ -48,7 +62,11 @@ impl Stored {
             ([_, b, _], _) => [columns, b * columns],
             _ => [0, columns],
         };
-        if self.transposed { [batch, 1, row] } else { [batch, row, 1] }
+        if self.transposed {
+            [batch, 1, row]
+        } else {
+            [batch, row, 1]
+        }
     }
 }
 
@@ -83,7 +101,13 @@ pub fn matmul_stored(
     (b, stored_b): (Value, Stored),
     output: Stored,
 ) -> Result<Value, GraphError> {
-    let op = MatMul { a: stored_a, b: stored_b, output, bias: false, activation: Activation::None };
+    let op = MatMul {
+        a: stored_a,
+        b: stored_b,
+        output,
+        bias: false,
+        activation: Activation::None,
+    };
     graph.push1(op, &[a, b])
 }
 
@@ -117,7 +141,9 @@ impl Op for MatMul {
         }
         let Some([batch, m, n, _]) = self.sizes(inputs) else {
             let (a, b) = (self.a, self.b);
-            return Err(format!("the columns of A (stored as {a:?}) must be the rows of B (stored as {b:?}), batches equal"));
+            return Err(format!(
+                "the columns of A (stored as {a:?}) must be the rows of B (stored as {b:?}), batches equal"
+            ));
         };
         if self.bias && inputs[2].shape != [n] {
             return Err(format!("the bias must be f32[{n}]"));
@@ -131,12 +157,27 @@ impl Op for MatMul {
     }
 
     fn gradient(&self, at: &mut Backward) -> Result<(), GraphError> {
-        let (a, b, dc) = ((at.input(0), self.a), (at.input(1), self.b), (at.upstream(), self.output));
+        let (a, b, dc) = (
+            (at.input(0), self.a),
+            (at.input(1), self.b),
+            (at.upstream(), self.output),
+        );
         let flipped = |(value, stored): (Value, Stored)| (value, stored.flipped());
-        let plain = |stored: Stored| Stored { transposed: false, ..stored };
+        let plain = |stored: Stored| Stored {
+            transposed: false,
+            ..stored
+        };
         // dA = dC·Bᵀ and dB = Aᵀ·dC, each transposed as a whole where the operand is stored transposed.
-        let da = if self.a.transposed { (b, flipped(dc)) } else { (dc, flipped(b)) };
-        let db = if self.b.transposed { (flipped(dc), a) } else { (flipped(a), dc) };
+        let da = if self.a.transposed {
+            (b, flipped(dc))
+        } else {
+            (dc, flipped(b))
+        };
+        let db = if self.b.transposed {
+            (flipped(dc), a)
+        } else {
+            (flipped(a), dc)
+        };
         let da = matmul_stored(at.graph, da.0, da.1, plain(self.a))?;
         let db = matmul_stored(at.graph, db.0, db.1, plain(self.b))?;
         at.set(0, da);
@@ -146,10 +187,22 @@ impl Op for MatMul {
 
     fn absorb(&self, consumer: &dyn Op) -> Option<Arc<dyn Op>> {
         let fused = match (consumer.name(), self.activation) {
-            ("bias_add", Activation::None) if !self.bias => Self { bias: true, ..self.clone() },
-            ("relu", Activation::None) => Self { activation: Activation::Relu, ..self.clone() },
-            ("sigmoid", Activation::None) => Self { activation: Activation::Sigmoid, ..self.clone() },
-            ("tanh", Activation::None) => Self { activation: Activation::Tanh, ..self.clone() },
+            ("bias_add", Activation::None) if !self.bias => Self {
+                bias: true,
+                ..self.clone()
+            },
+            ("relu", Activation::None) => Self {
+                activation: Activation::Relu,
+                ..self.clone()
+            },
+            ("sigmoid", Activation::None) => Self {
+                activation: Activation::Sigmoid,
+                ..self.clone()
+            },
+            ("tanh", Activation::None) => Self {
+                activation: Activation::Tanh,
+                ..self.clone()
+            },
             _ => return None,
         };
         Some(Arc::new(fused))
@@ -202,7 +255,11 @@ impl MatMul {
     /// Products by the `gemm` crate, then bias and activation row by row.
     fn blocked(&self, mut call: Call<f32>) {
         let [batch, m, n, k] = self.sizes(&call.types.inputs).expect("checked by the shape rule");
-        let layout = |strides: [usize; 3], s: usize| fast::Layout { offset: s * strides[0], rows: strides[1], columns: strides[2] };
+        let layout = |strides: [usize; 3], s: usize| fast::Layout {
+            offset: s * strides[0],
+            rows: strides[1],
+            columns: strides[2],
+        };
         let (sa, sb) = (self.a.strides(call.types.input(0)), self.b.strides(call.types.input(1)));
         let sc = self.output.strides(call.types.output(0));
         let (a, b, c) = (call.input(0), call.input(1), call.output(0));
@@ -210,11 +267,19 @@ impl MatMul {
             c.fill(0.0);
         }
         for s in 0..batch {
-            fast::product([m, n, k], (a, layout(sa, s)), (b, layout(sb, s)), (c, layout(sc, s)), false, batch == 1);
+            fast::product(
+                [m, n, k],
+                (a, layout(sa, s)),
+                (b, layout(sb, s)),
+                (c, layout(sc, s)),
+                false,
+                batch == 1,
+            );
         }
         let bias = if self.bias { call.input(2) } else { &[] };
         if self.bias || self.activation != Activation::None {
-            c.par_chunks_mut(n * 64).for_each(|rows| fast::vectorized(|| self.finish(rows, bias, n)));
+            c.par_chunks_mut(n * 64)
+                .for_each(|rows| fast::vectorized(|| self.finish(rows, bias, n)));
         }
     }
 
@@ -233,25 +298,77 @@ impl MatMul {
 }
 
 pub fn cases() -> Vec<Case> {
-    let sizes = [[1, 1, 1], [7, 17, 5], [33, 65, 17], [65, 7, 257], [130, 70, 33], [1, 257, 65], [3, 1000, 4], [64, 64, 16]];
-    let stored = |transposed| Stored { transposed, batch_axis: 0 };
+    let sizes = [
+        [1, 1, 1],
+        [7, 17, 5],
+        [33, 65, 17],
+        [65, 7, 257],
+        [130, 70, 33],
+        [1, 257, 65],
+        [3, 1000, 4],
+        [64, 64, 16],
+    ];
+    let stored = |transposed| Stored {
+        transposed,
+        batch_axis: 0,
+    };
     let mut cases = vec![];
     for (i, &[m, n, k]) in sizes.iter().enumerate() {
         for (ta, tb) in [(false, false), (false, true), (true, false), (true, true)] {
-            let op = MatMul { a: stored(ta), b: stored(tb), output: Stored::PLAIN, bias: false, activation: Activation::None };
+            let op = MatMul {
+                a: stored(ta),
+                b: stored(tb),
+                output: Stored::PLAIN,
+                bias: false,
+                activation: Activation::None,
+            };
             let (a, b) = (if ta { [k, m] } else { [m, k] }, if tb { [n, k] } else { [k, n] });
             cases.push(Case::new(op).random(&a).random(&b));
         }
-        let activation = [Activation::None, Activation::Relu, Activation::Sigmoid, Activation::Tanh][i % 4];
-        let op = MatMul { a: stored(false), b: stored(true), output: Stored::PLAIN, bias: true, activation };
-        cases.push(Case::new(op).constant(&[m, k], 1.0).constant(&[n, k], 1.0).constant(&[n], 1.0));
+        let activation = [
+            Activation::None,
+            Activation::Relu,
+            Activation::Sigmoid,
+            Activation::Tanh,
+        ][i % 4];
+        let op = MatMul {
+            a: stored(false),
+            b: stored(true),
+            output: Stored::PLAIN,
+            bias: true,
+            activation,
+        };
+        cases.push(
+            Case::new(op)
+                .constant(&[m, k], 1.0)
+                .constant(&[n, k], 1.0)
+                .constant(&[n], 1.0),
+        );
     }
     // The three products of attention over time-major states: scores, context, and their gradients' layouts.
     let (time, source, batch, width) = (5, 7, 3, 17);
-    let op = |a, b, output| MatMul { a, b, output, bias: false, activation: Activation::None };
+    let op = |a, b, output| MatMul {
+        a,
+        b,
+        output,
+        bias: false,
+        activation: Activation::None,
+    };
     let time_major = Stored::TIME_MAJOR;
-    cases.push(Case::new(op(time_major, time_major.flipped(), Stored::PLAIN)).random(&[time, batch, width]).random(&[source, batch, width]));
-    cases.push(Case::new(op(Stored::PLAIN, time_major, time_major)).random(&[batch, time, source]).random(&[source, batch, width]));
-    cases.push(Case::new(op(Stored::TRANSPOSED, time_major, time_major)).random(&[batch, time, source]).random(&[time, batch, width]));
+    cases.push(
+        Case::new(op(time_major, time_major.flipped(), Stored::PLAIN))
+            .random(&[time, batch, width])
+            .random(&[source, batch, width]),
+    );
+    cases.push(
+        Case::new(op(Stored::PLAIN, time_major, time_major))
+            .random(&[batch, time, source])
+            .random(&[source, batch, width]),
+    );
+    cases.push(
+        Case::new(op(Stored::TRANSPOSED, time_major, time_major))
+            .random(&[batch, time, source])
+            .random(&[time, batch, width]),
+    );
     cases
 }

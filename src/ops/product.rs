@@ -24,7 +24,11 @@ impl Product {
     pub fn dispatch(&self, target: &Target) -> Dispatch {
         let [batch, m, n, k] = self.sizes;
         // A tile is what one workgroup computes.
-        let (entry, tile_m, tile_n) = if target.software { ("registers", 8, 64) } else { ("tiles", 64, 64) };
+        let (entry, tile_m, tile_n) = if target.software {
+            ("registers", 8, 64)
+        } else {
+            ("tiles", 64, 64)
+        };
         let mut dispatch = Dispatch::new("matmul", entry)
             .constant("BIAS", self.bias.is_some().into())
             .constant("ACTIVATION", self.activation as u32)

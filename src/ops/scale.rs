@@ -1,6 +1,8 @@
 //! y = s · x with a scalar s on the device.
 
-use crate::graph::{Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups, reference};
+use crate::graph::{
+    Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups, reference,
+};
 
 use super::case::Case;
 use super::elementwise::WORKGROUP;
@@ -36,8 +38,15 @@ impl Op for Scale {
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         let len = types.outputs[0].len();
-        let dispatch = Dispatch::new("scale", "forward").read(Operand::Input(0)).read(Operand::Input(1));
-        vec![dispatch.write(Operand::Output(0)).uniform(&[len]).workgroups(groups(len.div_ceil(WORKGROUP)))]
+        let dispatch = Dispatch::new("scale", "forward")
+            .read(Operand::Input(0))
+            .read(Operand::Input(1));
+        vec![
+            dispatch
+                .write(Operand::Output(0))
+                .uniform(&[len])
+                .workgroups(groups(len.div_ceil(WORKGROUP))),
+        ]
     }
 }
 
@@ -52,5 +61,8 @@ impl Scale {
 
 pub fn cases() -> Vec<Case> {
     let shapes: [&[usize]; 3] = [&[1], &[7, 17], &[1000, 65]];
-    shapes.iter().map(|s| Case::new(Scale).random(s).constant(&[1], 3.0)).collect()
+    shapes
+        .iter()
+        .map(|s| Case::new(Scale).random(s).constant(&[1], 3.0))
+        .collect()
 }

@@ -13,14 +13,24 @@ pub struct Prepared(pub usize);
 /// What can go wrong on a device while a correct plan runs.
 #[derive(Debug, Error)]
 pub enum DeviceError {
-    #[error("the device `{device}` ran out of memory: {message}. Take smaller batches (--set train.batch.sentences=64), a smaller model, or --device cpu")]
+    #[error(
+        "the device `{device}` ran out of memory: {message}. Take smaller batches (--set train.batch.sentences=64), a smaller model, or --device cpu"
+    )]
     OutOfMemory { device: String, message: String },
-    #[error("the device `{device}` was lost: {message}. The last checkpoint is intact: continue with --resume, perhaps with --device cpu")]
+    #[error(
+        "the device `{device}` was lost: {message}. The last checkpoint is intact: continue with --resume, perhaps with --device cpu"
+    )]
     Lost { device: String, message: String },
-    #[error("the driver of `{device}` refused a kernel: {message}. Please report this with the output of `wgrad devices --json`; --device cpu works without a driver")]
+    #[error(
+        "the driver of `{device}` refused a kernel: {message}. Please report this with the output of `wgrad devices --json`; --device cpu works without a driver"
+    )]
     Validation { device: String, message: String },
     #[error("`{name}` needs {needed}, and the buffer on the device is {present}")]
-    Mismatch { name: String, needed: String, present: String },
+    Mismatch {
+        name: String,
+        needed: String,
+        present: String,
+    },
 }
 
 /// Runs plans. Every buffer that outlives a step is named, allocated once, and found by the plans under that name.

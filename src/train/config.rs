@@ -83,8 +83,8 @@ pub struct TrainConfig {
 pub enum Schedule {
     /// Not at all.
     Constant {},
-    /// Multiplied by `factor` whenever `patience` epochs in a row brought no better validation loss, down to
-    /// `min_learning_rate`.
+    /// Multiplied by `factor` when more than `patience` epochs in a row brought no better validation loss, down to
+    /// `min_learning_rate` (torch.optim.lr_scheduler.ReduceLROnPlateau).
     Plateau {
         factor: f32,
         patience: usize,
@@ -187,6 +187,8 @@ impl Config {
     pub fn check(&self) -> Result<(), ConfigError> {
         let (data, model, train) = (&self.data, &self.model, &self.train);
         let probability = |p: f32| (0.0..1.0).contains(&p);
+        let ending = |language: &str| !language.is_empty() && !language.contains(['/', '\\', '.']);
+        let even = !model.bidirectional || model.hidden.is_multiple_of(2);
         let positive = |x: f32| x > 0.0 && x.is_finite();
         let batch = match train.batch {
             BatchSize::Sentences(size) | BatchSize::Tokens(size) => size >= 1,
@@ -201,8 +203,12 @@ impl Config {
             Schedule::InverseSqrt { warmup_steps } => warmup_steps >= 1,
         };
         let in_range: [(&str, &dyn Debug, bool); 20] = [
-            ("data.source", &data.source, !data.source.is_empty()),
-            ("data.target", &data.target, !data.target.is_empty()),
+            ("data.source", &data.source, ending(&data.source)),
+            (
+                "data.target",
+                &data.target,
+                ending(&data.target) && data.target != data.source,
+            ),
             (
                 "data.source_vocabulary",
                 &data.source_vocabulary,
@@ -216,7 +222,7 @@ impl Config {
             ("data.min_frequency", &data.min_frequency, data.min_frequency >= 1),
             ("data.max_tokens", &data.max_tokens, data.max_tokens >= 1),
             ("model.embedding", &model.embedding, model.embedding >= 1),
-            ("model.hidden", &model.hidden, model.hidden >= 1),
+            ("model.hidden", &model.hidden, model.hidden >= 1 && even),
             ("model.dropout", &model.dropout, probability(model.dropout)),
             ("train.epochs", &train.epochs, train.epochs >= 1),
             ("train.seed", &train.seed, i64::try_from(train.seed).is_ok()),

@@ -30,6 +30,8 @@ pub enum TrainError {
          or train.clip_norm and train again"
     )]
     Diverged { step: u64 },
-    #[error("no {split} sentence is left: all {count} pairs have more than {limit} tokens on a side. Raise data.max_tokens")]
+    #[error(
+        "no {split} sentence is left: all {count} pairs have more than {limit} tokens on a side. Raise data.max_tokens"
+    )]
     NothingLeft { split: String, count: usize, limit: usize },
 }

@@ -62,7 +62,11 @@ pub enum MetricsError {
     File(#[from] FileError),
 
     #[error("{} line {number}: expected an object as wgrad writes it: {error}; restore the file", path.display())]
-    Line { path: PathBuf, number: usize, error: serde_json::Error },
+    Line {
+        path: PathBuf,
+        number: usize,
+        error: serde_json::Error,
+    },
 
     /// Lines that the checkpoint knows of are gone.
     #[error(
@@ -82,7 +86,11 @@ pub fn read_records(path: &Path) -> Result<Vec<Record>, MetricsError> {
     let contents = read(path)?;
     let lines = contents.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
     let parse = |(number, line)| {
-        serde_json::from_slice(line).map_err(|error| MetricsError::Line { path: path.into(), number: number + 1, error })
+        serde_json::from_slice(line).map_err(|error| MetricsError::Line {
+            path: path.into(),
+            number: number + 1,
+            error,
+        })
     };
     lines.enumerate().map(parse).collect()
 }

@@ -3,7 +3,7 @@
 use crate::graph::{Graph, GraphError, TensorType, Value};
 use crate::ops::gather_batch::{GatherBatch, gather_batch};
 use crate::plan::{Device, DeviceError};
-use crate::text::{BatchShape, EOS, PAD, ParallelText, SOS, Tokenizer, within_limit};
+use crate::text::{BatchShape, EOS, PAD, SOS, within_limit};
 
 /// Token ids of one side, `<eos>` (and on the target side `<sos>`) included: sentence s is tokens[offsets[s]..offsets[s + 1]].
 #[derive(Clone, Debug, Default)]
@@ -52,17 +52,22 @@ pub struct Gathered {
 }
 
 impl Split {
-    /// Encodes a corpus and drops pairs with more than `limit` tokens on a side.
-    pub fn new(name: &'static str, text: &ParallelText, [source, target]: [&Tokenizer; 2], limit: usize) -> Self {
-        let sides = [source.encode_all(&text.source), target.encode_all(&text.target)];
-        let lengths = [0, 1].map(|side| sides[side].iter().map(|s| s.len() + 1).collect::<Vec<_>>());
+    /// Pairs of token ids without specials, sources and targets. Those with more than `limit` tokens on a side are dropped.
+    pub fn new(name: &'static str, [sources, targets]: [&[Vec<u32>]; 2], limit: usize) -> Self {
+        let lengths = [sources, targets].map(|side| side.iter().map(|s| s.len() + 1).collect::<Vec<_>>());
         let (kept, too_long) = within_limit(&lengths[0], &lengths[1], limit + 1);
-        let of = |side: usize| kept.iter().map(move |&i| i as usize).map({
-            let sentences = &sides[side];
-            move |i| sentences[i].as_slice()
-        });
-        let lengths = [0, 1].map(|side| kept.iter().map(|&i| lengths[side][i as usize]).collect());
-        Self { name, source: Side::new(of(0), &[]), target: Side::new(of(1), &[SOS]), lengths, too_long }
+        let side = |sentences: &[Vec<u32>], start: &[u32]| {
+            Side::new(kept.iter().map(|&i| sentences[i as usize].as_slice()), start)
+        };
+        let (source, target) = (side(sources, &[]), side(targets, &[SOS]));
+        let lengths = lengths.map(|lengths| kept.iter().map(|&i| lengths[i as usize]).collect());
+        Self {
+            name,
+            source,
+            target,
+            lengths,
+            too_long,
+        }
     }
 
     /// Number of pairs.
@@ -101,14 +106,34 @@ impl Split {
     /// # Errors
     /// When the control words cannot hold that many sentences.
     pub fn gather(&self, graph: &mut Graph, shape: BatchShape, control: Value) -> Result<Gathered, GraphError> {
-        let [source_tokens, source_offsets, target_tokens, target_offsets] =
-            self.buffers().map(|(name, values)| graph.input(&name, TensorType::u32(&[values.len()])));
+        let [source_tokens, source_offsets, target_tokens, target_offsets] = self
+            .buffers()
+            .map(|(name, values)| graph.input(&name, TensorType::u32(&[values.len()])));
         let (target_tokens, target_offsets) = (target_tokens?, target_offsets?);
-        let which = |time, skip, trim| GatherBatch { batch: shape.sentences, time, skip, trim, padding: PAD };
-        let (source, source_lengths) = gather_batch(graph, which(shape.source, 0, 0), source_tokens?, source_offsets?, control)?;
-        let (target, target_lengths) = gather_batch(graph, which(shape.target, 0, 1), target_tokens, target_offsets, control)?;
+        let which = |time, skip, trim| GatherBatch {
+            batch: shape.sentences,
+            time,
+            skip,
+            trim,
+            padding: PAD,
+        };
+        let (source, source_lengths) = gather_batch(
+            graph,
+            which(shape.source, 0, 0),
+            source_tokens?,
+            source_offsets?,
+            control,
+        )?;
+        let (target, target_lengths) =
+            gather_batch(graph, which(shape.target, 0, 1), target_tokens, target_offsets, control)?;
         let (labels, _) = gather_batch(graph, which(shape.target, 1, 0), target_tokens, target_offsets, control)?;
         let labels = graph.reshape(labels, &[shape.target * shape.sentences])?;
-        Ok(Gathered { source, source_lengths, target, labels, target_lengths })
+        Ok(Gathered {
+            source,
+            source_lengths,
+            target,
+            labels,
+            target_lengths,
+        })
     }
 }

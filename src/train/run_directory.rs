@@ -261,7 +261,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let run = complete(&directory.path().join("run"));
         let mut config = run.config().clone();
-        config.set("model.hidden=77").unwrap();
+        config.set("model.hidden=78").unwrap();
         fs::write(run.config_path(), config.to_toml()).unwrap();
         for reopened in [RunDirectory::open(run.path()), RunDirectory::resume(run.path())] {
             let reopened = reopened.unwrap();

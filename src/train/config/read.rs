@@ -6,14 +6,18 @@ use toml::{Table, Value};
 use super::{Config, ConfigError};
 
 /// Every key and the values it takes, in the words of error messages.
-const KEYS: [(&str, &str); 27] = [
+const KEYS: [(&str, &str); 28] = [
+    (
+        "data.directory",
+        "the folder with train.de, train.en, val.de and val.en, or \"\" for the corpus that comes with wgrad",
+    ),
     (
         "data.source",
-        "the language of the source files, e.g. \"de\" for train.de",
+        "the language of the source files, e.g. \"de\" for train.de: a file name's ending",
     ),
     (
         "data.target",
-        "the language of the target files, e.g. \"en\" for train.en",
+        "the language of the target files, e.g. \"en\" for train.en: another ending than data.source",
     ),
     ("data.tokenizer", "\"word\" or \"bpe\""),
     (
@@ -30,7 +34,10 @@ const KEYS: [(&str, &str); 27] = [
     ("model.rnn", "\"rnn\" or \"lstm\""),
     ("model.attention", "\"none\", \"dot\" or \"additive\""),
     ("model.embedding", "a whole number, at least 1"),
-    ("model.hidden", "a whole number, at least 1"),
+    (
+        "model.hidden",
+        "a whole number, at least 1, even where model.bidirectional = true",
+    ),
     ("model.bidirectional", "true or false"),
     ("model.dropout", "a number from 0 to below 1"),
     ("train.epochs", "a whole number, at least 1"),
@@ -209,8 +216,9 @@ pub(super) fn nearest<const N: usize>(name: &str, known: [&'static str; N]) -> &
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nn::AttentionKind;
     use crate::text::{BatchSize, TokenizerKind};
-    use crate::train::config::{AttentionKind, Schedule};
+    use crate::train::config::Schedule;
 
     fn error_of(assignment: &str) -> String {
         Config::default().set(assignment).unwrap_err().to_string()
@@ -307,7 +315,7 @@ mod tests {
         for (assignment, message) in [
             (
                 "model.hidden=-1",
-                "`model.hidden = -1` in --set: expected a whole number, at least 1",
+                "`model.hidden = -1` in --set: expected a whole number, at least 1, even where model.bidirectional = true",
             ),
             ("model.hidden=1.5", "`model.hidden = 1.5` in --set"),
             ("model.dropout=1.0", "expected a number from 0 to below 1"),
@@ -356,7 +364,7 @@ mod tests {
         let error = Config::from_toml(&text, "run/config.toml").unwrap_err().to_string();
         assert_eq!(
             error,
-            "`model.hidden` is missing in run/config.toml; expected a whole number, at least 1"
+            "`model.hidden` is missing in run/config.toml; expected a whole number, at least 1, even where model.bidirectional = true"
         );
         let text = Config::default().to_toml().replace("kind = \"plateau\"\n", "");
         let error = Config::from_toml(&text, "run/config.toml").unwrap_err().to_string();
