@@ -25,7 +25,7 @@ impl Product {
         let [batch, m, n, k] = self.sizes;
         // A tile is what one workgroup computes.
         let (entry, tile_m, tile_n) = if target.software {
-            ("registers", 8, 64)
+            ("registers", 8, 32)
         } else {
             ("tiles", 64, 64)
         };
