@@ -60,49 +60,25 @@ impl Bench {
             let id = |i: usize| {
                 EOS + 1 + philox([i as u32, side as u32, 0, 7], [0, 0])[0] % (VOCABULARIES[side] as u32 - EOS - 1)
             };
-            (0..BATCH)
-                .map(|b| (0..TOKENS - 1).map(|t| id(b * TOKENS + t)).collect())
-                .collect()
+            (0..BATCH).map(|b| (0..TOKENS - 1).map(|t| id(b * TOKENS + t)).collect()).collect()
         };
         let split = Split::new("training", [&ids(0), &ids(1)], TOKENS);
         let model = Seq2Seq::new(&config.model, VOCABULARIES);
         split.upload(device.as_mut()).expect("memory");
         allocate(device.as_mut(), &model.parameters.initial(config.train.seed), BATCH).expect("memory");
-        let shape = BatchShape {
-            sentences: BATCH,
-            source: TOKENS,
-            target: TOKENS,
-        };
-        let plan = training_plan(
-            &model,
-            &config.train,
-            config.model.dropout,
-            (&split, shape, BATCH),
-            &device.target(),
-        );
+        let shape = BatchShape { sentences: BATCH, source: TOKENS, target: TOKENS };
+        let plan = training_plan(&model, &config.train, config.model.dropout, (&split, shape, BATCH), &device.target());
         let plan = plan.expect("the preset's shapes");
         let launches = plan.dispatch_count();
         let plan = device.prepare(plan).unwrap_or_else(|e| panic!("{e}"));
-        Self {
-            device,
-            config,
-            plan,
-            step: 0,
-            launches,
-        }
+        Self { device, config, plan, step: 0, launches }
     }
 
     /// One step, waited for; gives its loss.
     fn step(&mut self) -> f64 {
         self.step += 1;
         let sentences: Vec<u32> = (0..BATCH as u32).collect();
-        let control = control_words(
-            &self.config.train,
-            self.step,
-            self.config.train.learning_rate,
-            &sentences,
-            BATCH,
-        );
+        let control = control_words(&self.config.train, self.step, self.config.train.learning_rate, &sentences, BATCH);
         self.device.write_u32("control", &control);
         self.device.run(self.plan, true).unwrap_or_else(|e| panic!("{e}"));
         let record = self.device.logged(true).unwrap_or_else(|e| panic!("{e}"));
@@ -139,20 +115,13 @@ fn main() {
             let [cpu, other] = [0, 1].map(|i| devices[i].step());
             (cpu - other).abs() / cpu
         });
-        println!(
-            "largest relative difference of 20 losses: {:.1e}",
-            difference.fold(0.0, f64::max)
-        );
+        println!("largest relative difference of 20 losses: {:.1e}", difference.fold(0.0, f64::max));
     }
 }
 
 /// The process's peak resident memory, where the system tells.
 fn peak_memory() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status
-        .lines()
-        .find_map(|l| l.strip_prefix("VmHWM:"))
-        .and_then(|l| l.trim().strip_suffix(" kB"));
-    line.and_then(|kb| kb.trim().parse::<f64>().ok())
-        .map_or("unknown".into(), |kb| format!("{:.0} MiB", kb / 1024.0))
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).and_then(|l| l.trim().strip_suffix(" kB"));
+    line.and_then(|kb| kb.trim().parse::<f64>().ok()).map_or("unknown".into(), |kb| format!("{:.0} MiB", kb / 1024.0))
 }

@@ -1,4 +1,4 @@
-// C[s] = activation(A[s]·B[s] + bias), for a batch of matrices in any layout
+// C[s] = activation(A[s]·B[s] + added), for a batch of matrices in any layout
 //
 // A is m × k, B k × n, C m × n; element (s, r, c) of a matrix lies at offset + s·batch + r·row + c·column.
 //
@@ -22,15 +22,17 @@ struct Parameters {
 }
 @group(0) @binding(0) var<storage, read> a: array<f32>;
 @group(0) @binding(1) var<storage, read> b: array<f32>;
-@group(0) @binding(2) var<storage, read> bias: array<f32>; // [n], read where BIAS
+@group(0) @binding(2) var<storage, read> added: array<f32>; // ADDED = 1: a bias [n]; 2: a tensor laid out as C
 @group(0) @binding(3) var<storage, read_write> c: array<f32>;
 @group(0) @binding(4) var<uniform> p: Parameters;
 
 fn store(batch: u32, row: u32, column: u32, sum: f32) {
     let at = p.c_offset + batch * p.c_batch + row * p.c_row + column * p.c_column;
     var value = sum;
-    if BIAS == 1u {
-        value += bias[column];
+    if ADDED == 1u {
+        value += added[column];
+    } else if ADDED == 2u {
+        value += added[at];
     }
     if ACTIVATION == 1u {
         value = max(value, 0.0);

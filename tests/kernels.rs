@@ -11,10 +11,7 @@ use wgrad::ops::OPS;
 fn kernels_stay_within_the_bound() {
     for (name, cases) in OPS {
         let mut gpu = open();
-        let worst = cases()
-            .iter()
-            .map(|case| common::compare(&mut gpu, case))
-            .fold(0.0, f64::max);
+        let worst = cases().iter().map(|case| common::compare(&mut gpu, case)).fold(0.0, f64::max);
         println!("{name:22} worst error {:5.1} % of its bound", 100.0 * worst);
     }
 }

@@ -12,10 +12,7 @@ use wgrad::plan::{Device, Plan};
 #[test]
 fn f32_twins_stay_within_the_bound() {
     for (name, cases) in OPS {
-        let worst = cases()
-            .iter()
-            .map(|case| common::compare(&mut Cpu::<f32>::new(), case))
-            .fold(0.0, f64::max);
+        let worst = cases().iter().map(|case| common::compare(&mut Cpu::<f32>::new(), case)).fold(0.0, f64::max);
         println!("{name:22} worst error {:5.1} % of its bound", 100.0 * worst);
     }
 }
@@ -68,18 +65,12 @@ fn check_gradient(case: &Case) {
         });
         differentiable_outputs += 1;
     }
-    let Some(loss) = loss else {
-        panic!("{}: no output to differentiate", case.label())
-    };
+    let Some(loss) = loss else { panic!("{}: no output to differentiate", case.label()) };
     assert!(differentiable_outputs > 0);
     let wanted: Vec<Value> = case
         .differentiable
         .iter()
-        .map(|&i| {
-            graph
-                .input(&format!("input {i}"), case.inputs[i].tensor_type())
-                .expect("known")
-        })
+        .map(|&i| graph.input(&format!("input {i}"), case.inputs[i].tensor_type()).expect("known"))
         .collect();
     let gradients: Vec<Value> = gradients(&mut graph, loss, &wanted)
         .unwrap_or_else(|e| panic!("{}: {e}", case.label()))
@@ -87,21 +78,13 @@ fn check_gradient(case: &Case) {
         .map(|g| g.expect("a gradient"))
         .collect();
     let fetches: Vec<Value> = [loss].into_iter().chain(gradients).collect();
-    let plan = cpu
-        .prepare(Plan::new(&graph, &fetches, &[], &cpu.target()))
-        .expect("a plan");
-    let forward = cpu
-        .prepare(Plan::new(&graph, &[loss], &[], &cpu.target()))
-        .expect("a plan");
+    let plan = cpu.prepare(Plan::new(&graph, &fetches, &[], &cpu.target())).expect("a plan");
+    let forward = cpu.prepare(Plan::new(&graph, &[loss], &[], &cpu.target())).expect("a plan");
     cpu.run(plan, false).expect("a run");
     // Both plans share slots, so that the gradients are gone once the other has run.
-    let analytic: Vec<Vec<f64>> = (1..=case.differentiable.len())
-        .map(|fetch| cpu.fetch(plan, fetch))
-        .collect();
+    let analytic: Vec<Vec<f64>> = (1..=case.differentiable.len()).map(|fetch| cpu.fetch(plan, fetch)).collect();
     for (&i, analytic) in case.differentiable.iter().zip(analytic) {
-        let Tensor::F32(_, values) = &case.inputs[i] else {
-            panic!("ids have no derivative")
-        };
+        let Tensor::F32(_, values) = &case.inputs[i] else { panic!("ids have no derivative") };
         let scale = analytic.iter().fold(1.0f64, |m, g| m.max(g.abs()));
         let mut point: Vec<f64> = values.iter().map(|&v| f64::from(v)).collect();
         // At most 40 elements of an input, spread over it.
@@ -147,8 +130,6 @@ fn input(graph: &mut Graph, cpu: &mut Cpu<f64>, name: &str, tensor: &Tensor) -> 
 
 fn random(shape: &[usize], stream: u32, low: f32, high: f32) -> Tensor {
     let count = shape.iter().product::<usize>() as u32;
-    let values = (0..count)
-        .map(|i| low + (high - low) * uniform(philox([i, stream, 1, 0], [3, 4])[0]))
-        .collect();
+    let values = (0..count).map(|i| low + (high - low) * uniform(philox([i, stream, 1, 0], [3, 4])[0])).collect();
     Tensor::F32(shape.to_vec(), values)
 }

@@ -10,22 +10,12 @@ use wgrad::train::Split;
 use wgrad::train::config::Config;
 use wgrad::train::step::{StepResult, allocate, control_words, training_plan};
 
-const SHAPE: BatchShape = BatchShape {
-    sentences: 6,
-    source: 8,
-    target: 8,
-};
+const SHAPE: BatchShape = BatchShape { sentences: 6, source: 8, target: 8 };
 
 /// Five pairs of lengths 1 to 7 for a batch of six: a row stays empty.
 fn split() -> Split {
     let side = |salt: u32| -> Vec<Vec<u32>> {
-        (0..5u32)
-            .map(|s| {
-                (0..1 + (s * 3 + salt) % 7)
-                    .map(|t| 4 + (s * 11 + t * 7 + salt) % 40)
-                    .collect()
-            })
-            .collect()
+        (0..5u32).map(|s| (0..1 + (s * 3 + salt) % 7).map(|t| 4 + (s * 11 + t * 7 + salt) % 40).collect()).collect()
     };
     Split::new("training", [&side(0), &side(2)], 8)
 }
@@ -40,13 +30,7 @@ fn config(assignments: &[&str]) -> Config {
 
 fn plan(config: &Config, target: &Target) -> (Seq2Seq, Plan) {
     let model = Seq2Seq::new(&config.model, [45, 47]);
-    let plan = training_plan(
-        &model,
-        &config.train,
-        config.model.dropout,
-        (&split(), SHAPE, 6),
-        target,
-    );
+    let plan = training_plan(&model, &config.train, config.model.dropout, (&split(), SHAPE, 6), target);
     (model, plan.expect("the shapes fit"))
 }
 
@@ -57,18 +41,10 @@ fn train(device: &mut dyn Device, config: &Config) -> (Vec<f64>, Vec<f32>) {
     allocate(device, &model.parameters.initial(3), 6).expect("memory");
     let plan = device.prepare(plan).unwrap_or_else(|e| panic!("{e}"));
     for step in 1..=10 {
-        device.write_u32(
-            "control",
-            &control_words(&config.train, step, 1e-2, &[0, 1, 2, 3, 4], 6),
-        );
+        device.write_u32("control", &control_words(&config.train, step, 1e-2, &[0, 1, 2, 3, 4], 6));
         device.run(plan, true).unwrap_or_else(|e| panic!("{e}"));
     }
-    let losses = device
-        .logged(true)
-        .expect("ten losses")
-        .iter()
-        .map(|r| StepResult::from_log(r).loss())
-        .collect();
+    let losses = device.logged(true).expect("ten losses").iter().map(|r| StepResult::from_log(r).loss()).collect();
     (losses, device.read_f32("parameters").expect("parameters"))
 }
 
@@ -84,11 +60,8 @@ fn compare(assignments: &[&str]) {
     let config = config(assignments);
     let (expected, _) = train(&mut Cpu::<f64>::new(), &config);
     assert!(expected[9] < 0.9 * expected[0], "the loss does not fall: {expected:?}");
-    let mut devices: Vec<Box<dyn Device>> = vec![
-        Box::new(Cpu::<f32>::new()),
-        Box::new(llvmpipe(false)),
-        Box::new(llvmpipe(true)),
-    ];
+    let mut devices: Vec<Box<dyn Device>> =
+        vec![Box::new(Cpu::<f32>::new()), Box::new(llvmpipe(false)), Box::new(llvmpipe(true))];
     for device in &mut devices {
         let (losses, _) = train(device.as_mut(), &config);
         for (step, (loss, expected)) in losses.iter().zip(&expected).enumerate() {
@@ -108,11 +81,7 @@ fn lstm_with_dot_attention_and_dropout() {
 
 #[test]
 fn bidirectional_lstm_with_additive_attention_and_smoothing() {
-    compare(&[
-        "model.attention=additive",
-        "model.bidirectional=true",
-        "train.label_smoothing=0.1",
-    ]);
+    compare(&["model.attention=additive", "model.bidirectional=true", "train.label_smoothing=0.1"]);
 }
 
 #[test]
@@ -142,19 +111,11 @@ fn a_step_takes_at_most_80_launches() {
     for preset in ["lstm", "lstm-attention", "captions", "rnn"] {
         let config = Config::preset(preset).expect("a preset");
         let model = Seq2Seq::new(&config.model, [8000, 6000]);
-        let shape = BatchShape {
-            sentences: 128,
-            source: 20,
-            target: 20,
-        };
+        let shape = BatchShape { sentences: 128, source: 20, target: 20 };
         let batch = (&split(), shape, 128);
         let plan = training_plan(&model, &config.train, config.model.dropout, batch, &Target::webgpu())
             .expect("the shapes fit");
         println!("{preset}: {} launches", plan.dispatch_count());
-        assert!(
-            plan.dispatch_count() <= 80,
-            "{preset}: {} launches\n{plan}",
-            plan.dispatch_count()
-        );
+        assert!(plan.dispatch_count() <= 80, "{preset}: {} launches\n{plan}", plan.dispatch_count());
     }
 }

@@ -49,10 +49,7 @@ impl Data {
             );
         }
         write_captions(&out, pairs, seed)?;
-        println!(
-            "{pairs} pairs in train, {HELD_OUT} each in val and test: {}",
-            out.display()
-        );
+        println!("{pairs} pairs in train, {HELD_OUT} each in val and test: {}", out.display());
         Ok(())
     }
 }
@@ -65,11 +62,7 @@ fn write_captions(directory: &Path, pairs: usize, seed: u64) -> anyhow::Result<(
     let all = generate(pairs + 2 * HELD_OUT, seed).context("--pairs")?;
     fs::create_dir_all(directory).with_context(|| format!("creating {}", directory.display()))?;
     let (held_out, train) = all.split_at(2 * HELD_OUT);
-    for (split, pairs) in [
-        ("test", &held_out[..HELD_OUT]),
-        ("val", &held_out[HELD_OUT..]),
-        ("train", train),
-    ] {
+    for (split, pairs) in [("test", &held_out[..HELD_OUT]), ("val", &held_out[HELD_OUT..]), ("train", train)] {
         let file = |side: fn(&Pair) -> &str| pairs.iter().map(|p| side(p).to_string() + "\n").collect::<String>();
         write_atomically(&directory.join(format!("{split}.de")), file(|p| &p.german).as_bytes())?;
         write_atomically(&directory.join(format!("{split}.en")), file(|p| &p.english).as_bytes())?;
@@ -93,16 +86,7 @@ pub fn bundled_captions() -> anyhow::Result<PathBuf> {
 fn cache() -> PathBuf {
     let variable = |name| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
     let home = || {
-        std::env::home_dir().map(|home| {
-            home.join(if cfg!(target_os = "macos") {
-                "Library/Caches"
-            } else {
-                ".cache"
-            })
-        })
+        std::env::home_dir().map(|home| home.join(if cfg!(target_os = "macos") { "Library/Caches" } else { ".cache" }))
     };
-    variable("XDG_CACHE_HOME")
-        .or_else(|| variable("LOCALAPPDATA"))
-        .or_else(home)
-        .unwrap_or_else(std::env::temp_dir)
+    variable("XDG_CACHE_HOME").or_else(|| variable("LOCALAPPDATA")).or_else(home).unwrap_or_else(std::env::temp_dir)
 }

@@ -20,32 +20,19 @@ pub struct Opened {
 
 impl DeviceChoice {
     pub fn open(&self) -> anyhow::Result<Opened> {
-        let cpu = |why: String| Opened {
-            device: Box::new(Cpu::<f32>::new()),
-            why,
-        };
+        let cpu = |why: String| Opened { device: Box::new(Cpu::<f32>::new()), why };
         if self.device.eq_ignore_ascii_case("cpu") {
             return Ok(cpu("asked for by --device cpu".into()));
         }
         if !self.device.eq_ignore_ascii_case("auto") {
             let why = format!("asked for by --device {}", self.device);
-            return Ok(Opened {
-                device: Box::new(Gpu::open(&self.device)?),
-                why,
-            });
+            return Ok(Opened { device: Box::new(Gpu::open(&self.device)?), why });
         }
         let adapters = gpu::list();
-        let software: Vec<_> = adapters
-            .iter()
-            .filter(|a| !a.hardware)
-            .map(|a| short(&a.name))
-            .collect();
+        let software: Vec<_> = adapters.iter().filter(|a| !a.hardware).map(|a| short(&a.name)).collect();
         Ok(match adapters.iter().find(|a| a.hardware) {
             Some(adapter) => match Gpu::open(&adapter.name) {
-                Ok(gpu) => Opened {
-                    device: Box::new(gpu),
-                    why: format!("the best {} present", adapter.kind),
-                },
+                Ok(gpu) => Opened { device: Box::new(gpu), why: format!("the best {} present", adapter.kind) },
                 Err(error) => cpu(format!("{error}")),
             },
             None if software.is_empty() => cpu("there is no GPU".into()),

@@ -20,10 +20,7 @@ impl Devices {
             return Ok(());
         }
         for adapter in &adapters {
-            println!(
-                "{:40} {:16} {:8} {}",
-                adapter.name, adapter.kind, adapter.backend, adapter.driver
-            );
+            println!("{:40} {:16} {:8} {}", adapter.name, adapter.kind, adapter.backend, adapter.driver);
         }
         println!("{:40} {threads} threads", "cpu");
         if adapters.is_empty() {

@@ -43,10 +43,7 @@ impl Evaluate {
         }
         let mut hypotheses = Translator::open(self.run, &self.device)?.translate(&sources)?;
         if self.lowercase {
-            hypotheses
-                .iter_mut()
-                .chain(&mut references)
-                .for_each(|line| *line = line.to_lowercase());
+            hypotheses.iter_mut().chain(&mut references).for_each(|line| *line = line.to_lowercase());
         }
         let bleu = corpus_bleu(&hypotheses, &references);
         if self.json {

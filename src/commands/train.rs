@@ -52,10 +52,8 @@ impl Train {
     pub fn run(self) -> anyhow::Result<()> {
         if let Some(path) = &self.resume {
             let run = RunDirectory::resume(path)?;
-            let tokenizers = [
-                Tokenizer::load(&run.source_tokenizer_path())?,
-                Tokenizer::load(&run.target_tokenizer_path())?,
-            ];
+            let tokenizers =
+                [Tokenizer::load(&run.source_tokenizer_path())?, Tokenizer::load(&run.target_tokenizer_path())?];
             return self.train(&run, &Corpus::read(run.config())?, tokenizers, true);
         }
         let (preset, config) = self.configuration()?;
@@ -66,15 +64,9 @@ impl Train {
         // Everything that can be wrong with the text is found before the folder is made.
         let corpus = Corpus::read(&config)?;
         let tokenizers = corpus.train_tokenizers(&config)?;
-        let out = self
-            .out
-            .clone()
-            .unwrap_or_else(|| next_free(&Path::new("runs").join(preset)));
+        let out = self.out.clone().unwrap_or_else(|| next_free(&Path::new("runs").join(preset)));
         let run = RunDirectory::create(out, config)?;
-        for (tokenizer, path) in tokenizers
-            .iter()
-            .zip([run.source_tokenizer_path(), run.target_tokenizer_path()])
-        {
+        for (tokenizer, path) in tokenizers.iter().zip([run.source_tokenizer_path(), run.target_tokenizer_path()]) {
             write_atomically(&path, tokenizer.to_json().as_bytes())?;
         }
         self.train(&run, &corpus, tokenizers, false)
@@ -82,11 +74,7 @@ impl Train {
 
     /// The preset's name, and it with the file and the assignments applied.
     fn configuration(&self) -> anyhow::Result<(String, Config)> {
-        let default = if self.data.is_some() {
-            "lstm-attention"
-        } else {
-            "captions"
-        };
+        let default = if self.data.is_some() { "lstm-attention" } else { "captions" };
         let name = self.preset.clone().unwrap_or_else(|| default.into());
         let mut config = Config::preset(&name)?;
         if let Some(path) = &self.config {
@@ -95,11 +83,8 @@ impl Train {
         }
         if let Some(directory) = &self.data {
             let absolute = std::path::absolute(directory).with_context(|| format!("--data {}", directory.display()))?;
-            config.data.directory = absolute
-                .into_os_string()
-                .into_string()
-                .ok()
-                .context("--data: expected a UTF-8 path")?;
+            config.data.directory =
+                absolute.into_os_string().into_string().ok().context("--data: expected a UTF-8 path")?;
         }
         for assignment in &self.assignments {
             config.set(assignment)?;
@@ -145,10 +130,7 @@ impl Train {
         eprintln!("run       {}", run.path().display());
         let outcome = trainer.train(stop_flag()?.as_ref())?;
         if outcome == Outcome::Interrupted {
-            println!(
-                "Stopped; everything is saved. Continue with:\n  wgrad train --resume {}",
-                run.path().display()
-            );
+            println!("Stopped; everything is saved. Continue with:\n  wgrad train --resume {}", run.path().display());
             return Ok(());
         }
         drop(trainer);
@@ -184,26 +166,17 @@ struct Corpus {
 impl Corpus {
     fn read(config: &Config) -> anyhow::Result<Self> {
         let data = &config.data;
-        let directory = if data.directory.is_empty() {
-            bundled_captions()?
-        } else {
-            PathBuf::from(&data.directory)
-        };
+        let directory = if data.directory.is_empty() { bundled_captions()? } else { PathBuf::from(&data.directory) };
         let read = |split: &str| read_pairs(&directory, split, &data.source, &data.target);
         let (training, blank_training) = read("train")?.without_blanks();
         let (validation, blank_validation) = read("val")?.without_blanks();
         for (text, split) in [(&training, "train"), (&validation, "val")] {
             if text.source.is_empty() {
-                bail!(
-                    "{}: every pair of {split} has a blank side; expected sentences",
-                    directory.display()
-                );
+                bail!("{}: every pair of {split} has a blank side; expected sentences", directory.display());
             }
         }
-        let name = test_splits(&directory, &data.source, &data.target)?
-            .into_iter()
-            .next()
-            .unwrap_or_else(|| "val".into());
+        let name =
+            test_splits(&directory, &data.source, &data.target)?.into_iter().next().unwrap_or_else(|| "val".into());
         let test = read(&name)?;
         Ok(Self {
             directory,
@@ -229,10 +202,7 @@ impl Corpus {
 
     fn report(&self) {
         let [training, validation] = [0, 1].map(|i| self.splits[i].source.len());
-        eprintln!(
-            "data      {training} training and {validation} validation pairs of {}",
-            self.directory.display()
-        );
+        eprintln!("data      {training} training and {validation} validation pairs of {}", self.directory.display());
         if self.blank > 0 {
             eprintln!("          {} pairs with a blank side are left out", self.blank);
         }
@@ -245,9 +215,7 @@ fn summarize(run: &RunDirectory, corpus: &Corpus, device: &DeviceChoice) -> anyh
         .into_iter()
         .filter_map(|r| if let Record::Epoch(e) = r { Some(e) } else { None });
     let better = |a: &EpochMetrics, b: &EpochMetrics| a.validation_loss.total_cmp(&b.validation_loss);
-    let best = epochs
-        .min_by(better)
-        .context("the run has no finished epoch: is train.epochs 0?")?;
+    let best = epochs.min_by(better).context("the run has no finished epoch: is train.epochs 0?")?;
     println!(
         "best epoch {}: validation perplexity {:.2}, BLEU {:.1}\n",
         best.epoch,
@@ -261,16 +229,10 @@ fn summarize(run: &RunDirectory, corpus: &Corpus, device: &DeviceChoice) -> anyh
     let sources: Vec<String> = chosen.iter().map(|&i| test.source[i].clone()).collect();
     let translations = Translator::open(run.path().into(), device)?.translate(&sources)?;
     for (&i, translation) in chosen.iter().zip(&translations) {
-        println!(
-            "  {}\n    wgrad      {translation}\n    reference  {}",
-            test.source[i], test.target[i]
-        );
+        println!("  {}\n    wgrad      {translation}\n    reference  {}", test.source[i], test.target[i]);
     }
     let program = std::env::args().next().unwrap_or_else(|| "wgrad".into());
     println!("\nmodel      {}", run.model_path().display());
-    println!(
-        "translate  {program} translate {} < german.txt > english.txt",
-        run.path().display()
-    );
+    println!("translate  {program} translate {} < german.txt > english.txt", run.path().display());
     Ok(())
 }

@@ -62,18 +62,12 @@ pub struct Translator {
 impl Translator {
     pub fn open(run: PathBuf, device: &DeviceChoice) -> anyhow::Result<Self> {
         let run = RunDirectory::open(run)?;
-        let tokenizers = [
-            Tokenizer::load(&run.source_tokenizer_path())?,
-            Tokenizer::load(&run.target_tokenizer_path())?,
-        ];
+        let tokenizers =
+            [Tokenizer::load(&run.source_tokenizer_path())?, Tokenizer::load(&run.target_tokenizer_path())?];
         let mut device = device.open()?.device;
         let vocabularies = [tokenizers[0].vocabulary_size(), tokenizers[1].vocabulary_size()];
         let model = load(device.as_mut(), &run, vocabularies)?;
-        Ok(Self {
-            device,
-            tokenizers,
-            greedy: Greedy::new(&model),
-        })
+        Ok(Self { device, tokenizers, greedy: Greedy::new(&model) })
     }
 
     pub fn translate(&mut self, lines: &[String]) -> anyhow::Result<Vec<String>> {

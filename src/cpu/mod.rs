@@ -81,13 +81,7 @@ pub struct Cpu<T> {
 
 impl<T: Element> Default for Cpu<T> {
     fn default() -> Self {
-        Self {
-            pool: vec![],
-            slots: vec![],
-            named: HashMap::new(),
-            plans: vec![],
-            log: vec![],
-        }
+        Self { pool: vec![], slots: vec![], named: HashMap::new(), plans: vec![], log: vec![] }
     }
 }
 
@@ -107,9 +101,7 @@ impl<T: Element> Cpu<T> {
 
     /// Overwrites the front of a resident buffer in full precision.
     pub fn write(&mut self, name: &str, values: &[T]) {
-        let Data::Float(x) = &mut self.pool[self.named[name].0] else {
-            panic!("`{name}` holds ids")
-        };
+        let Data::Float(x) = &mut self.pool[self.named[name].0] else { panic!("`{name}` holds ids") };
         x[..values.len()].copy_from_slice(values);
     }
 
@@ -130,12 +122,8 @@ impl<T: Element> Cpu<T> {
 
     /// Takes the buffers that the step writes out of the pool, so that inputs can be borrowed from the rest.
     fn run_step(&mut self, ready: &Ready, step: &Step) {
-        let mut written: Vec<(usize, Region)> = step
-            .outputs
-            .iter()
-            .enumerate()
-            .filter_map(|(o, region)| Some((o, (*region)?)))
-            .collect();
+        let mut written: Vec<(usize, Region)> =
+            step.outputs.iter().enumerate().filter_map(|(o, region)| Some((o, (*region)?))).collect();
         written.sort_by_key(|(_, r)| (Self::index(ready, r.buffer), r.offset));
         let mut taken: Vec<(usize, Data<T>)> = vec![];
         for (_, region) in &written {
@@ -147,10 +135,7 @@ impl<T: Element> Cpu<T> {
         let mut outputs: Vec<Option<SliceMut<T>>> = step.outputs.iter().map(|_| None).collect();
         let mut rest = written.as_slice();
         for (index, data) in &mut taken {
-            let count = rest
-                .iter()
-                .take_while(|(_, r)| Self::index(ready, r.buffer) == *index)
-                .count();
+            let count = rest.iter().take_while(|(_, r)| Self::index(ready, r.buffer) == *index).count();
             let (mine, others) = rest.split_at(count);
             rest = others;
             match data {
@@ -160,11 +145,7 @@ impl<T: Element> Cpu<T> {
         }
         let input = |(i, region): (usize, &Region)| {
             let overwritten = (0..step.outputs.len()).any(|o| step.op.in_place(o) == Some(i));
-            if overwritten {
-                Slice::Float(&[][..])
-            } else {
-                self.region(ready, region)
-            }
+            if overwritten { Slice::Float(&[][..]) } else { self.region(ready, region) }
         };
         let inputs = step.inputs.iter().enumerate().map(input).collect();
         T::run(&*step.op, Call::new(&step.types, inputs, outputs));
@@ -211,23 +192,17 @@ impl<T: Element> Device for Cpu<T> {
     }
 
     fn write_f32(&mut self, name: &str, values: &[f32]) {
-        let Data::Float(x) = &mut self.pool[self.named[name].0] else {
-            panic!("`{name}` holds ids")
-        };
+        let Data::Float(x) = &mut self.pool[self.named[name].0] else { panic!("`{name}` holds ids") };
         x.iter_mut().zip(values).for_each(|(x, &v)| *x = T::from_f32(v));
     }
 
     fn write_u32(&mut self, name: &str, values: &[u32]) {
-        let Data::Ids(x) = &mut self.pool[self.named[name].0] else {
-            panic!("`{name}` holds numbers")
-        };
+        let Data::Ids(x) = &mut self.pool[self.named[name].0] else { panic!("`{name}` holds numbers") };
         x[..values.len()].copy_from_slice(values);
     }
 
     fn read_f32(&mut self, name: &str) -> Result<Vec<f32>, DeviceError> {
-        let Data::Float(x) = &self.pool[self.named[name].0] else {
-            panic!("`{name}` holds ids")
-        };
+        let Data::Float(x) = &self.pool[self.named[name].0] else { panic!("`{name}` holds ids") };
         Ok(x.iter().map(|v| v.value() as f32).collect())
     }
 
@@ -238,11 +213,7 @@ impl<T: Element> Device for Cpu<T> {
                 Some((index, present)) if present == tensor => inputs.push(*index),
                 other => {
                     let present = other.map_or("missing".into(), |(_, t)| t.to_string());
-                    return Err(DeviceError::Mismatch {
-                        name: name.clone(),
-                        needed: tensor.to_string(),
-                        present,
-                    });
+                    return Err(DeviceError::Mismatch { name: name.clone(), needed: tensor.to_string(), present });
                 }
             }
         }
@@ -252,10 +223,8 @@ impl<T: Element> Device for Cpu<T> {
                 Some(self.pool.len() - 1)
             }
             Some(index) => {
-                let same = matches!(
-                    (&self.pool[index], dtype),
-                    (Data::Float(_), DType::F32) | (Data::Ids(_), DType::U32)
-                );
+                let same =
+                    matches!((&self.pool[index], dtype), (Data::Float(_), DType::F32) | (Data::Ids(_), DType::U32));
                 same.then(|| {
                     self.pool[index].grow(len);
                     index
@@ -276,24 +245,15 @@ impl<T: Element> Device for Cpu<T> {
     }
 
     fn run(&mut self, plan: Prepared, log: bool) -> Result<(), DeviceError> {
-        let ready = std::mem::replace(
-            &mut self.plans[plan.0],
-            Ready {
-                plan: Plan::empty(),
-                slots: vec![],
-                inputs: vec![],
-            },
-        );
+        let ready =
+            std::mem::replace(&mut self.plans[plan.0], Ready { plan: Plan::empty(), slots: vec![], inputs: vec![] });
         for step in &ready.plan.steps {
             self.run_step(&ready, step);
         }
         self.plans[plan.0] = ready;
         if log {
             let fetches = 0..self.plans[plan.0].plan.fetches.len();
-            let record = fetches
-                .flat_map(|i| self.fetch(plan, i))
-                .map(|v| v.value() as f32)
-                .collect();
+            let record = fetches.flat_map(|i| self.fetch(plan, i)).map(|v| v.value() as f32).collect();
             self.log.push(record);
         }
         Ok(())

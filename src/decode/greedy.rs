@@ -44,10 +44,7 @@ fn limit(source: usize) -> usize {
 
 impl Greedy {
     pub fn new(model: &Seq2Seq) -> Self {
-        Self {
-            model: model.clone(),
-            plans: HashMap::new(),
-        }
+        Self { model: model.clone(), plans: HashMap::new() }
     }
 
     /// Translates token ids (without specials); the result is in the same order, without specials too.
@@ -68,10 +65,7 @@ impl Greedy {
             let ids = device.fetch_u32(plan, 0)?;
             for (row, &i) in batch.iter().enumerate() {
                 let tokens = (0..limit(time)).map(|t| ids[t * padded_batch() + row]);
-                results[i] = tokens
-                    .take_while(|&id| id != EOS)
-                    .filter(|&id| id != PAD && id != SOS)
-                    .collect();
+                results[i] = tokens.take_while(|&id| id != EOS).filter(|&id| id != PAD && id != SOS).collect();
             }
         }
         Ok(results)
@@ -98,12 +92,9 @@ impl Greedy {
         }
         let u32s = |len: usize| TensorType::u32(&[len]);
         if self.plans.is_empty() {
-            for (name, len) in [
-                ("offsets", BATCH + 1),
-                ("control", SENTENCES + BATCH),
-                ("ones", BATCH),
-                ("start", BATCH),
-            ] {
+            for (name, len) in
+                [("offsets", BATCH + 1), ("control", SENTENCES + BATCH), ("ones", BATCH), ("start", BATCH)]
+            {
                 device.allocate(&format!("greedy.{name}"), &u32s(len))?;
             }
             device.write_u32("greedy.ones", &[1; BATCH]);
@@ -127,16 +118,10 @@ impl Greedy {
         let ones = graph.input("greedy.ones", u32s(BATCH))?;
         let start = graph.input("greedy.start", u32s(BATCH))?;
         let found = graph.input(&format!("greedy.ids.{time}"), u32s(limit(time) * padded_batch()))?;
-        let which = GatherBatch {
-            batch: BATCH,
-            time,
-            skip: 0,
-            trim: 0,
-            padding: PAD,
-        };
-        let (source, lengths) = gather_batch(&mut graph, which, tokens, offsets, control)?;
+        let which = GatherBatch { batch: BATCH, time, labels: false, padding: PAD };
+        let source = gather_batch(&mut graph, which, tokens, offsets, control)?;
         let mut scope = Scope::evaluating(&mut graph, &self.model.parameters)?;
-        let encoded = self.model.encode(&mut scope, source, lengths)?;
+        let encoded = self.model.encode(&mut scope, source.ids, source.lengths)?;
         let (mut state, mut ids, mut all) = (encoded.initial, start, vec![]);
         for t in 0..limit(time) {
             let input = scope.graph.reshape(ids, &[1, BATCH])?;

@@ -15,10 +15,7 @@ pub enum OpenError {
         "no device is called `{wanted}`. Present: {present}. Choose one with --device NAME (part of the name is enough)"
     )]
     Unknown { wanted: String, present: String },
-    #[error(
-        "no graphics adapter was found, neither a GPU nor a software one. {}",
-        install_hint()
-    )]
+    #[error("no graphics adapter was found, neither a GPU nor a software one. {}", install_hint())]
     NoAdapter,
     #[error("the driver of `{name}` gave no device: {message}. Update the driver, or take --device cpu")]
     Refused { name: String, message: String },
@@ -57,10 +54,7 @@ fn instance() -> &'static wgpu::Instance {
 
 fn adapters() -> Vec<(AdapterInfo, wgpu::Adapter)> {
     let found = pollster::block_on(instance().enumerate_adapters(wgpu::Backends::PRIMARY));
-    found
-        .into_iter()
-        .map(|adapter| (describe(&adapter.get_info()), adapter))
-        .collect()
+    found.into_iter().map(|adapter| (describe(&adapter.get_info()), adapter)).collect()
 }
 
 fn describe(info: &wgpu::AdapterInfo) -> AdapterInfo {
@@ -73,13 +67,7 @@ fn describe(info: &wgpu::AdapterInfo) -> AdapterInfo {
     };
     let backend = format!("{:?}", info.backend);
     let driver = format!("{} {}", info.driver, info.driver_info).trim().to_string();
-    AdapterInfo {
-        name: info.name.clone(),
-        backend,
-        kind,
-        driver,
-        hardware,
-    }
+    AdapterInfo { name: info.name.clone(), backend, kind, driver, hardware }
 }
 
 /// All adapters, best first: discrete, integrated, other hardware, software.
@@ -90,10 +78,7 @@ pub fn list() -> Vec<AdapterInfo> {
 fn sorted() -> Vec<(AdapterInfo, wgpu::Adapter)> {
     let mut adapters = adapters();
     let rank = |info: &AdapterInfo| {
-        ["discrete GPU", "integrated GPU", "virtual GPU", "other"]
-            .iter()
-            .position(|k| *k == info.kind)
-            .unwrap_or(9)
+        ["discrete GPU", "integrated GPU", "virtual GPU", "other"].iter().position(|k| *k == info.kind).unwrap_or(9)
     };
     adapters.sort_by_key(|(info, _)| rank(info));
     adapters
@@ -102,10 +87,7 @@ fn sorted() -> Vec<(AdapterInfo, wgpu::Adapter)> {
 /// Opens the first adapter whose name contains `wanted`, in any case; each adapter once a process.
 pub(super) fn open(wanted: &str) -> Result<Arc<Context>, OpenError> {
     static OPEN: OnceLock<Mutex<HashMap<String, Arc<Context>>>> = OnceLock::new();
-    let mut open = OPEN
-        .get_or_init(Mutex::default)
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut open = OPEN.get_or_init(Mutex::default).lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let adapters = sorted();
     if adapters.is_empty() {
         return Err(OpenError::NoAdapter);
@@ -120,10 +102,7 @@ pub(super) fn open(wanted: &str) -> Result<Arc<Context>, OpenError> {
             .join(", ")
     };
     let Some((info, adapter)) = adapters.iter().find(|(info, _)| matches(info)) else {
-        return Err(OpenError::Unknown {
-            wanted: wanted.into(),
-            present: present(),
-        });
+        return Err(OpenError::Unknown { wanted: wanted.into(), present: present() });
     };
     if let Some(context) = open.get(&info.name) {
         return Ok(context.clone());

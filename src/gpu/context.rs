@@ -42,16 +42,10 @@ impl Context {
             max_binding: (limits.max_storage_buffer_binding_size / 4) as usize,
         };
         // The defaults are WebGPU's guarantees; the adapter's own limits are larger nearly everywhere.
-        let description = wgpu::DeviceDescriptor {
-            label: Some("wgrad"),
-            required_limits: limits,
-            ..Default::default()
-        };
-        let (device, queue) =
-            pollster::block_on(adapter.request_device(&description)).map_err(|e| OpenError::Refused {
-                name: info.name.clone(),
-                message: e.to_string(),
-            })?;
+        let description =
+            wgpu::DeviceDescriptor { label: Some("wgrad"), required_limits: limits, ..Default::default() };
+        let (device, queue) = pollster::block_on(adapter.request_device(&description))
+            .map_err(|e| OpenError::Refused { name: info.name.clone(), message: e.to_string() })?;
         let error = Arc::new(Mutex::new(None));
         let (first, name) = (error.clone(), info.name.clone());
         device.on_uncaptured_error(Arc::new(move |e: wgpu::Error| {
@@ -64,20 +58,10 @@ impl Context {
         let (first, name) = (error.clone(), info.name.clone());
         device.set_device_lost_callback(move |reason, message| {
             if reason != wgpu::DeviceLostReason::Destroyed {
-                lock(&first).get_or_insert(DeviceError::Lost {
-                    device: name.clone(),
-                    message,
-                });
+                lock(&first).get_or_insert(DeviceError::Lost { device: name.clone(), message });
             }
         });
-        Ok(Self {
-            device,
-            queue,
-            info,
-            target,
-            kernels: Mutex::default(),
-            error,
-        })
+        Ok(Self { device, queue, info, target, kernels: Mutex::default(), error })
     }
 
     /// The first error that the driver reported since the last check.
@@ -87,15 +71,9 @@ impl Context {
 
     /// Waits until the queue is empty, or until `submission` is done.
     pub fn wait(&self, submission: Option<wgpu::SubmissionIndex>) -> Result<(), DeviceError> {
-        let waited = self.device.poll(wgpu::PollType::Wait {
-            submission_index: submission,
-            timeout: None,
-        });
+        let waited = self.device.poll(wgpu::PollType::Wait { submission_index: submission, timeout: None });
         self.check()?;
-        waited.map(|_| ()).map_err(|e| DeviceError::Lost {
-            device: self.info.name.clone(),
-            message: e.to_string(),
-        })
+        waited.map(|_| ()).map_err(|e| DeviceError::Lost { device: self.info.name.clone(), message: e.to_string() })
     }
 
     pub fn buffer(&self, label: &str, elements: usize, usage: wgpu::BufferUsages) -> wgpu::Buffer {
@@ -122,30 +100,19 @@ impl Context {
     fn compile(&self, dispatch: &Dispatch) -> Kernel {
         let label = format!("{}:{}", dispatch.shader, dispatch.entry);
         let source = wgpu::ShaderSource::Wgsl(assemble(dispatch.shader, &dispatch.constants).into());
-        let descriptor = wgpu::ShaderModuleDescriptor {
-            label: Some(&label),
-            source,
-        };
+        let descriptor = wgpu::ShaderModuleDescriptor { label: Some(&label), source };
         // SAFETY: the shaders are our own; every kernel is compared with its reference under the driver's bounds checks, guards its edges, and
         // has no endless loop. Checks cost 17 to 40 % of a product, and loop bounding alone has cost 100 times.
-        let module = unsafe {
-            self.device
-                .create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
-        };
-        let storage = dispatch
-            .bindings
-            .iter()
-            .map(|&(_, write)| wgpu::BufferBindingType::Storage { read_only: !write });
+        let module =
+            unsafe { self.device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) };
+        let storage =
+            dispatch.bindings.iter().map(|&(_, write)| wgpu::BufferBindingType::Storage { read_only: !write });
         let uniform = (!dispatch.uniform.is_empty()).then_some(wgpu::BufferBindingType::Uniform);
-        let entries: Vec<_> = storage
-            .chain(uniform)
-            .enumerate()
-            .map(|(binding, ty)| layout_entry(binding as u32, ty))
-            .collect();
-        let layout = self.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-            label: Some(&label),
-            entries: &entries,
-        });
+        let entries: Vec<_> =
+            storage.chain(uniform).enumerate().map(|(binding, ty)| layout_entry(binding as u32, ty)).collect();
+        let layout = self
+            .device
+            .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(&label), entries: &entries });
         let pipeline_layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
             label: Some(&label),
             bind_group_layouts: &[Some(&layout)],
@@ -171,11 +138,7 @@ fn layout_entry(binding: u32, ty: wgpu::BufferBindingType) -> wgpu::BindGroupLay
     wgpu::BindGroupLayoutEntry {
         binding,
         visibility: wgpu::ShaderStages::COMPUTE,
-        ty: wgpu::BindingType::Buffer {
-            ty,
-            has_dynamic_offset: false,
-            min_binding_size: None,
-        },
+        ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None },
         count: None,
     }
 }

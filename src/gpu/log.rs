@@ -29,22 +29,12 @@ pub struct Log {
 }
 
 fn buffer(context: &Context) -> wgpu::Buffer {
-    context.buffer(
-        "log",
-        (RECORDS * BYTES / 4) as usize,
-        wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ,
-    )
+    context.buffer("log", (RECORDS * BYTES / 4) as usize, wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ)
 }
 
 impl Log {
     pub fn new(context: &Context) -> Self {
-        Self {
-            filling: buffer(context),
-            records: 0,
-            numbers: 0,
-            sent: VecDeque::new(),
-            free: vec![],
-        }
+        Self { filling: buffer(context), records: 0, numbers: 0, sent: VecDeque::new(), free: vec![] }
     }
 
     /// Appends copies of (buffer, offset, bytes) to the run being recorded.
@@ -72,12 +62,7 @@ impl Log {
         let (sender, done) = channel();
         // The receiver outlives the callback unless the device is dropped, when nobody waits for the result.
         buffer.map_async(wgpu::MapMode::Read, .., move |result| drop(sender.send(result)));
-        self.sent.push_back(Sent {
-            buffer,
-            records: self.records,
-            numbers: self.numbers,
-            done,
-        });
+        self.sent.push_back(Sent { buffer, records: self.records, numbers: self.numbers, done });
         self.records = 0;
     }
 
@@ -92,10 +77,7 @@ impl Log {
             // An error of a poll that does not wait shows at the next one that does.
             let _ = context.device.poll(wgpu::PollType::Poll);
         }
-        let lost = |message: String| DeviceError::Lost {
-            device: context.info.name.clone(),
-            message,
-        };
+        let lost = |message: String| DeviceError::Lost { device: context.info.name.clone(), message };
         let mut results = vec![];
         while let Some(sent) = self.sent.front() {
             match sent.done.try_recv() {
@@ -108,11 +90,7 @@ impl Log {
             {
                 let view = sent.buffer.get_mapped_range(..).map_err(|e| lost(e.to_string()))?;
                 let numbers: Vec<f32> = bytemuck::pod_collect_to_vec(&view[..(sent.records * BYTES) as usize]);
-                results.extend(
-                    numbers
-                        .chunks_exact(BYTES as usize / 4)
-                        .map(|r| r[..sent.numbers].to_vec()),
-                );
+                results.extend(numbers.chunks_exact(BYTES as usize / 4).map(|r| r[..sent.numbers].to_vec()));
             }
             sent.buffer.unmap();
             self.free.push(sent.buffer);

@@ -23,16 +23,8 @@ use log::Log;
 const IN_FLIGHT: usize = 4;
 
 enum Command {
-    Launch {
-        kernel: Arc<Kernel>,
-        bindings: wgpu::BindGroup,
-        workgroups: [u32; 3],
-    },
-    Clear {
-        buffer: wgpu::Buffer,
-        offset: u64,
-        size: u64,
-    },
+    Launch { kernel: Arc<Kernel>, bindings: wgpu::BindGroup, workgroups: [u32; 3] },
+    Clear { buffer: wgpu::Buffer, offset: u64, size: u64 },
 }
 
 struct Ready {
@@ -54,9 +46,8 @@ pub struct Gpu {
     in_flight: VecDeque<wgpu::SubmissionIndex>,
 }
 
-const STORAGE: wgpu::BufferUsages = wgpu::BufferUsages::STORAGE
-    .union(wgpu::BufferUsages::COPY_DST)
-    .union(wgpu::BufferUsages::COPY_SRC);
+const STORAGE: wgpu::BufferUsages =
+    wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_DST).union(wgpu::BufferUsages::COPY_SRC);
 
 impl Gpu {
     /// Opens the best adapter whose name contains `name`, in any case ("" takes the best of all).
@@ -67,16 +58,7 @@ impl Gpu {
         let context = adapter::open(name)?;
         let log = Log::new(&context);
         let (named, in_flight, target) = (HashMap::new(), VecDeque::new(), context.target.clone());
-        Ok(Self {
-            context,
-            named,
-            pool: vec![],
-            slots: vec![],
-            plans: vec![],
-            target,
-            log,
-            in_flight,
-        })
+        Ok(Self { context, named, pool: vec![], slots: vec![], plans: vec![], target, log, in_flight })
     }
 
     /// Plans made from now on take the kernels for hardware, so that a software adapter can test them.
@@ -107,20 +89,12 @@ impl Gpu {
         };
         if dispatch.entry == Dispatch::CLEAR {
             let (buffer, offset, size) = self.resolve(plan, slots, &region(dispatch.bindings[0].0));
-            return Command::Clear {
-                buffer: buffer.clone(),
-                offset,
-                size,
-            };
+            return Command::Clear { buffer: buffer.clone(), offset, size };
         }
         let kernel = self.context.kernel(dispatch);
         let storage = dispatch.bindings.iter().map(|&(operand, _)| {
             let (buffer, offset, size) = self.resolve(plan, slots, &region(operand));
-            wgpu::BufferBinding {
-                buffer,
-                offset,
-                size: wgpu::BufferSize::new(size),
-            }
+            wgpu::BufferBinding { buffer, offset, size: wgpu::BufferSize::new(size) }
         });
         let uniform = (!dispatch.uniform.is_empty()).then(|| uniforms.binding(dispatch));
         let entries: Vec<_> = storage
@@ -136,11 +110,7 @@ impl Gpu {
             layout: &kernel.layout,
             entries: &entries,
         });
-        Command::Launch {
-            kernel,
-            bindings,
-            workgroups: dispatch.workgroups,
-        }
+        Command::Launch { kernel, bindings, workgroups: dispatch.workgroups }
     }
 
     fn read(&mut self, buffer: &wgpu::Buffer, offset: u64, size: u64) -> Result<Vec<u8>, DeviceError> {
@@ -238,25 +208,16 @@ impl Device for Gpu {
             let present = self.named.get(name).map(|(_, t)| t);
             if present != Some(tensor) {
                 let present = present.map_or("missing".into(), ToString::to_string);
-                return Err(DeviceError::Mismatch {
-                    name: name.clone(),
-                    needed: tensor.to_string(),
-                    present,
-                });
+                return Err(DeviceError::Mismatch { name: name.clone(), needed: tensor.to_string(), present });
             }
         }
-        let regions = plan
-            .steps
-            .iter()
-            .flat_map(|s| s.inputs.iter().chain(s.outputs.iter().flatten()).chain(&s.scratch));
+        let regions =
+            plan.steps.iter().flat_map(|s| s.inputs.iter().chain(s.outputs.iter().flatten()).chain(&s.scratch));
         let largest = regions.map(|r| r.len).max().unwrap_or(0);
         if largest > self.context.target.max_binding {
             let most = self.context.target.max_binding;
             let message = format!("a tensor has {largest} numbers, and this adapter binds {most} at most");
-            return Err(DeviceError::OutOfMemory {
-                device: self.context.info.name.clone(),
-                message,
-            });
+            return Err(DeviceError::OutOfMemory { device: self.context.info.name.clone(), message });
         }
         // A slot that must grow gets a new buffer; plans made before keep the old one.
         let (context, pool) = (&self.context, &mut self.pool);
@@ -270,13 +231,8 @@ impl Device for Gpu {
         });
         let slots: Vec<_> = indices.into_iter().map(|i| self.pool[i].0.clone()).collect();
         let uniforms = Uniforms::new(&self.context, &plan);
-        let launches = plan
-            .steps
-            .iter()
-            .flat_map(|step| step.dispatches.iter().map(move |d| (step, d)));
-        let commands = launches
-            .map(|(step, d)| self.command(&plan, &slots, step, d, &uniforms))
-            .collect();
+        let launches = plan.steps.iter().flat_map(|step| step.dispatches.iter().map(move |d| (step, d)));
+        let commands = launches.map(|(step, d)| self.command(&plan, &slots, step, d, &uniforms)).collect();
         self.context.check()?;
         self.plans.push(Ready { plan, commands, slots });
         Ok(Prepared(self.plans.len() - 1))
@@ -284,18 +240,13 @@ impl Device for Gpu {
 
     fn fill_slots(&mut self, bits: u32) {
         for (buffer, elements) in &self.pool {
-            self.context
-                .queue
-                .write_buffer(buffer, 0, bytemuck::cast_slice(&vec![bits; *elements]));
+            self.context.queue.write_buffer(buffer, 0, bytemuck::cast_slice(&vec![bits; *elements]));
         }
     }
 
     fn run(&mut self, plan: Prepared, log: bool) -> Result<(), DeviceError> {
         let ready = &self.plans[plan.0];
-        let mut encoder = self
-            .context
-            .device
-            .create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut encoder = self.context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         let mut commands = ready.commands.iter().peekable();
         while let Some(command) = commands.peek() {
             if let Command::Clear { buffer, offset, size } = command {
@@ -304,12 +255,7 @@ impl Device for Gpu {
                 continue;
             }
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            while let Some(Command::Launch {
-                kernel,
-                bindings,
-                workgroups: [x, y, z],
-            }) = commands.peek()
-            {
+            while let Some(Command::Launch { kernel, bindings, workgroups: [x, y, z] }) = commands.peek() {
                 pass.set_pipeline(&kernel.pipeline);
                 pass.set_bind_group(0, bindings, &[]);
                 pass.dispatch_workgroups(*x, *y, *z);
@@ -317,14 +263,8 @@ impl Device for Gpu {
             }
         }
         if log {
-            let regions = ready
-                .plan
-                .fetches
-                .iter()
-                .map(|(region, _)| self.resolve(&ready.plan, &ready.slots, region));
-            let regions: Vec<_> = regions
-                .map(|(buffer, offset, size)| (buffer.clone(), offset, size))
-                .collect();
+            let regions = ready.plan.fetches.iter().map(|(region, _)| self.resolve(&ready.plan, &ready.slots, region));
+            let regions: Vec<_> = regions.map(|(buffer, offset, size)| (buffer.clone(), offset, size)).collect();
             self.log.record(&mut encoder, &regions);
         }
         let submission = self.context.queue.submit([encoder.finish()]);

@@ -13,10 +13,7 @@ const SHADERS: &[(&str, &str)] = &[
     ("embedding", include_str!("../../shaders/embedding.wgsl")),
     ("fill", include_str!("../../shaders/fill.wgsl")),
     ("gather_batch", include_str!("../../shaders/gather_batch.wgsl")),
-    (
-        "linear_cross_entropy",
-        include_str!("../../shaders/linear_cross_entropy.wgsl"),
-    ),
+    ("linear_cross_entropy", include_str!("../../shaders/linear_cross_entropy.wgsl")),
     ("lstm", include_str!("../../shaders/lstm.wgsl")),
     ("lstm_gates", include_str!("../../shaders/lstm_gates.wgsl")),
     ("matmul", include_str!("../../shaders/matmul.wgsl")),
@@ -30,10 +27,7 @@ const SHADERS: &[(&str, &str)] = &[
     ("sum", include_str!("../../shaders/sum.wgsl")),
     ("sum_rows", include_str!("../../shaders/sum_rows.wgsl")),
     ("tanh", include_str!("../../shaders/tanh.wgsl")),
-    (
-        "shared/activation",
-        include_str!("../../shaders/shared/activation.wgsl"),
-    ),
+    ("shared/activation", include_str!("../../shaders/shared/activation.wgsl")),
     ("shared/grid", include_str!("../../shaders/shared/grid.wgsl")),
     ("shared/philox", include_str!("../../shaders/shared/philox.wgsl")),
     ("shared/reduce", include_str!("../../shaders/shared/reduce.wgsl")),
@@ -41,9 +35,7 @@ const SHADERS: &[(&str, &str)] = &[
 
 fn text(name: &str) -> &'static str {
     let found = SHADERS.iter().find(|(known, _)| *known == name);
-    found
-        .unwrap_or_else(|| panic!("no shader `{name}` in src/gpu/shaders.rs"))
-        .1
+    found.unwrap_or_else(|| panic!("no shader `{name}` in src/gpu/shaders.rs")).1
 }
 
 /// The source of a shader: its constants, then its text with every `#import NAME` line replaced by that file.
@@ -69,9 +61,7 @@ mod tests {
             let entries = std::fs::read_dir(format!("{}/shaders/{sub}", env!("CARGO_MANIFEST_DIR")))
                 .expect("the shaders' folder");
             let names = entries.map(|e| e.expect("an entry").file_name().into_string().expect("UTF-8"));
-            names
-                .filter_map(|n| Some(format!("{sub}{}", n.strip_suffix(".wgsl")?)))
-                .collect::<Vec<_>>()
+            names.filter_map(|n| Some(format!("{sub}{}", n.strip_suffix(".wgsl")?))).collect::<Vec<_>>()
         };
         let mut files = folder("");
         files.extend(folder("shared/"));

@@ -17,22 +17,12 @@ pub struct Target {
 impl Target {
     /// The CPU executor: no alignment, no dispatches.
     pub fn cpu() -> Self {
-        Self {
-            software: true,
-            alignment: 1,
-            max_invocations: 0,
-            max_binding: usize::MAX,
-        }
+        Self { software: true, alignment: 1, max_invocations: 0, max_binding: usize::MAX }
     }
 
     /// What WebGPU guarantees everywhere.
     pub fn webgpu() -> Self {
-        Self {
-            software: false,
-            alignment: 64,
-            max_invocations: 256,
-            max_binding: 128 << 18,
-        }
+        Self { software: false, alignment: 64, max_invocations: 256, max_binding: 128 << 18 }
     }
 
     pub fn is_cpu(&self) -> bool {
@@ -69,14 +59,7 @@ impl Dispatch {
     pub const CLEAR: &'static str = "clear";
 
     pub fn new(shader: &'static str, entry: &'static str) -> Self {
-        Self {
-            shader,
-            entry,
-            constants: vec![],
-            bindings: vec![],
-            uniform: vec![],
-            workgroups: [1, 1, 1],
-        }
+        Self { shader, entry, constants: vec![], bindings: vec![], uniform: vec![], workgroups: [1, 1, 1] }
     }
 
     pub fn clear(operand: Operand) -> Self {
@@ -100,11 +83,7 @@ impl Dispatch {
 
     /// Appends integers to the uniform.
     pub fn uniform(mut self, values: &[usize]) -> Self {
-        self.uniform.extend(
-            values
-                .iter()
-                .map(|&v| u32::try_from(v).expect("tensor sizes fit into 32 bits")),
-        );
+        self.uniform.extend(values.iter().map(|&v| u32::try_from(v).expect("tensor sizes fit into 32 bits")));
         self
     }
 

@@ -21,10 +21,7 @@ impl Backward<'_> {
     }
 
     pub fn output(&self, output: usize) -> Value {
-        Value {
-            node: self.node,
-            output,
-        }
+        Value { node: self.node, output }
     }
 
     /// Gradient of the loss with respect to output 0, for an op with a single differentiable output.
@@ -60,9 +57,7 @@ impl Graph {
         let mut gradients: HashMap<Value, Value> = HashMap::from([(scalar, seed)]);
         for node in (0..=scalar.node).rev() {
             let outputs = self.nodes[node].outputs.len();
-            let upstream: Vec<_> = (0..outputs)
-                .map(|output| gradients.get(&Value { node, output }).copied())
-                .collect();
+            let upstream: Vec<_> = (0..outputs).map(|output| gradients.get(&Value { node, output }).copied()).collect();
             if !depends[node] || upstream.iter().all(Option::is_none) {
                 continue;
             }
@@ -71,12 +66,7 @@ impl Graph {
                 let Some(gradient) = gradient.filter(|_| depends[input.node]) else {
                     continue;
                 };
-                debug_assert_eq!(
-                    self.shape(*input),
-                    self.shape(gradient),
-                    "gradient of {:?}",
-                    self.nodes[node].kind
-                );
+                debug_assert_eq!(self.shape(*input), self.shape(gradient), "gradient of {:?}", self.nodes[node].kind);
                 let sum = match gradients.get(input) {
                     Some(&other) => accumulate(self, other, gradient)?,
                     None => gradient,
@@ -103,12 +93,7 @@ impl Graph {
                 }])
             }
             Kind::Op(op) => {
-                let mut at = Backward {
-                    graph: self,
-                    node,
-                    upstream,
-                    gradients: vec![None; inputs.len()],
-                };
+                let mut at = Backward { graph: self, node, upstream, gradients: vec![None; inputs.len()] };
                 op.gradient(&mut at)?;
                 Ok(at.gradients)
             }
@@ -120,10 +105,7 @@ impl Graph {
         let mut depends = vec![false; last + 1];
         for node in 0..=last {
             depends[node] = values.iter().any(|v| v.node == node)
-                || self.nodes[node]
-                    .inputs
-                    .iter()
-                    .any(|v| depends[v.node] && self.type_of(*v).dtype == DType::F32);
+                || self.nodes[node].inputs.iter().any(|v| depends[v.node] && self.type_of(*v).dtype == DType::F32);
         }
         depends
     }

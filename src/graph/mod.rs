@@ -111,18 +111,21 @@ impl Graph {
     /// When the view reaches past the end of `source`.
     pub fn view(&mut self, source: Value, offset: usize, shape: &[usize]) -> Result<Value, GraphError> {
         let from = self.type_of(source).clone();
-        let tensor = TensorType {
-            shape: shape.to_vec(),
-            dtype: from.dtype,
-        };
+        let tensor = TensorType { shape: shape.to_vec(), dtype: from.dtype };
         if offset + tensor.len() > from.len() {
-            let rule = format!(
-                "a view of {tensor} from element {offset} on needs {} elements",
-                offset + tensor.len()
-            );
+            let rule = format!("a view of {tensor} from element {offset} on needs {} elements", offset + tensor.len());
             return Err(shape_error("view", &[from], rule));
         }
-        Ok(self.append(Kind::View { offset }, vec![source], vec![tensor]))
+        // The same view again is the same value, so that gradients meet on it instead of on copies of it.
+        let same = |n: &Node| {
+            matches!(n.kind, Kind::View { offset: other } if other == offset)
+                && n.inputs == [source]
+                && n.outputs[0] == tensor
+        };
+        match self.nodes.iter().position(same) {
+            Some(node) => Ok(Value { node, output: 0 }),
+            None => Ok(self.append(Kind::View { offset }, vec![source], vec![tensor])),
+        }
     }
 
     /// The same elements under another shape.
@@ -132,11 +135,7 @@ impl Graph {
     pub fn reshape(&mut self, source: Value, shape: &[usize]) -> Result<Value, GraphError> {
         let from = self.type_of(source);
         if from.len() != shape.iter().product::<usize>() {
-            return Err(shape_error(
-                "reshape",
-                &[from.clone()],
-                format!("{shape:?} has another number of elements"),
-            ));
+            return Err(shape_error("reshape", &[from.clone()], format!("{shape:?} has another number of elements")));
         }
         self.view(source, 0, shape)
     }
@@ -150,11 +149,7 @@ impl Graph {
         for &(value, offset) in values {
             if offset + self.type_of(value).len() > flat.len() {
                 let inputs = [flat, self.type_of(value).clone()];
-                return Err(shape_error(
-                    "pack",
-                    &inputs,
-                    format!("no room from element {offset} on"),
-                ));
+                return Err(shape_error("pack", &inputs, format!("no room from element {offset} on")));
             }
             if !offset.is_multiple_of(ALIGNMENT) {
                 let rule = format!("offsets must be multiples of {ALIGNMENT}, got {offset}");
@@ -196,18 +191,11 @@ impl Graph {
 
     fn append(&mut self, kind: Kind, inputs: Vec<Value>, outputs: Vec<TensorType>) -> Value {
         self.nodes.push(Node { kind, inputs, outputs });
-        Value {
-            node: self.nodes.len() - 1,
-            output: 0,
-        }
+        Value { node: self.nodes.len() - 1, output: 0 }
     }
 }
 
 fn shape_error(op: &str, inputs: &[TensorType], rule: String) -> GraphError {
     let inputs = inputs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    GraphError::Shape {
-        op: op.into(),
-        inputs,
-        rule,
-    }
+    GraphError::Shape { op: op.into(), inputs, rule }
 }

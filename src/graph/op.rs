@@ -1,5 +1,6 @@
 //! What an op must state about itself.
 
+use std::any::Any;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use super::{Backward, DType, Dispatch, GraphError, Real, Target, TensorType, Tra
 ///
 /// One op is one file in `src/ops` and one shader of the same name. Its reference states the mathematics in plain loops, generic over
 /// [`Real`]: in f32 it trains on the CPU, in f64 it judges, and in [`Tracked`] it yields the error that a correct f32 kernel may make.
-pub trait Op: Debug + Send + Sync + 'static {
+pub trait Op: Any + Debug + Send + Sync {
     /// Name of the op and of its shader file.
     fn name(&self) -> &'static str;
 
@@ -51,9 +52,9 @@ pub trait Op: Debug + Send + Sync + 'static {
         None
     }
 
-    /// The op that computes `consumer(self(..), ..)` at once, where `self` has no other reader. It reads the inputs of
-    /// `self`, then the inputs of `consumer` after the first.
-    fn absorb(&self, _consumer: &dyn Op) -> Option<Arc<dyn Op>> {
+    /// The op that computes `consumer` at once with `self`, which is its input `input` and has no other reader. It reads the inputs of
+    /// `self`, then the other inputs of `consumer`.
+    fn absorb(&self, _consumer: &dyn Op, _input: usize) -> Option<Arc<dyn Op>> {
         None
     }
 }

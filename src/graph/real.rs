@@ -103,12 +103,7 @@ impl Tracked {
 
     fn with_error(value: f64, error: f64) -> Self {
         let terms = if value == 0.0 && error == 0.0 { 0.0 } else { 1.0 };
-        Self {
-            value,
-            carried: error,
-            magnitude: value.abs(),
-            terms,
-        }
+        Self { value, carried: error, magnitude: value.abs(), terms }
     }
 
     /// A result whose inputs contribute `carried` and whose own rounding is `ulps`.
@@ -156,10 +151,7 @@ impl AddAssign for Tracked {
 impl Neg for Tracked {
     type Output = Self;
     fn neg(self) -> Self {
-        Self {
-            value: -self.value,
-            ..self
-        }
+        Self { value: -self.value, ..self }
     }
 }
 
@@ -176,11 +168,7 @@ impl Mul for Tracked {
         let (e, f) = (self.error(), other.error());
         let exact = self.value == 0.0 && e == 0.0 || other.value == 0.0 && f == 0.0;
         let carried = self.value.abs() * f + other.value.abs() * e + e * f;
-        if exact {
-            Self::default()
-        } else {
-            Self::rounded(self.value * other.value, carried, 1.0)
-        }
+        if exact { Self::default() } else { Self::rounded(self.value * other.value, carried, 1.0) }
     }
 }
 
@@ -239,9 +227,7 @@ mod tests {
     #[test]
     fn bounds_a_sum_in_any_order() {
         let terms: Vec<f32> = (0..1000).map(|i| ((i * 7919) % 1013) as f32 / 7.0 - 70.0).collect();
-        let tracked = terms
-            .iter()
-            .fold(Tracked::default(), |s, &x| s + Tracked::exact(x) * Tracked::exact(1.1));
+        let tracked = terms.iter().fold(Tracked::default(), |s, &x| s + Tracked::exact(x) * Tracked::exact(1.1));
         for step in [1, 3, 7, 333] {
             let sum: f32 = (0..1000).map(|i| terms[(i * step) % 1000] * 1.1).sum();
             assert!((f64::from(sum) - tracked.value()).abs() <= tracked.error());
@@ -259,15 +245,9 @@ mod tests {
                 (x.tanh(), t.tanh()),
                 (Real::sigmoid(x), t.sigmoid()),
                 (x.abs().sqrt(), Tracked::exact(x.abs()).sqrt()),
-                (
-                    (x.abs() + 0.01).ln(),
-                    (Tracked::exact(x.abs()) + Tracked::of(0.01)).ln(),
-                ),
+                ((x.abs() + 0.01).ln(), (Tracked::exact(x.abs()) + Tracked::of(0.01)).ln()),
             ] {
-                assert!(
-                    (f64::from(f32_result) - tracked.value()).abs() <= tracked.error(),
-                    "at {x}"
-                );
+                assert!((f64::from(f32_result) - tracked.value()).abs() <= tracked.error(), "at {x}");
             }
         }
     }

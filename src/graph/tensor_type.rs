@@ -20,17 +20,11 @@ pub struct TensorType {
 
 impl TensorType {
     pub fn f32(shape: &[usize]) -> Self {
-        Self {
-            shape: shape.to_vec(),
-            dtype: DType::F32,
-        }
+        Self { shape: shape.to_vec(), dtype: DType::F32 }
     }
 
     pub fn u32(shape: &[usize]) -> Self {
-        Self {
-            shape: shape.to_vec(),
-            dtype: DType::U32,
-        }
+        Self { shape: shape.to_vec(), dtype: DType::U32 }
     }
 
     /// Number of elements.

@@ -59,16 +59,7 @@ impl Seq2Seq {
         let attention =
             (config.attention != AttentionKind::None).then(|| Attention::new(p, "decoder.attention", additive, hidden));
         let output = Linear::new(p, "decoder.output", hidden, target, true);
-        Self {
-            source_embedding,
-            encoder,
-            bridge,
-            target_embedding,
-            decoder,
-            attention,
-            output,
-            parameters,
-        }
+        Self { source_embedding, encoder, bridge, target_embedding, decoder, attention, output, parameters }
     }
 
     /// Encodes ids [S, B] of `lengths` [B].
@@ -89,20 +80,9 @@ impl Seq2Seq {
         let inner = self.bridge[0].forward(scope, layer.last.hidden)?;
         let inner = relu(scope.graph, inner)?;
         let hidden = self.bridge[1].forward(scope, inner)?;
-        let initial = State {
-            hidden: tanh(scope.graph, hidden)?,
-            ..layer.last
-        };
-        let keys = self
-            .attention
-            .as_ref()
-            .map_or(Ok(layer.outputs), |a| a.keys(scope, layer.outputs))?;
-        Ok(Encoded {
-            states: layer.outputs,
-            keys,
-            lengths,
-            initial,
-        })
+        let initial = State { hidden: tanh(scope.graph, hidden)?, ..layer.last };
+        let keys = self.attention.as_ref().map_or(Ok(layer.outputs), |a| a.keys(scope, layer.outputs))?;
+        Ok(Encoded { states: layer.outputs, keys, lengths, initial })
     }
 
     /// Reads ids [T, B] of `lengths` [B] from `state` on; gives what the projection reads, [T·B, H], and the new state.

@@ -49,10 +49,7 @@ impl Attention {
                 Init::Uniform(1.0 / (hidden as f32).sqrt()),
             ),
         });
-        Self {
-            additive,
-            combine: Linear::new(parameters, &format!("{name}.combine"), 2 * hidden, hidden, true),
-        }
+        Self { additive, combine: Linear::new(parameters, &format!("{name}.combine"), 2 * hidden, hidden, true) }
     }
 
     /// What the score needs of the encoder's states [S, B, H], computed once a sentence.
@@ -60,9 +57,7 @@ impl Attention {
     /// # Errors
     /// When the shapes don't fit.
     pub fn keys(&self, scope: &mut Scope, states: Value) -> Result<Value, GraphError> {
-        self.additive
-            .as_ref()
-            .map_or(Ok(states), |additive| additive.key.forward(scope, states))
+        self.additive.as_ref().map_or(Ok(states), |additive| additive.key.forward(scope, states))
     }
 
     /// õ [T, B, H] for the decoder's outputs [T, B, H]. Source positions past `lengths` [B] are masked.
@@ -77,12 +72,7 @@ impl Attention {
     ) -> Result<Value, GraphError> {
         let time_major = Stored::TIME_MAJOR;
         let scores = match &self.additive {
-            None => matmul_stored(
-                scope.graph,
-                (outputs, time_major),
-                (keys, time_major.flipped()),
-                Stored::PLAIN,
-            )?,
+            None => matmul_stored(scope.graph, (outputs, time_major), (keys, time_major.flipped()), Stored::PLAIN)?,
             Some(additive) => {
                 let queries = additive.query.forward(scope, outputs)?;
                 let score = scope.parameter(&additive.score)?;

@@ -14,9 +14,7 @@ pub struct Embedding {
 impl Embedding {
     /// Parameter `NAME.weight`.
     pub fn new(parameters: &mut Parameters, name: &str, vocabulary: usize, width: usize) -> Self {
-        Self {
-            weight: parameters.add(format!("{name}.weight"), &[vocabulary, width], Init::Normal(1.0)),
-        }
+        Self { weight: parameters.add(format!("{name}.weight"), &[vocabulary, width], Init::Normal(1.0)) }
     }
 
     /// ids [T, B] to [T, B, width], with dropout in training.

@@ -36,10 +36,6 @@ impl Linear {
             y = bias_add(scope.graph, y, bias)?;
         }
         *shape.last_mut().expect("a matrix has columns") = self.weight.shape[0];
-        if shape.len() == 2 {
-            Ok(y)
-        } else {
-            scope.graph.reshape(y, &shape)
-        }
+        if shape.len() == 2 { Ok(y) } else { scope.graph.reshape(y, &shape) }
     }
 }

@@ -46,12 +46,7 @@ impl Parameters {
 
     /// Adds a parameter at the end of the flat buffer.
     pub fn add(&mut self, name: String, shape: &[usize], init: Init) -> Parameter {
-        let parameter = Parameter {
-            name,
-            shape: shape.to_vec(),
-            offset: self.flat_len,
-            init,
-        };
+        let parameter = Parameter { name, shape: shape.to_vec(), offset: self.flat_len, init };
         self.flat_len += parameter.len().next_multiple_of(ALIGNMENT);
         self.list.push(parameter.clone());
         parameter

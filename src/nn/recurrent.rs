@@ -79,9 +79,7 @@ impl Recurrent {
         lengths: Value,
         initial: Option<State>,
     ) -> Result<Layer, GraphError> {
-        let [time, batch, _] = *scope.graph.shape(x) else {
-            unreachable!("sequences are [T, B, width]")
-        };
+        let [time, batch, _] = *scope.graph.shape(x) else { unreachable!("sequences are [T, B, width]") };
         let [weight_ih, w_hh, b_ih, b_hh] =
             [&self.weight_ih, &self.weight_hh, &self.bias_ih, &self.bias_hh].map(|p| scope.parameter(p));
         let (w_hh, b_ih, b_hh) = (w_hh?, b_ih?, b_hh?);
@@ -91,39 +89,13 @@ impl Recurrent {
         let xw = scope.graph.reshape(xw, &[time, batch, self.weight_ih.shape[0]])?;
         Ok(match self.kind {
             RnnKind::Rnn => {
-                let layer = rnn(
-                    scope.graph,
-                    xw,
-                    [w_hh, b_ih, b_hh],
-                    lengths,
-                    initial.map(|s| s.hidden),
-                    self.reverse,
-                )?;
-                Layer {
-                    outputs: layer.outputs,
-                    last: State {
-                        hidden: layer.hidden,
-                        cell: None,
-                    },
-                }
+                let layer = rnn(scope.graph, xw, [w_hh, b_ih, b_hh], lengths, initial.map(|s| s.hidden), self.reverse)?;
+                Layer { outputs: layer.outputs, last: State { hidden: layer.hidden, cell: None } }
             }
             RnnKind::Lstm => {
                 let initial = initial.map(|s| [s.hidden, s.cell.expect("an LSTM's state has a cell")]);
-                let layer = lstm(
-                    scope.graph,
-                    xw,
-                    LstmWeights { w_hh, b_ih, b_hh },
-                    lengths,
-                    initial,
-                    self.reverse,
-                )?;
-                Layer {
-                    outputs: layer.outputs,
-                    last: State {
-                        hidden: layer.hidden,
-                        cell: Some(layer.cell),
-                    },
-                }
+                let layer = lstm(scope.graph, xw, LstmWeights { w_hh, b_ih, b_hh }, lengths, initial, self.reverse)?;
+                Layer { outputs: layer.outputs, last: State { hidden: layer.hidden, cell: Some(layer.cell) } }
             }
         })
     }

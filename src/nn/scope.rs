@@ -29,12 +29,7 @@ impl<'g> Scope<'g> {
     /// When the graph already has a buffer of this name with another shape.
     pub fn evaluating(graph: &'g mut Graph, parameters: &Parameters) -> Result<Self, GraphError> {
         let flat = graph.input("parameters", TensorType::f32(&[parameters.flat_len()]))?;
-        Ok(Self {
-            graph,
-            flat,
-            dropout: None,
-            values: HashMap::new(),
-        })
+        Ok(Self { graph, flat, dropout: None, values: HashMap::new() })
     }
 
     /// A scope with dropout of probability `p`, seeded by the `control` words (see [`crate::ops::control`]).
@@ -42,10 +37,7 @@ impl<'g> Scope<'g> {
     /// # Errors
     /// As [`Scope::evaluating`].
     pub fn training(graph: &'g mut Graph, parameters: &Parameters, control: Value, p: f32) -> Result<Self, GraphError> {
-        Ok(Self {
-            dropout: Some(Dropout { p, control, streams: 0 }),
-            ..Self::evaluating(graph, parameters)?
-        })
+        Ok(Self { dropout: Some(Dropout { p, control, streams: 0 }), ..Self::evaluating(graph, parameters)? })
     }
 
     /// A parameter as a value: always the same one, so that its gradients meet.

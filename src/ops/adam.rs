@@ -57,11 +57,7 @@ impl Op for Adam {
         let len = types.outputs[0].len();
         let outputs = (0..3).fold(Dispatch::new("adam", "step"), |d, o| d.write(Operand::Output(o)));
         let dispatch = (3..6).fold(outputs, |d, i| d.read(Operand::Input(i)));
-        let dispatch = dispatch
-            .uniform(&[len])
-            .number(self.beta1)
-            .number(self.beta2)
-            .number(self.epsilon);
+        let dispatch = dispatch.uniform(&[len]).number(self.beta1).number(self.beta2).number(self.epsilon);
         vec![dispatch.workgroups(groups(len.div_ceil(WORKGROUP)))]
     }
 }
@@ -99,11 +95,7 @@ impl Adam {
             let nothing: &[f32] = &[];
             let inputs = [nothing, nothing, nothing, gradients, clip].map(Slice::Float);
             let outputs = [parameters, exp_avg, exp_avg_sq].map(|x| Some(SliceMut::Float(x)));
-            let call = Call::new(
-                types,
-                inputs.into_iter().chain([Slice::Ids(control)]).collect(),
-                outputs.into(),
-            );
+            let call = Call::new(types, inputs.into_iter().chain([Slice::Ids(control)]).collect(), outputs.into());
             super::fast::vectorized(|| self.reference(call));
         });
     }
@@ -112,32 +104,13 @@ impl Adam {
 pub fn cases() -> Vec<Case> {
     let words = |t: i32| {
         let correction = |beta: f64| (1.0 - beta.powi(t)) as f32;
-        vec![
-            0,
-            0,
-            t as u32,
-            1e-3f32.to_bits(),
-            correction(0.9).to_bits(),
-            correction(0.999).to_bits(),
-            0,
-            0,
-        ]
+        vec![0, 0, t as u32, 1e-3f32.to_bits(), correction(0.9).to_bits(), correction(0.999).to_bits(), 0, 0]
     };
     let case = |n: usize, t: i32| {
         let squares = (0..n).map(|i| (i % 13) as f32 * 0.01 + 1e-4).collect();
-        let op = Adam {
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-8,
-        };
-        let state = Case::new(op)
-            .constant(&[n], 1.0)
-            .constant(&[n], 0.1)
-            .values(&[n], squares);
-        state
-            .constant(&[n], 1.0)
-            .values(&[2], vec![0.7, 3.0])
-            .ids(&[8], words(t))
+        let op = Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
+        let state = Case::new(op).constant(&[n], 1.0).constant(&[n], 0.1).values(&[n], squares);
+        state.constant(&[n], 1.0).values(&[2], vec![0.7, 3.0]).ids(&[8], words(t))
     };
     vec![case(1, 1), case(17, 1), case(257, 10), case(1000, 1000)]
 }

@@ -53,16 +53,9 @@ impl Op for AdditiveScore {
     reference!(parallel);
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
-        let dispatch = (0..3).fold(Dispatch::new("additive_score", "forward"), |d, i| {
-            d.read(Operand::Input(i))
-        });
+        let dispatch = (0..3).fold(Dispatch::new("additive_score", "forward"), |d, i| d.read(Operand::Input(i)));
         let len = types.outputs[0].len();
-        vec![
-            dispatch
-                .write(Operand::Output(0))
-                .uniform(&sizes(&types.inputs))
-                .workgroups(groups(len.div_ceil(64))),
-        ]
+        vec![dispatch.write(Operand::Output(0)).uniform(&sizes(&types.inputs)).workgroups(groups(len.div_ceil(64)))]
     }
 }
 
@@ -87,25 +80,19 @@ impl AdditiveScore {
         use rayon::prelude::*;
         let [time, source, batch, width] = sizes(&call.types.inputs);
         let (q, k, v) = (call.input(0), call.input(1), call.input(2));
-        call.output(0)
-            .par_chunks_mut(time * source)
-            .enumerate()
-            .for_each(|(b, s)| {
-                for (i, s) in s.iter_mut().enumerate() {
-                    let (t, key_step) = (i / source, i % source);
-                    let (q, k) = (
-                        &q[(t * batch + b) * width..][..width],
-                        &k[(key_step * batch + b) * width..][..width],
-                    );
-                    *s = fast::vectorized(|| {
-                        let mut lanes = [0.0; 8];
-                        for a in 0..width {
-                            lanes[a % 8] += v[a] * fast::tanh(q[a] + k[a]);
-                        }
-                        lanes.iter().sum()
-                    });
-                }
-            });
+        call.output(0).par_chunks_mut(time * source).enumerate().for_each(|(b, s)| {
+            for (i, s) in s.iter_mut().enumerate() {
+                let (t, key_step) = (i / source, i % source);
+                let (q, k) = (&q[(t * batch + b) * width..][..width], &k[(key_step * batch + b) * width..][..width]);
+                *s = fast::vectorized(|| {
+                    let mut lanes = [0.0; 8];
+                    for a in 0..width {
+                        lanes[a % 8] += v[a] * fast::tanh(q[a] + k[a]);
+                    }
+                    lanes.iter().sum()
+                });
+            }
+        });
     }
 }
 
@@ -173,10 +160,7 @@ pub fn cases() -> Vec<Case> {
     for [time, source, batch, width] in [[1, 1, 1, 1], [3, 5, 7, 17], [7, 2, 3, 65], [2, 33, 2, 9]] {
         let (q, k) = ([time, batch, width], [source, batch, width]);
         cases.push(Case::new(AdditiveScore).random(&q).random(&k).random(&[width]));
-        let backward = Case::new(AdditiveScoreBackward)
-            .constant(&q, 1.0)
-            .constant(&k, 1.0)
-            .constant(&[width], 1.0);
+        let backward = Case::new(AdditiveScoreBackward).constant(&q, 1.0).constant(&k, 1.0).constant(&[width], 1.0);
         cases.push(backward.constant(&[batch, time, source], 1.0));
     }
     cases

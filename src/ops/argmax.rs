@@ -38,9 +38,7 @@ impl Op for Argmax {
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         let (rows, columns) = (types.inputs[0].rows(), types.inputs[0].columns());
-        let dispatch = Dispatch::new("argmax", "forward")
-            .read(Operand::Input(0))
-            .write(Operand::Output(0));
+        let dispatch = Dispatch::new("argmax", "forward").read(Operand::Input(0)).write(Operand::Output(0));
         vec![dispatch.uniform(&[rows, columns]).workgroups(groups(rows))]
     }
 }
@@ -57,9 +55,5 @@ impl Argmax {
 pub fn cases() -> Vec<Case> {
     let shapes: [&[usize]; 5] = [&[1, 1], &[7, 17], &[3, 65], &[33, 257], &[5, 1000]];
     let ties = Case::new(Argmax).values(&[2, 300], (0..600).map(|i| f32::from(i % 3 == 1)).collect());
-    shapes
-        .iter()
-        .map(|s| Case::new(Argmax).constant(s, 1.0))
-        .chain([ties])
-        .collect()
+    shapes.iter().map(|s| Case::new(Argmax).constant(s, 1.0)).chain([ties]).collect()
 }

@@ -58,8 +58,5 @@ impl BiasAdd {
 
 pub fn cases() -> Vec<Case> {
     let shapes: [&[usize]; 4] = [&[1, 1], &[7, 17], &[3, 5, 65], &[257, 33]];
-    shapes
-        .iter()
-        .map(|s| Case::new(BiasAdd).random(s).random(&s[s.len() - 1..]))
-        .collect()
+    shapes.iter().map(|s| Case::new(BiasAdd).random(s).random(&s[s.len() - 1..])).collect()
 }

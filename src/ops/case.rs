@@ -33,11 +33,7 @@ pub struct Case {
 
 impl Case {
     pub fn new(op: impl Op) -> Self {
-        Self {
-            op: Arc::new(op),
-            inputs: vec![],
-            differentiable: vec![],
-        }
+        Self { op: Arc::new(op), inputs: vec![], differentiable: vec![] }
     }
 
     /// Random numbers in [−1, 1), by which the derivative is checked as well.
@@ -74,9 +70,8 @@ impl Case {
 
     /// Random ids below `end`.
     pub fn random_ids(self, shape: &[usize], end: u32) -> Self {
-        let ids = (0..shape.iter().product::<usize>() as u32)
-            .map(|i| philox([i, 99, 0, 0], [17, 4])[0] % end)
-            .collect();
+        let ids =
+            (0..shape.iter().product::<usize>() as u32).map(|i| philox([i, 99, 0, 0], [17, 4])[0] % end).collect();
         self.ids(shape, ids)
     }
 
@@ -88,7 +83,5 @@ impl Case {
 
 /// Lengths for a batch of sequences of at most `time` steps: empty ones, full ones, and some between.
 pub fn lengths(batch: usize, time: usize) -> Vec<u32> {
-    (0..batch)
-        .map(|b| [time, 0, time.div_ceil(2), 1, time - 1][b % 5].min(time) as u32)
-        .collect()
+    (0..batch).map(|b| [time, 0, time.div_ceil(2), 1, time - 1][b % 5].min(time) as u32).collect()
 }

@@ -37,17 +37,10 @@ impl Op for ClipGradNorm {
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         let len = types.inputs[0].len();
-        let partial = Dispatch::new("clip_grad_norm", "partial")
-            .read(Operand::Input(0))
-            .write(Operand::Scratch(0));
-        let total = Dispatch::new("clip_grad_norm", "total")
-            .read(Operand::Scratch(0))
-            .write(Operand::Output(0));
+        let partial = Dispatch::new("clip_grad_norm", "partial").read(Operand::Input(0)).write(Operand::Scratch(0));
+        let total = Dispatch::new("clip_grad_norm", "total").read(Operand::Scratch(0)).write(Operand::Output(0));
         vec![
-            partial
-                .uniform(&[len])
-                .number(self.max_norm)
-                .workgroups([PARTIALS as u32, 1, 1]),
+            partial.uniform(&[len]).number(self.max_norm).workgroups([PARTIALS as u32, 1, 1]),
             total.uniform(&[PARTIALS]).number(self.max_norm),
         ]
     }
@@ -82,8 +75,5 @@ impl ClipGradNorm {
 
 pub fn cases() -> Vec<Case> {
     let lengths = [1, 17, 257, 1000, 70_000];
-    lengths
-        .iter()
-        .map(|&n| Case::new(ClipGradNorm { max_norm: 0.5 }).constant(&[n], 1.0))
-        .collect()
+    lengths.iter().map(|&n| Case::new(ClipGradNorm { max_norm: 0.5 }).constant(&[n], 1.0)).collect()
 }

@@ -45,21 +45,13 @@ impl Op for Concat {
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         let columns = [types.inputs[0].columns(), types.inputs[1].columns()];
-        let dispatch = Dispatch::new("concat", "forward")
-            .read(Operand::Input(0))
-            .read(Operand::Input(1));
-        vec![grid(
-            dispatch.write(Operand::Output(0)),
-            types.outputs[0].len(),
-            columns,
-        )]
+        let dispatch = Dispatch::new("concat", "forward").read(Operand::Input(0)).read(Operand::Input(1));
+        vec![grid(dispatch.write(Operand::Output(0)), types.outputs[0].len(), columns)]
     }
 }
 
 fn grid(dispatch: Dispatch, len: usize, columns: [usize; 2]) -> Dispatch {
-    dispatch
-        .uniform(&[len, columns[0], columns[1]])
-        .workgroups(groups(len.div_ceil(WORKGROUP)))
+    dispatch.uniform(&[len, columns[0], columns[1]]).workgroups(groups(len.div_ceil(WORKGROUP)))
 }
 
 impl Concat {
@@ -95,14 +87,8 @@ impl Op for ConcatBackward {
     reference!();
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
-        let dispatch = Dispatch::new("concat", "backward")
-            .read(Operand::Input(0))
-            .write(Operand::Output(0));
-        vec![grid(
-            dispatch.write(Operand::Output(1)),
-            types.inputs[0].len(),
-            self.columns,
-        )]
+        let dispatch = Dispatch::new("concat", "backward").read(Operand::Input(0)).write(Operand::Output(0));
+        vec![grid(dispatch.write(Operand::Output(1)), types.inputs[0].len(), self.columns)]
     }
 }
 
@@ -120,9 +106,7 @@ impl ConcatBackward {
 pub fn cases() -> Vec<Case> {
     let shapes = [(&[1][..], 1, 1), (&[7], 17, 3), (&[3, 5], 33, 65), (&[257], 2, 7)];
     let with = |rows: &[usize], columns: usize| [rows, &[columns]].concat();
-    let forward = shapes
-        .iter()
-        .map(|&(rows, a, b)| Case::new(Concat).random(&with(rows, a)).random(&with(rows, b)));
+    let forward = shapes.iter().map(|&(rows, a, b)| Case::new(Concat).random(&with(rows, a)).random(&with(rows, b)));
     let backward = shapes
         .iter()
         .map(|&(rows, a, b)| Case::new(ConcatBackward { columns: [a, b] }).constant(&with(rows, a + b), 1.0));

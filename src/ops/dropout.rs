@@ -1,5 +1,8 @@
 //! y = x / (1 − p) with probability 1 − p, else 0.
 
+use std::any::Any;
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
 use crate::graph::{
@@ -10,25 +13,27 @@ use crate::graph::{
 use super::case::Case;
 use super::control;
 use super::elementwise::WORKGROUP;
+use super::embedding::EmbeddingBackward;
 use super::philox::philox;
 
-/// Inverted dropout (Srivastava et al. 2014). The mask is a function of (seed, step, `stream`, element) by Philox, so the backward pass
-/// recomputes it. Every dropout of a model takes its own `stream`.
+/// Inverted dropout (Srivastava et al. 2014). The mask is a function of (seed, step, `stream`, element) by Philox, so
+/// the backward pass recomputes it. Every dropout of a model takes its own `stream`.
 pub fn dropout(graph: &mut Graph, x: Value, control: Value, p: f32, stream: u32) -> Result<Value, GraphError> {
-    if p == 0.0 {
-        Ok(x)
-    } else {
-        graph.push1(Dropout { p, stream }, &[x, control])
-    }
+    if p == 0.0 { Ok(x) } else { graph.push1(Dropout::new(p, stream), &[x, control]) }
 }
 
+/// Public to `embedding`, which takes it in.
 #[derive(Debug, Clone)]
-struct Dropout {
+pub struct Dropout {
     p: f32,
     stream: u32,
 }
 
 impl Dropout {
+    pub fn new(p: f32, stream: u32) -> Self {
+        Self { p, stream }
+    }
+
     /// An element stays if its random word is below this.
     fn threshold(&self) -> u32 {
         ((1.0 - f64::from(self.p)) * f64::from(u32::MAX)).round() as u32
@@ -38,12 +43,28 @@ impl Dropout {
         1.0 / (1.0 - self.p)
     }
 
+    /// Appends the kernels' parameters: threshold, stream, scale.
+    pub fn uniform(&self, dispatch: Dispatch) -> Dispatch {
+        dispatch.uniform(&[self.threshold() as usize, self.stream as usize]).number(self.scale())
+    }
+
     /// The random words of elements 4·`block` to 4·`block` + 3.
     fn words(&self, block: usize, control: &[u32]) -> [u32; 4] {
-        philox(
-            [block as u32, self.stream, control[control::STEP], 0],
-            [control[control::SEED], control[control::SEED + 1]],
-        )
+        let key = [control[control::SEED], control[control::SEED + 1]];
+        philox([block as u32, self.stream, control[control::STEP], 0], key)
+    }
+
+    /// Drops in place: `x` are the elements from `first` on.
+    pub fn apply<T: Real>(&self, x: &mut [T], first: usize, control: &[u32]) {
+        let (scale, threshold) = (T::of(f64::from(self.scale())), self.threshold());
+        let (mut block, mut words) = (usize::MAX, [0; 4]);
+        for (i, x) in x.iter_mut().enumerate() {
+            if (first + i) / 4 != block {
+                block = (first + i) / 4;
+                words = self.words(block, control);
+            }
+            *x = if words[(first + i) % 4] < threshold { *x * scale } else { T::default() };
+        }
     }
 }
 
@@ -69,38 +90,27 @@ impl Op for Dropout {
         Ok(())
     }
 
+    /// The gradient of an embedding drops what the forward pass dropped while it adds.
+    fn absorb(&self, consumer: &dyn Op, input: usize) -> Option<Arc<dyn Op>> {
+        let backward = (consumer as &dyn Any).downcast_ref::<EmbeddingBackward>().filter(|_| input == 1)?;
+        backward.with_dropout(self).map(|op| Arc::new(op) as Arc<dyn Op>)
+    }
+
     reference!(parallel);
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         let len = types.outputs[0].len();
-        let dispatch = Dispatch::new("dropout", "forward")
-            .read(Operand::Input(0))
-            .read(Operand::Input(1));
-        let dispatch =
-            dispatch
-                .write(Operand::Output(0))
-                .uniform(&[len, self.threshold() as usize, self.stream as usize]);
-        vec![
-            dispatch
-                .number(self.scale())
-                .workgroups(groups(len.div_ceil(4 * WORKGROUP))),
-        ]
+        let dispatch = Dispatch::new("dropout", "forward").read(Operand::Input(0)).read(Operand::Input(1));
+        let dispatch = self.uniform(dispatch.write(Operand::Output(0)).uniform(&[len]));
+        vec![dispatch.workgroups(groups(len.div_ceil(4 * WORKGROUP)))]
     }
 }
 
 impl Dropout {
     fn reference<T: Real>(&self, mut call: Call<T>) {
-        let scale = T::of(f64::from(self.scale()));
-        for (block, (y, x)) in call.output(0).chunks_mut(4).zip(call.input(0).chunks(4)).enumerate() {
-            let words = self.words(block, call.ids(1));
-            for i in 0..y.len() {
-                y[i] = if words[i] < self.threshold() {
-                    x[i] * scale
-                } else {
-                    T::default()
-                };
-            }
-        }
+        let y = call.output(0);
+        y.copy_from_slice(call.input(0));
+        self.apply(y, 0, call.ids(1));
     }
 
     /// Ten rounds of Philox for four elements are worth a second thread.
@@ -108,17 +118,8 @@ impl Dropout {
         const CHUNK: usize = 1 << 13;
         let (x, control) = (call.input(0), call.ids(1));
         call.output(0).par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, y)| {
-            let x = &x[chunk * CHUNK..];
-            for block in 0..y.len().div_ceil(4) {
-                let words = self.words(chunk * CHUNK / 4 + block, control);
-                for i in 4 * block..y.len().min(4 * block + 4) {
-                    y[i] = if words[i % 4] < self.threshold() {
-                        x[i] * self.scale()
-                    } else {
-                        0.0
-                    };
-                }
-            }
+            y.copy_from_slice(&x[chunk * CHUNK..][..y.len()]);
+            self.apply(y, chunk * CHUNK, control);
         });
     }
 }
@@ -126,14 +127,7 @@ impl Dropout {
 pub fn cases() -> Vec<Case> {
     let shapes: [&[usize]; 5] = [&[1], &[7, 17], &[257], &[33, 65], &[9, 1000]];
     let control = vec![7, 1, 42, 0, 0, 0, 0, 0];
-    shapes
-        .iter()
-        .map(|s| {
-            Case::new(Dropout { p: 0.3, stream: 5 })
-                .random(s)
-                .ids(&[8], control.clone())
-        })
-        .collect()
+    shapes.iter().map(|s| Case::new(Dropout::new(0.3, 5)).random(s).ids(&[8], control.clone())).collect()
 }
 
 #[cfg(test)]
@@ -142,11 +136,9 @@ mod tests {
 
     #[test]
     fn keeps_about_the_share_asked_for() {
-        let dropout = Dropout { p: 0.3, stream: 1 };
-        let kept = (0..10_000)
-            .flat_map(|block| dropout.words(block, &[1, 2, 3]))
-            .filter(|&w| w < dropout.threshold())
-            .count();
+        let dropout = Dropout::new(0.3, 1);
+        let words = (0..10_000).flat_map(|block| dropout.words(block, &[1, 2, 3]));
+        let kept = words.filter(|&w| w < dropout.threshold()).count();
         // Binomial(40,000, 0.7): the standard deviation is 92.
         assert!((27_600..28_400).contains(&kept), "{kept}");
     }

@@ -1,20 +1,29 @@
 //! y[n] = weight[ids[n]]
 
+use std::any::Any;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
 use crate::graph::{
     Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, expect,
     groups, reference,
 };
 
 use super::case::Case;
+use super::dropout::Dropout;
 use super::elementwise::WORKGROUP;
 
 /// Rows of weight [V, E] for ids [..]: [.., E]. An id outside the vocabulary reads the last row.
 pub fn embedding(graph: &mut Graph, weight: Value, ids: Value) -> Result<Value, GraphError> {
-    graph.push1(Embedding, &[weight, ids])
+    graph.push1(Embedding { dropout: None }, &[weight, ids])
 }
 
+/// Inputs: weight, ids, and with dropout the control words.
 #[derive(Debug)]
-struct Embedding;
+struct Embedding {
+    dropout: Option<Dropout>,
+}
 
 impl Op for Embedding {
     fn name(&self) -> &'static str {
@@ -26,49 +35,94 @@ impl Op for Embedding {
         if inputs[1].dtype != DType::U32 {
             return Err("the ids must be u32".into());
         }
-        Ok(vec![TensorType::f32(
-            &[&inputs[1].shape[..], &inputs[0].shape[1..]].concat(),
-        )])
+        Ok(vec![TensorType::f32(&[&inputs[1].shape[..], &inputs[0].shape[1..]].concat())])
     }
 
     fn gradient(&self, at: &mut Backward) -> Result<(), GraphError> {
-        let (weight, ids, dy) = (at.input(0), at.input(1), at.upstream());
+        let (weight, ids, mut dy) = (at.input(0), at.input(1), at.upstream());
+        // The planner takes dropout in after differentiation, so only a case can hold one here.
+        if let Some(dropout) = &self.dropout {
+            let control = at.input(2);
+            dy = at.graph.push1(dropout.clone(), &[dy, control])?;
+        }
         let vocabulary = at.graph.shape(weight)[0];
-        let dweight = at.graph.push1(EmbeddingBackward { vocabulary }, &[ids, dy])?;
+        let dweight = at.graph.push1(EmbeddingBackward { vocabulary, dropout: None }, &[ids, dy])?;
         at.set(0, dweight);
         Ok(())
     }
 
-    reference!();
+    fn absorb(&self, consumer: &dyn Op, _input: usize) -> Option<Arc<dyn Op>> {
+        let dropout = (consumer as &dyn Any).downcast_ref::<Dropout>().filter(|_| self.dropout.is_none())?;
+        Some(Arc::new(Embedding { dropout: Some(dropout.clone()) }))
+    }
+
+    reference!(parallel);
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         let len = types.outputs[0].len();
-        let [vocabulary, width] = *types.input(0) else {
-            unreachable!("checked by the shape rule")
-        };
-        let dispatch = Dispatch::new("embedding", "forward")
-            .read(Operand::Input(0))
-            .read(Operand::Input(1));
-        let dispatch = dispatch.write(Operand::Output(0)).uniform(&[len, vocabulary, width]);
-        vec![dispatch.workgroups(groups(len.div_ceil(WORKGROUP)))]
+        let [vocabulary, width] = *types.input(0) else { unreachable!("checked by the shape rule") };
+        // Bound even without dropout: the ids again, which the kernel does not read there.
+        let control = Operand::Input(if self.dropout.is_some() { 2 } else { 1 });
+        let dispatch = kernel("forward", self.dropout.as_ref(), [len, vocabulary, width]);
+        let dispatch = dispatch.read(Operand::Input(0)).read(Operand::Input(1)).read(control).write(Operand::Output(0));
+        vec![dispatch.workgroups(groups(len.div_ceil(4 * WORKGROUP)))]
+    }
+}
+
+/// An entry point with its parameters.
+fn kernel(entry: &'static str, dropout: Option<&Dropout>, sizes: [usize; 3]) -> Dispatch {
+    let dispatch = Dispatch::new("embedding", entry).constant("DROPOUT", dropout.is_some().into()).uniform(&sizes);
+    match dropout {
+        Some(dropout) => dropout.uniform(dispatch),
+        None => dispatch.uniform(&[0, 0, 0]),
     }
 }
 
 impl Embedding {
     fn reference<T: Real>(&self, mut call: Call<T>) {
-        let [vocabulary, width] = *call.types.input(0) else {
-            unreachable!("checked by the shape rule")
-        };
-        for (y, &id) in call.output(0).chunks_exact_mut(width).zip(call.ids(1)) {
-            y.copy_from_slice(&call.input(0)[(id as usize).min(vocabulary - 1) * width..][..width]);
+        let width = call.types.input(0)[1];
+        for (n, y) in call.output(0).chunks_exact_mut(width).enumerate() {
+            self.row(n, y, &call);
+        }
+    }
+
+    /// Row by row on all threads, for the sake of dropout.
+    fn parallel(&self, mut call: Call<f32>) {
+        let width = call.types.input(0)[1];
+        let y = call.output(0);
+        y.par_chunks_exact_mut(width).with_min_len(64).enumerate().for_each(|(n, y)| self.row(n, y, &call));
+    }
+
+    fn row<T: Real>(&self, n: usize, y: &mut [T], call: &Call<T>) {
+        let [vocabulary, width] = *call.types.input(0) else { unreachable!("checked by the shape rule") };
+        let id = (call.ids(1)[n] as usize).min(vocabulary - 1);
+        y.copy_from_slice(&call.input(0)[id * width..][..width]);
+        if let Some(dropout) = &self.dropout {
+            dropout.apply(y, n * width, call.ids(2));
         }
     }
 }
 
-/// dweight[v] = Σ dy[n] over the n with ids[n] = v, added in the order of n: the same bits every run, without float atomics.
+/// dweight[v] = Σ dy[n] over the n with ids[n] = v, added in the order of n: the same bits every run, without float
+/// atomics.
+///
+/// Inputs: ids, dy; with dropout, which is applied to dy first, they are dy, control words, ids.
 #[derive(Debug)]
-struct EmbeddingBackward {
+pub struct EmbeddingBackward {
     vocabulary: usize,
+    dropout: Option<Dropout>,
+}
+
+impl EmbeddingBackward {
+    /// This op behind `dropout`, if there is none yet.
+    pub fn with_dropout(&self, dropout: &Dropout) -> Option<Self> {
+        self.dropout.is_none().then(|| Self { dropout: Some(dropout.clone()), ..*self })
+    }
+
+    /// Which inputs hold ids, dy and control words (without dropout the ids again, unread).
+    fn inputs(&self) -> [usize; 3] {
+        if self.dropout.is_some() { [2, 0, 1] } else { [0, 1, 0] }
+    }
 }
 
 impl Op for EmbeddingBackward {
@@ -77,75 +131,72 @@ impl Op for EmbeddingBackward {
     }
 
     fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
-        Ok(vec![TensorType::f32(&[self.vocabulary, inputs[1].columns()])])
+        let [_, dy, _] = self.inputs();
+        Ok(vec![TensorType::f32(&[self.vocabulary, inputs[dy].columns()])])
     }
 
     reference!();
 
     fn scratch(&self, types: &Types, _target: &Target) -> Vec<usize> {
-        vec![types.inputs[0].len()]
+        let [ids, ..] = self.inputs();
+        vec![types.inputs[ids].len()]
     }
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
-        let (positions, width) = (types.inputs[0].len(), types.inputs[1].columns());
-        let (ids, links) = (Operand::Input(0), Operand::Scratch(0));
+        let [ids, dy, control] = self.inputs();
+        let positions = types.inputs[ids].len();
+        let sizes = [positions, self.vocabulary, types.inputs[dy].columns()];
+        let [ids, dy, control] = [ids, dy, control].map(Operand::Input);
+        let links = Operand::Scratch(0);
+        let link = kernel("link", None, sizes).read(ids).write(links);
+        let backward = kernel("backward", self.dropout.as_ref(), sizes).read(ids).read(links).read(dy).read(control);
         vec![
             Dispatch::clear(Operand::Output(0)),
-            Dispatch::new("embedding", "link")
-                .read(ids)
-                .write(links)
-                .uniform(&[positions, self.vocabulary, width])
-                .workgroups(groups(positions.div_ceil(64))),
-            Dispatch::new("embedding", "backward")
-                .read(ids)
-                .read(links)
-                .read(Operand::Input(1))
-                .write(Operand::Output(0))
-                .uniform(&[positions, self.vocabulary, width])
-                .workgroups(groups(positions)),
+            link.workgroups(groups(positions.div_ceil(64))),
+            backward.write(Operand::Output(0)).workgroups(groups(positions)),
         ]
     }
 }
 
 impl EmbeddingBackward {
     fn reference<T: Real>(&self, mut call: Call<T>) {
-        let width = call.types.inputs[1].columns();
+        let [ids, dy, control] = self.inputs();
+        let width = call.types.inputs[dy].columns();
         let dweight = call.output(0);
         dweight.fill(T::default());
-        for (&id, dy) in call.ids(0).iter().zip(call.input(1).chunks_exact(width)) {
-            let row = &mut dweight[(id as usize).min(self.vocabulary - 1) * width..][..width];
+        let mut row = vec![T::default(); width];
+        for (n, (&id, dy)) in call.ids(ids).iter().zip(call.input(dy).chunks_exact(width)).enumerate() {
+            row.copy_from_slice(dy);
+            if let Some(dropout) = &self.dropout {
+                dropout.apply(&mut row, n * width, call.ids(control));
+            }
+            let sums = &mut dweight[(id as usize).min(self.vocabulary - 1) * width..][..width];
             for e in 0..width {
-                row[e] += dy[e];
+                sums[e] += row[e];
             }
         }
     }
 }
 
 pub fn cases() -> Vec<Case> {
-    let shapes = [
-        (1, 1, &[1][..]),
-        (7, 17, &[5, 3]),
-        (33, 65, &[257]),
-        (1000, 2, &[4, 7]),
-        (3, 257, &[1000]),
-    ];
+    let shapes = [(1, 1, &[1][..]), (7, 17, &[5, 3]), (33, 65, &[257]), (1000, 2, &[4, 7]), (3, 257, &[1000])];
     let mut cases = vec![];
     for (vocabulary, width, ids) in shapes {
-        cases.push(
-            Case::new(Embedding)
-                .random(&[vocabulary, width])
-                .random_ids(ids, vocabulary as u32),
-        );
-        let dy = [ids, &[width]].concat();
-        let op = EmbeddingBackward { vocabulary };
-        cases.push(Case::new(op).random_ids(ids, vocabulary as u32).constant(&dy, 1.0));
+        let forward = Case::new(Embedding { dropout: None }).random(&[vocabulary, width]);
+        cases.push(forward.random_ids(ids, vocabulary as u32));
+        let backward = Case::new(EmbeddingBackward { vocabulary, dropout: None });
+        cases.push(backward.random_ids(ids, vocabulary as u32).constant(&[ids, &[width]].concat(), 1.0));
+    }
+    for (width, dropout) in [(17, Dropout::new(0.3, 2)), (64, Dropout::new(0.5, 3))] {
+        let control = vec![7, 1, 42, 0, 0, 0, 0, 0];
+        let forward = Case::new(Embedding { dropout: Some(dropout.clone()) }).random(&[33, width]);
+        cases.push(forward.random_ids(&[9, 7], 33).ids(&[8], control.clone()));
+        let backward = Case::new(EmbeddingBackward { vocabulary: 33, dropout: Some(dropout) });
+        cases.push(backward.constant(&[9, 7, width], 1.0).ids(&[8], control).random_ids(&[9, 7], 33));
     }
     // The same id everywhere, and the extreme ids.
-    cases.push(
-        Case::new(EmbeddingBackward { vocabulary: 9 })
-            .ids(&[130], vec![4; 130])
-            .constant(&[130, 5], 1.0),
-    );
-    cases.push(Case::new(Embedding).random(&[9, 5]).ids(&[3], vec![0, 8, u32::MAX]));
+    let backward = Case::new(EmbeddingBackward { vocabulary: 9, dropout: None });
+    cases.push(backward.ids(&[130], vec![4; 130]).constant(&[130, 5], 1.0));
+    cases.push(Case::new(Embedding { dropout: None }).random(&[9, 5]).ids(&[3], vec![0, 8, u32::MAX]));
     cases
 }

@@ -13,19 +13,11 @@ pub struct Layout {
 impl Layout {
     /// Row-major with `width` columns, from element `offset` on.
     pub fn row_major(offset: usize, width: usize) -> Self {
-        Self {
-            offset,
-            rows: width,
-            columns: 1,
-        }
+        Self { offset, rows: width, columns: 1 }
     }
 
     pub fn transposed(self) -> Self {
-        Self {
-            rows: self.columns,
-            columns: self.rows,
-            ..self
-        }
+        Self { rows: self.columns, columns: self.rows, ..self }
     }
 
     /// One past the last element of an r × c matrix.
@@ -52,11 +44,7 @@ pub fn product(
         assert!(lb.end(k, n) <= b.len(), "B {lb:?} of {k} × {n} in {} elements", b.len());
     }
     // Below a million multiplications waking the second thread costs more than it brings.
-    let parallelism = if parallel && m * n * k > 1 << 20 {
-        Parallelism::Rayon(0)
-    } else {
-        Parallelism::None
-    };
+    let parallelism = if parallel && m * n * k > 1 << 20 { Parallelism::Rayon(0) } else { Parallelism::None };
     // SAFETY: the assertions above keep every element of the three matrices inside its slice, and `c` is borrowed mutably.
     unsafe {
         gemm::gemm(
@@ -142,10 +130,7 @@ mod tests {
         for i in -35_000..35_000 {
             let x = i as f32 / 400.0;
             let close = |fast: f32, exact: f64, tolerance: f64| {
-                assert!(
-                    (f64::from(fast) - exact).abs() <= tolerance,
-                    "at {x}: {fast} against {exact}"
-                );
+                assert!((f64::from(fast) - exact).abs() <= tolerance, "at {x}: {fast} against {exact}");
             };
             let exact = f64::from(x).exp();
             close(exp(x), exact, 2.5 * f64::from(f32::EPSILON) * exact + 1e-37);

@@ -9,24 +9,12 @@ use super::elementwise::dispatch;
 
 /// A tensor of `value`s. Differentiation starts from a fill with 1.
 pub fn fill(graph: &mut Graph, shape: &[usize], value: f32) -> Result<Value, GraphError> {
-    graph.push1(
-        Fill {
-            shape: shape.to_vec(),
-            value,
-        },
-        &[],
-    )
+    graph.push1(Fill { shape: shape.to_vec(), value }, &[])
 }
 
 /// Whether a value is a fill with 1, so that multiplying by it can be left out.
 pub fn is_one(graph: &Graph, value: Value) -> bool {
-    let one = format!(
-        "{:?}",
-        Fill {
-            shape: graph.shape(value).to_vec(),
-            value: 1.0
-        }
-    );
+    let one = format!("{:?}", Fill { shape: graph.shape(value).to_vec(), value: 1.0 });
     matches!(&graph.nodes()[value.node].kind, crate::graph::Kind::Op(op) if format!("{op:?}") == one)
 }
 
@@ -63,14 +51,5 @@ impl Fill {
 }
 
 pub fn cases() -> Vec<Case> {
-    vec![
-        Case::new(Fill {
-            shape: vec![7, 17],
-            value: 0.5,
-        }),
-        Case::new(Fill {
-            shape: vec![65, 1000],
-            value: -3.0,
-        }),
-    ]
+    vec![Case::new(Fill { shape: vec![7, 17], value: 0.5 }), Case::new(Fill { shape: vec![65, 1000], value: -3.0 })]
 }

@@ -8,18 +8,26 @@ use crate::graph::{
 use super::case::Case;
 use super::control::{NO_SENTENCE, SENTENCES};
 
-/// Which tokens of a sentence a batch takes: all but the first `skip` and the last `trim`, at most `time`.
+/// Sizes of a batch, and what it takes of a sentence: at most `time` tokens.
 #[derive(Debug, Clone, Copy)]
 pub struct GatherBatch {
     pub batch: usize,
     pub time: usize,
-    pub skip: usize,
-    pub trim: usize,
+    /// Also gives labels, each position's next token; the last token is a label only.
+    pub labels: bool,
     /// Fills what a sentence leaves empty.
     pub padding: u32,
 }
 
-/// Ids [T, B] and lengths [B] of the sentences that `control` names. Sentence s is `tokens[offsets[s]..offsets[s + 1]]`.
+/// What [`gather_batch`] gives.
+#[derive(Debug, Clone, Copy)]
+pub struct Gathered {
+    pub ids: Value,
+    pub lengths: Value,
+    pub labels: Option<Value>,
+}
+
+/// Ids [T, B], lengths [B] and, if asked for, labels [T, B] of the sentences that `control` names. Sentence s is `tokens[offsets[s]..offsets[s + 1]]`.
 /// A row of the batch without a sentence is all padding and has length 0.
 pub fn gather_batch(
     graph: &mut Graph,
@@ -27,9 +35,9 @@ pub fn gather_batch(
     tokens: Value,
     offsets: Value,
     control: Value,
-) -> Result<(Value, Value), GraphError> {
+) -> Result<Gathered, GraphError> {
     let outputs = graph.push(which, &[tokens, offsets, control])?;
-    Ok((outputs[0], outputs[1]))
+    Ok(Gathered { ids: outputs[0], lengths: outputs[1], labels: outputs.get(2).copied() })
 }
 
 impl Op for GatherBatch {
@@ -42,16 +50,11 @@ impl Op for GatherBatch {
             expect(input, what, 1, DType::U32)?;
         }
         if inputs[2].len() < SENTENCES + self.batch {
-            return Err(format!(
-                "a batch of {} needs {} control words",
-                self.batch,
-                SENTENCES + self.batch
-            ));
+            return Err(format!("a batch of {} needs {} control words", self.batch, SENTENCES + self.batch));
         }
-        Ok(vec![
-            TensorType::u32(&[self.time, self.batch]),
-            TensorType::u32(&[self.batch]),
-        ])
+        let ids = TensorType::u32(&[self.time, self.batch]);
+        let outputs = [ids.clone(), TensorType::u32(&[self.batch])].into_iter();
+        Ok(outputs.chain(self.labels.then_some(ids)).collect())
     }
 
     fn gradient(&self, _at: &mut Backward) -> Result<(), GraphError> {
@@ -61,11 +64,11 @@ impl Op for GatherBatch {
     reference!();
 
     fn dispatches(&self, _types: &Types, _target: &Target) -> Vec<Dispatch> {
-        let inputs = (0..3).fold(Dispatch::new("gather_batch", "forward"), |d, i| {
-            d.read(Operand::Input(i))
-        });
-        let dispatch = inputs.write(Operand::Output(0)).write(Operand::Output(1));
-        let dispatch = dispatch.uniform(&[self.batch, self.time, self.skip, self.trim, self.padding as usize]);
+        let inputs = (0..3).fold(Dispatch::new("gather_batch", "forward"), |d, i| d.read(Operand::Input(i)));
+        let outputs = if self.labels { 3 } else { 2 };
+        let entry = if self.labels { "with_labels" } else { "forward" };
+        let dispatch = (0..outputs).fold(Dispatch { entry, ..inputs }, |d, o| d.write(Operand::Output(o)));
+        let dispatch = dispatch.uniform(&[self.batch, self.time, self.padding as usize]);
         vec![dispatch.workgroups(groups(self.batch.div_ceil(64)))]
     }
 }
@@ -74,20 +77,21 @@ impl GatherBatch {
     fn reference<T: Real>(&self, mut call: Call<T>) {
         let (tokens, offsets, control) = (call.ids(0), call.ids(1), call.ids(2));
         let (ids, lengths) = (call.output_ids(0), call.output_ids(1));
+        let labels: &mut [u32] = if self.labels { call.output_ids(2) } else { &mut [] };
+        let ahead = usize::from(self.labels);
         for b in 0..self.batch {
-            let sentence = control[SENTENCES + b];
-            let (start, end) = match sentence {
+            let (start, end) = match control[SENTENCES + b] {
                 NO_SENTENCE => (0, 0),
                 s => (offsets[s as usize] as usize, offsets[s as usize + 1] as usize),
             };
-            let length = (end - start).saturating_sub(self.skip + self.trim).min(self.time);
+            let length = (end - start).saturating_sub(ahead).min(self.time);
             lengths[b] = length as u32;
             for t in 0..self.time {
-                ids[t * self.batch + b] = if t < length {
-                    tokens[start + self.skip + t]
-                } else {
-                    self.padding
-                };
+                let at = t * self.batch + b;
+                ids[at] = if t < length { tokens[start + t] } else { self.padding };
+                if self.labels {
+                    labels[at] = if t < length { tokens[start + t + 1] } else { self.padding };
+                }
             }
         }
     }
@@ -96,17 +100,10 @@ impl GatherBatch {
 pub fn cases() -> Vec<Case> {
     let offsets = vec![0, 3, 3, 4, 12, 40];
     let mut cases = vec![];
-    for (batch, time, skip, trim) in [(1, 1, 0, 0), (7, 17, 1, 0), (65, 9, 0, 1), (3, 33, 2, 2)] {
+    for (batch, time, labels) in [(1, 1, false), (7, 17, true), (65, 9, true), (3, 33, false), (1, 1, true)] {
         let sentence = |b| if b % 4 == 3 { NO_SENTENCE } else { b % 5 };
         let control = (0..SENTENCES as u32).chain((0..batch as u32).map(sentence)).collect();
-        let case = Case::new(GatherBatch {
-            batch,
-            time,
-            skip,
-            trim,
-            padding: 77,
-        })
-        .random_ids(&[40], 1000);
+        let case = Case::new(GatherBatch { batch, time, labels, padding: 77 }).random_ids(&[40], 1000);
         cases.push(case.ids(&[6], offsets.clone()).ids(&[SENTENCES + batch], control));
     }
     cases

@@ -13,7 +13,7 @@ use crate::graph::{
 use super::case::Case;
 use super::fast::{self, Layout};
 use super::fill::is_one;
-use super::matmul::Activation;
+use super::matmul::{Activation, Added};
 use super::product::Product;
 use super::scale::scale;
 
@@ -50,10 +50,7 @@ pub fn linear_cross_entropy(
     op: LinearCrossEntropy,
 ) -> Result<Loss, GraphError> {
     let outputs = graph.push(op, &[x, weight, bias, labels])?;
-    Ok(Loss {
-        mean: outputs[0],
-        statistics: outputs[1],
-    })
+    Ok(Loss { mean: outputs[0], statistics: outputs[1] })
 }
 
 /// (N, H, V)
@@ -76,10 +73,7 @@ impl Op for LinearCrossEntropy {
             return Err("with x [N, H], the weight must be [V, H], the bias [V] and the labels [N]".into());
         }
         let gradients = inputs[..3].iter().cloned();
-        Ok([TensorType::f32(&[1]), TensorType::f32(&[3])]
-            .into_iter()
-            .chain(gradients)
-            .collect())
+        Ok([TensorType::f32(&[1]), TensorType::f32(&[3])].into_iter().chain(gradients).collect())
     }
 
     fn gradient(&self, at: &mut Backward) -> Result<(), GraphError> {
@@ -114,10 +108,8 @@ impl Op for LinearCrossEntropy {
         let (logits, rows, count) = (Operand::Scratch(0), Operand::Scratch(1), Operand::Scratch(2));
         let gradients = types.wanted[2] || types.wanted[3] || types.wanted[4];
         let kernel = |entry| Dispatch::new("linear_cross_entropy", entry).constant("GRADIENT", gradients.into());
-        let parameters = |d: Dispatch, first: usize| {
-            d.uniform(&[n, vocabulary, self.ignore as usize, first])
-                .number(self.smoothing)
-        };
+        let parameters =
+            |d: Dispatch, first: usize| d.uniform(&[n, vocabulary, self.ignore as usize, first]).number(self.smoothing);
         let row_major = |operand, offset, columns| (operand, offset, [0, columns, 1]);
         let transposed = |operand, offset, columns| (operand, offset, [0, 1, columns]);
         let plain = |sizes, a, b, c, accumulate| {
@@ -126,7 +118,7 @@ impl Op for LinearCrossEntropy {
                 a,
                 b,
                 c,
-                bias: None,
+                added: (Added::None, Operand::Input(0)),
                 activation: Activation::None,
                 accumulate,
             }
@@ -142,16 +134,12 @@ impl Op for LinearCrossEntropy {
                 a: x,
                 b: transposed(Operand::Input(1), 0, width),
                 c: row_major(logits, 0, vocabulary),
-                bias: Some(Operand::Input(2)),
+                added: (Added::Bias, Operand::Input(2)),
                 activation: Activation::None,
                 accumulate: false,
             };
             dispatches.push(project.dispatch(target));
-            let softmax = kernel("softmax")
-                .read(Operand::Input(3))
-                .read(count)
-                .write(logits)
-                .write(rows);
+            let softmax = kernel("softmax").read(Operand::Input(3)).read(count).write(logits).write(rows);
             dispatches.push(parameters(softmax, first).workgroups(groups(m)));
             let error = row_major(logits, 0, vocabulary);
             if types.wanted[2] {
@@ -175,11 +163,7 @@ impl Op for LinearCrossEntropy {
                 dispatches.push(bias.workgroups(groups(vocabulary.div_ceil(32))));
             }
         }
-        let total = kernel("total")
-            .read(rows)
-            .read(count)
-            .write(Operand::Output(0))
-            .write(Operand::Output(1));
+        let total = kernel("total").read(rows).read(count).write(Operand::Output(0)).write(Operand::Output(1));
         dispatches.push(parameters(total, 0));
         dispatches
     }
@@ -208,11 +192,7 @@ impl LinearCrossEntropy {
             for v in 0..vocabulary {
                 logits[v] = (0..width).fold(bias[v], |sum, h| sum + x[h] * weight[v * width + h]);
             }
-            let max = logits
-                .iter()
-                .copied()
-                .reduce(T::max)
-                .expect("a vocabulary is not empty");
+            let max = logits.iter().copied().reduce(T::max).expect("a vocabulary is not empty");
             let total = logits.iter().fold(T::default(), |sum, &z| sum + (z - max).exp());
             let log_total = total.ln() + max;
             let average = logits.iter().fold(T::default(), |sum, &z| sum + z) / T::of(vocabulary as f64);
@@ -256,11 +236,8 @@ impl LinearCrossEntropy {
         }
         let (mut loss, mut surprise) = (0.0, 0.0);
         let size = CPU_ROWS.min(rows.len());
-        let (mut logits, mut inputs, mut dinputs) = (
-            vec![0.0; size * vocabulary],
-            vec![0.0; size * width],
-            vec![0.0; size * width],
-        );
+        let (mut logits, mut inputs, mut dinputs) =
+            (vec![0.0; size * vocabulary], vec![0.0; size * width], vec![0.0; size * width]);
         for (number, chunk) in rows.chunks(CPU_ROWS).enumerate() {
             let m = chunk.len();
             for (packed, &n) in inputs.chunks_exact_mut(width).zip(chunk) {
@@ -350,33 +327,23 @@ impl LinearCrossEntropy {
             row.iter_mut().for_each(|e| *e = *e * factor - share);
             row[label] -= (1.0 - self.smoothing) / count;
         }
-        [
-            (1.0 - self.smoothing) * nll + self.smoothing * (log_total - average),
-            nll,
-        ]
+        [(1.0 - self.smoothing) * nll + self.smoothing * (log_total - average), nll]
     }
 }
 
 pub fn cases() -> Vec<Case> {
     let mut cases = vec![];
-    for (i, [n, width, vocabulary]) in [[1, 1, 1], [7, 17, 5], [33, 9, 65], [65, 3, 257], [5, 2, 1000]]
-        .into_iter()
-        .enumerate()
+    for (i, [n, width, vocabulary]) in
+        [[1, 1, 1], [7, 17, 5], [33, 9, 65], [65, 3, 257], [5, 2, 1000]].into_iter().enumerate()
     {
         for smoothing in [0.0, 0.1] {
             let op = LinearCrossEntropy { ignore: 0, smoothing };
-            let case = Case::new(op)
-                .random(&[n, width])
-                .random(&[vocabulary, width])
-                .random(&[vocabulary]);
+            let case = Case::new(op).random(&[n, width]).random(&[vocabulary, width]).random(&[vocabulary]);
             cases.push(case.random_ids(&[n], vocabulary.max(1) as u32));
             if i == 1 {
                 let op = LinearCrossEntropy { ignore: 3, smoothing };
                 // Nothing but padding.
-                let case = Case::new(op)
-                    .random(&[n, width])
-                    .random(&[vocabulary, width])
-                    .random(&[vocabulary]);
+                let case = Case::new(op).random(&[n, width]).random(&[vocabulary, width]).random(&[vocabulary]);
                 cases.push(case.ids(&[n], vec![3; n]));
             }
         }

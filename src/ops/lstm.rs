@@ -54,18 +54,8 @@ pub fn lstm(
 ) -> Result<LstmResult, GraphError> {
     let mut inputs = vec![xw, weights.w_hh, weights.b_ih, weights.b_hh, lengths];
     inputs.extend(initial.into_iter().flatten());
-    let out = graph.push(
-        Lstm {
-            initial: initial.is_some(),
-            reverse,
-        },
-        &inputs,
-    )?;
-    Ok(LstmResult {
-        outputs: out[0],
-        hidden: out[1],
-        cell: out[2],
-    })
+    let out = graph.push(Lstm { initial: initial.is_some(), reverse }, &inputs)?;
+    Ok(LstmResult { outputs: out[0], hidden: out[1], cell: out[2] })
 }
 
 /// Inputs: xw, w_hh, b_ih, b_hh, lengths, (h, c). Outputs: 0 outputs and 1 hidden, both parts of 3; 2 cell; 3 states [T + 1, B, H];
@@ -88,9 +78,7 @@ impl Op for Lstm {
     }
 
     fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
-        let Walk {
-            time, batch, hidden, ..
-        } = check(inputs, 4, 2 * usize::from(self.initial), self.reverse)?;
+        let Walk { time, batch, hidden, .. } = check(inputs, 4, 2 * usize::from(self.initial), self.reverse)?;
         Ok(vec![
             TensorType::f32(&[time, batch, hidden]),
             TensorType::f32(&[batch, hidden]),
@@ -112,14 +100,8 @@ impl Op for Lstm {
         let (xw, w_hh, lengths) = (at.input(0), at.input(1), at.input(4));
         let (states, saved) = (at.output(3), at.output(4));
         let upstream = [0, 1, 2].map(|o| at.upstream_of(o));
-        let op = LstmBackward {
-            upstream: upstream.map(|u| u.is_some()),
-            reverse: self.reverse,
-        };
-        let inputs: Vec<_> = [saved, w_hh, lengths]
-            .into_iter()
-            .chain(upstream.into_iter().flatten())
-            .collect();
+        let op = LstmBackward { upstream: upstream.map(|u| u.is_some()), reverse: self.reverse };
+        let inputs: Vec<_> = [saved, w_hh, lengths].into_iter().chain(upstream.into_iter().flatten()).collect();
         let results = at.graph.push(op, &inputs)?;
         let (time, batch, width) = match *at.graph.shape(xw) {
             [time, batch, width] => (time, batch, width),
@@ -146,11 +128,7 @@ impl Op for Lstm {
 
     fn scratch(&self, types: &Types, _target: &Target) -> Vec<usize> {
         let Walk { batch, hidden, .. } = self.walk(types);
-        vec![if hidden <= WIDEST {
-            (hidden + 1) * 4 * hidden
-        } else {
-            batch * 4 * hidden
-        }]
+        vec![if hidden <= WIDEST { (hidden + 1) * 4 * hidden } else { batch * 4 * hidden }]
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
@@ -158,17 +136,10 @@ impl Op for Lstm {
         if walk.hidden > WIDEST {
             return lstm_gates::forward(walk, self.initial, target);
         }
-        let Walk {
-            time,
-            batch,
-            hidden,
-            reverse,
-        } = walk;
+        let Walk { time, batch, hidden, reverse } = walk;
         let rows = rows_per_workgroup(hidden, target);
         let (weights, initial) = (Operand::Scratch(0), if self.initial { [5, 6] } else { [0, 0] });
-        let pack = (1..4)
-            .fold(Dispatch::new("lstm", "pack"), |d, i| d.read(Operand::Input(i)))
-            .write(weights);
+        let pack = (1..4).fold(Dispatch::new("lstm", "pack"), |d, i| d.read(Operand::Input(i))).write(weights);
         let forward = Dispatch::new("lstm", "forward")
             .constant("ROWS", rows as u32)
             .constant("THREADS", threads(hidden))
@@ -184,11 +155,7 @@ impl Op for Lstm {
             .uniform(&[time, batch, hidden, reverse.into()])
             .workgroups(groups(batch.div_ceil(rows)));
         let pack = pack.constant("ROWS", 1).constant("THREADS", 64).constant("INITIAL", 0);
-        vec![
-            pack.uniform(&[time, batch, hidden, 0])
-                .workgroups(groups(((hidden + 1) * hidden).div_ceil(64))),
-            forward,
-        ]
+        vec![pack.uniform(&[time, batch, hidden, 0]).workgroups(groups(((hidden + 1) * hidden).div_ceil(64))), forward]
     }
 }
 
@@ -210,16 +177,7 @@ impl Lstm {
         let Walk { batch, hidden, .. } = walk;
         let (xw, w_hh, b_ih, b_hh, lengths) = (call.input(0), call.input(1), call.input(2), call.input(3), call.ids(4));
         let (cell, states, saved) = (call.output(2), call.output(3), call.output(4));
-        self.start(
-            walk,
-            if self.initial {
-                [call.input(5), call.input(6)]
-            } else {
-                [&[], &[]]
-            },
-            states,
-            cell,
-        );
+        self.start(walk, if self.initial { [call.input(5), call.input(6)] } else { [&[], &[]] }, states, cell);
         for t in walk.steps() {
             for b in 0..batch {
                 let (before, after) = (walk.before(t) + b * hidden, walk.after(t) + b * hidden);
@@ -267,16 +225,7 @@ impl Lstm {
         let Walk { batch, hidden, .. } = walk;
         let (xw, w_hh, b_ih, b_hh, lengths) = (call.input(0), call.input(1), call.input(2), call.input(3), call.ids(4));
         let (cell, states, saved) = (call.output(2), call.output(3), call.output(4));
-        self.start(
-            walk,
-            if self.initial {
-                [call.input(5), call.input(6)]
-            } else {
-                [&[], &[]]
-            },
-            states,
-            cell,
-        );
+        self.start(walk, if self.initial { [call.input(5), call.input(6)] } else { [&[], &[]] }, states, cell);
         let bias: Vec<f32> = b_ih.iter().zip(b_hh).map(|(a, b)| a + b).collect();
         let mut gates = vec![0.0; batch * 4 * hidden];
         for t in walk.steps() {
@@ -300,30 +249,18 @@ impl Lstm {
             };
             let x = &xw[t * batch * 4 * hidden..][..batch * 4 * hidden];
             let saved = &mut saved[t * batch * SAVED * hidden..][..batch * SAVED * hidden];
-            let rows = (
-                new.par_chunks_mut(hidden),
-                cell.par_chunks_mut(hidden),
-                saved.par_chunks_mut(SAVED * hidden),
-            )
+            let rows = (new.par_chunks_mut(hidden), cell.par_chunks_mut(hidden), saved.par_chunks_mut(SAVED * hidden))
                 .into_par_iter();
-            let rows = rows.zip(
-                (
-                    old.par_chunks(hidden),
-                    gates.par_chunks(4 * hidden),
-                    x.par_chunks(4 * hidden),
-                )
-                    .into_par_iter(),
-            );
-            rows.with_min_len(16)
-                .enumerate()
-                .for_each(|(b, ((new, cell, saved), (old, hw, x)))| {
-                    if t >= lengths[b] as usize {
-                        new.copy_from_slice(old);
-                        saved.fill(0.0);
-                    } else {
-                        fast::vectorized(|| step(hw, x, &bias, cell, saved, new));
-                    }
-                });
+            let rows = rows
+                .zip((old.par_chunks(hidden), gates.par_chunks(4 * hidden), x.par_chunks(4 * hidden)).into_par_iter());
+            rows.with_min_len(16).enumerate().for_each(|(b, ((new, cell, saved), (old, hw, x)))| {
+                if t >= lengths[b] as usize {
+                    new.copy_from_slice(old);
+                    saved.fill(0.0);
+                } else {
+                    fast::vectorized(|| step(hw, x, &bias, cell, saved, new));
+                }
+            });
         }
     }
 }
@@ -362,12 +299,7 @@ struct LstmBackward {
 impl LstmBackward {
     fn walk(&self, types: &Types) -> Walk {
         let saved = types.input(0);
-        Walk {
-            time: saved[0],
-            batch: saved[1],
-            hidden: saved[3],
-            reverse: self.reverse,
-        }
+        Walk { time: saved[0], batch: saved[1], hidden: saved[3], reverse: self.reverse }
     }
 
     /// Index of the input that holds upstream gradient `i`.
@@ -383,9 +315,7 @@ impl Op for LstmBackward {
 
     fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
         expect(&inputs[0], "what the forward saved", 4, DType::F32)?;
-        let [time, batch, _, hidden] = inputs[0].shape[..] else {
-            unreachable!("rank checked")
-        };
+        let [time, batch, _, hidden] = inputs[0].shape[..] else { unreachable!("rank checked") };
         let state = TensorType::f32(&[batch, hidden]);
         Ok(vec![
             TensorType::f32(&[time, batch, 4 * hidden]),
@@ -397,10 +327,7 @@ impl Op for LstmBackward {
 
     fn alias(&self, output: usize, types: &Types) -> Option<Alias> {
         let Walk { batch, hidden, .. } = self.walk(types);
-        [1, 2].contains(&output).then(|| Alias::Output {
-            index: 3,
-            offset: (output - 1) * batch * hidden,
-        })
+        [1, 2].contains(&output).then(|| Alias::Output { index: 3, offset: (output - 1) * batch * hidden })
     }
 
     reference!(blocked);
@@ -416,29 +343,18 @@ impl Op for LstmBackward {
         if walk.hidden > WIDEST {
             return lstm_gates::backward(walk, present, target);
         }
-        let Walk {
-            time,
-            batch,
-            hidden,
-            reverse,
-        } = walk;
+        let Walk { time, batch, hidden, reverse } = walk;
         let rows = rows_per_workgroup(hidden, target);
         let bits = self.upstream.iter().enumerate().map(|(i, &u)| u32::from(u) << i).sum();
         let dispatch = (0..3).fold(Dispatch::new("lstm", "backward"), |d, i| d.read(Operand::Input(i)));
-        let dispatch = present
-            .into_iter()
-            .fold(dispatch, |d, i| d.read(Operand::Input(i.unwrap_or(0))));
+        let dispatch = present.into_iter().fold(dispatch, |d, i| d.read(Operand::Input(i.unwrap_or(0))));
         let dispatch = dispatch
             .constant("ROWS", rows as u32)
             .constant("THREADS", threads(hidden))
             .constant("INITIAL", bits)
             .write(Operand::Output(0))
             .write(Operand::Output(3));
-        vec![
-            dispatch
-                .uniform(&[time, batch, hidden, reverse.into()])
-                .workgroups(groups(batch.div_ceil(rows))),
-        ]
+        vec![dispatch.uniform(&[time, batch, hidden, reverse.into()]).workgroups(groups(batch.div_ceil(rows)))]
     }
 }
 
@@ -497,16 +413,10 @@ impl LstmBackward {
             let dgates = &mut dgates[t * batch * 4 * hidden..][..batch * 4 * hidden];
             let saved = &saved[t * batch * SAVED * hidden..][..batch * SAVED * hidden];
             let doutputs = upstream[0].map_or(&[][..], |d| &d[t * batch * hidden..][..batch * hidden]);
-            let rows = (
-                dgates.par_chunks_mut(4 * hidden),
-                dh.par_chunks_mut(hidden),
-                dc.par_chunks_mut(hidden),
-            )
+            let rows = (dgates.par_chunks_mut(4 * hidden), dh.par_chunks_mut(hidden), dc.par_chunks_mut(hidden))
                 .into_par_iter();
-            rows.zip(saved.par_chunks(SAVED * hidden))
-                .with_min_len(16)
-                .enumerate()
-                .for_each(|(b, ((dgate, dh, dc), saved))| {
+            rows.zip(saved.par_chunks(SAVED * hidden)).with_min_len(16).enumerate().for_each(
+                |(b, ((dgate, dh, dc), saved))| {
                     if !doutputs.is_empty() {
                         dh.iter_mut().zip(&doutputs[b * hidden..]).for_each(|(d, x)| *d += x);
                     }
@@ -515,19 +425,10 @@ impl LstmBackward {
                     } else {
                         fast::vectorized(|| step_backward(saved, dgate, dh, dc));
                     }
-                });
-            let (a, b) = (
-                (&*dgates, Layout::row_major(0, 4 * hidden)),
-                (w_hh, Layout::row_major(0, hidden)),
+                },
             );
-            fast::product(
-                [batch, hidden, 4 * hidden],
-                a,
-                b,
-                (&mut through, Layout::row_major(0, hidden)),
-                false,
-                true,
-            );
+            let (a, b) = ((&*dgates, Layout::row_major(0, 4 * hidden)), (w_hh, Layout::row_major(0, hidden)));
+            fast::product([batch, hidden, 4 * hidden], a, b, (&mut through, Layout::row_major(0, hidden)), false, true);
             for b in (0..batch).filter(|&b| t < lengths[b] as usize) {
                 dh[b * hidden..][..hidden].copy_from_slice(&through[b * hidden..][..hidden]);
             }
@@ -568,19 +469,14 @@ fn step_backward(saved: &[f32], dgate: &mut [f32], dh: &[f32], dc: &mut [f32]) {
 
 pub fn cases() -> Vec<Case> {
     let mut cases = vec![];
-    for (n, (time, batch, hidden)) in [(1, 1, 1), (3, 7, 5), (6, 5, 33), (2, 17, 65), (4, 3, 64), (2, 2, 257)]
-        .into_iter()
-        .enumerate()
+    for (n, (time, batch, hidden)) in
+        [(1, 1, 1), (3, 7, 5), (6, 5, 33), (2, 17, 65), (4, 3, 64), (2, 2, 257)].into_iter().enumerate()
     {
         let (reverse, initial, gates) = (n % 2 == 1, n % 3 != 0, 4 * hidden);
         let weight = 1.0 / (hidden as f32).sqrt();
-        let mut case = Case::new(Lstm { initial, reverse })
-            .random(&[time, batch, gates])
-            .scaled(&[gates, hidden], weight);
-        case = case
-            .scaled(&[gates], weight)
-            .scaled(&[gates], weight)
-            .ids(&[batch], lengths(batch, time));
+        let mut case =
+            Case::new(Lstm { initial, reverse }).random(&[time, batch, gates]).scaled(&[gates, hidden], weight);
+        case = case.scaled(&[gates], weight).scaled(&[gates], weight).ids(&[batch], lengths(batch, time));
         if initial {
             case = case.random(&[batch, hidden]).random(&[batch, hidden]);
         }
@@ -592,9 +488,7 @@ pub fn cases() -> Vec<Case> {
         for upstream in [[true, true, true], [true, false, false], [false, true, false]] {
             let op = LstmBackward { upstream, reverse };
             let mut case = Case::new(op).values(&[time, batch, SAVED, hidden], plausible(time * batch, hidden));
-            case = case
-                .constant(&[gates, hidden], weight)
-                .ids(&[batch], lengths(batch, time));
+            case = case.constant(&[gates, hidden], weight).ids(&[batch], lengths(batch, time));
             if upstream[0] {
                 case = case.constant(&[time, batch, hidden], 1.0);
             }
@@ -611,11 +505,7 @@ pub fn cases() -> Vec<Case> {
 fn plausible(positions: usize, hidden: usize) -> Vec<f32> {
     let wave = |k: usize| ((k * 7919) % 1009) as f32 / 1009.0;
     let value = |k: usize| {
-        if (k / hidden) % SAVED < 4 && (k / hidden) % SAVED != 2 {
-            wave(k)
-        } else {
-            2.0 * wave(k) - 1.0
-        }
+        if (k / hidden) % SAVED < 4 && (k / hidden) % SAVED != 2 { wave(k) } else { 2.0 * wave(k) - 1.0 }
     };
     (0..positions * SAVED * hidden).map(value).collect()
 }

@@ -23,25 +23,13 @@ pub struct Stored {
 }
 
 impl Stored {
-    pub const PLAIN: Self = Self {
-        transposed: false,
-        batch_axis: 0,
-    };
-    pub const TRANSPOSED: Self = Self {
-        transposed: true,
-        batch_axis: 0,
-    };
+    pub const PLAIN: Self = Self { transposed: false, batch_axis: 0 };
+    pub const TRANSPOSED: Self = Self { transposed: true, batch_axis: 0 };
     /// Matrices of a time-major batch, [T, B, H].
-    pub const TIME_MAJOR: Self = Self {
-        transposed: false,
-        batch_axis: 1,
-    };
+    pub const TIME_MAJOR: Self = Self { transposed: false, batch_axis: 1 };
 
     pub fn flipped(self) -> Self {
-        Self {
-            transposed: !self.transposed,
-            ..self
-        }
+        Self { transposed: !self.transposed, ..self }
     }
 
     /// (batch, rows, columns) of the matrices in a tensor of this shape.
@@ -62,11 +50,7 @@ impl Stored {
             ([_, b, _], _) => [columns, b * columns],
             _ => [0, columns],
         };
-        if self.transposed {
-            [batch, 1, row]
-        } else {
-            [batch, row, 1]
-        }
+        if self.transposed { [batch, 1, row] } else { [batch, row, 1] }
     }
 }
 
@@ -101,14 +85,18 @@ pub fn matmul_stored(
     (b, stored_b): (Value, Stored),
     output: Stored,
 ) -> Result<Value, GraphError> {
-    let op = MatMul {
-        a: stored_a,
-        b: stored_b,
-        output,
-        bias: false,
-        activation: Activation::None,
-    };
+    let op = MatMul { a: stored_a, b: stored_b, output, added: Added::None, activation: Activation::None };
     graph.push1(op, &[a, b])
+}
+
+/// A third input that is added to the product, before the activation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Added {
+    None,
+    /// [N], to every row.
+    Bias,
+    /// A tensor like the result: gradients that meet.
+    Whole,
 }
 
 #[derive(Debug, Clone)]
@@ -116,8 +104,7 @@ struct MatMul {
     a: Stored,
     b: Stored,
     output: Stored,
-    /// A third input [N] is added to every row.
-    bias: bool,
+    added: Added,
     activation: Activation,
 }
 
@@ -145,7 +132,7 @@ impl Op for MatMul {
                 "the columns of A (stored as {a:?}) must be the rows of B (stored as {b:?}), batches equal"
             ));
         };
-        if self.bias && inputs[2].shape != [n] {
+        if self.added == Added::Bias && inputs[2].shape != [n] {
             return Err(format!("the bias must be f32[{n}]"));
         }
         let shape = match (inputs[0].shape.len(), self.output.batch_axis) {
@@ -153,31 +140,19 @@ impl Op for MatMul {
             (_, 0) => vec![batch, m, n],
             _ => vec![m, batch, n],
         };
+        if self.added == Added::Whole && inputs[2].shape != shape {
+            return Err(format!("what is added must be f32{shape:?}, as the product"));
+        }
         Ok(vec![TensorType::f32(&shape)])
     }
 
     fn gradient(&self, at: &mut Backward) -> Result<(), GraphError> {
-        let (a, b, dc) = (
-            (at.input(0), self.a),
-            (at.input(1), self.b),
-            (at.upstream(), self.output),
-        );
+        let (a, b, dc) = ((at.input(0), self.a), (at.input(1), self.b), (at.upstream(), self.output));
         let flipped = |(value, stored): (Value, Stored)| (value, stored.flipped());
-        let plain = |stored: Stored| Stored {
-            transposed: false,
-            ..stored
-        };
+        let plain = |stored: Stored| Stored { transposed: false, ..stored };
         // dA = dC·Bᵀ and dB = Aᵀ·dC, each transposed as a whole where the operand is stored transposed.
-        let da = if self.a.transposed {
-            (b, flipped(dc))
-        } else {
-            (dc, flipped(b))
-        };
-        let db = if self.b.transposed {
-            (flipped(dc), a)
-        } else {
-            (flipped(a), dc)
-        };
+        let da = if self.a.transposed { (b, flipped(dc)) } else { (dc, flipped(b)) };
+        let db = if self.b.transposed { (flipped(dc), a) } else { (flipped(a), dc) };
         let da = matmul_stored(at.graph, da.0, da.1, plain(self.a))?;
         let db = matmul_stored(at.graph, db.0, db.1, plain(self.b))?;
         at.set(0, da);
@@ -185,24 +160,16 @@ impl Op for MatMul {
         Ok(())
     }
 
-    fn absorb(&self, consumer: &dyn Op) -> Option<Arc<dyn Op>> {
-        let fused = match (consumer.name(), self.activation) {
-            ("bias_add", Activation::None) if !self.bias => Self {
-                bias: true,
-                ..self.clone()
-            },
-            ("relu", Activation::None) => Self {
-                activation: Activation::Relu,
-                ..self.clone()
-            },
-            ("sigmoid", Activation::None) => Self {
-                activation: Activation::Sigmoid,
-                ..self.clone()
-            },
-            ("tanh", Activation::None) => Self {
-                activation: Activation::Tanh,
-                ..self.clone()
-            },
+    fn absorb(&self, consumer: &dyn Op, input: usize) -> Option<Arc<dyn Op>> {
+        if self.activation != Activation::None {
+            return None;
+        }
+        let fused = match (consumer.name(), input, self.added) {
+            ("bias_add", 0, Added::None) => Self { added: Added::Bias, ..self.clone() },
+            ("add", _, Added::None) => Self { added: Added::Whole, ..self.clone() },
+            ("relu", 0, _) => Self { activation: Activation::Relu, ..self.clone() },
+            ("sigmoid", 0, _) => Self { activation: Activation::Sigmoid, ..self.clone() },
+            ("tanh", 0, _) => Self { activation: Activation::Tanh, ..self.clone() },
             _ => return None,
         };
         Some(Arc::new(fused))
@@ -217,7 +184,7 @@ impl Op for MatMul {
             a: (Operand::Input(0), 0, self.a.strides(types.input(0))),
             b: (Operand::Input(1), 0, self.b.strides(types.input(1))),
             c: (Operand::Output(0), 0, self.output.strides(types.output(0))),
-            bias: self.bias.then_some(Operand::Input(2)),
+            added: (self.added, Operand::Input(if self.added == Added::None { 0 } else { 2 })),
             activation: self.activation,
             accumulate: false,
         };
@@ -238,10 +205,13 @@ impl MatMul {
                     for l in 0..k {
                         sum += a[s * sa[0] + i * sa[1] + l * sa[2]] * b[s * sb[0] + l * sb[1] + j * sb[2]];
                     }
-                    if self.bias {
-                        sum += call.input(2)[j];
+                    let at = s * sc[0] + i * sc[1] + j * sc[2];
+                    match self.added {
+                        Added::None => {}
+                        Added::Bias => sum += call.input(2)[j],
+                        Added::Whole => sum += call.input(2)[at],
                     }
-                    c[s * sc[0] + i * sc[1] + j * sc[2]] = match self.activation {
+                    c[at] = match self.activation {
                         Activation::None => sum,
                         Activation::Relu => sum.max(T::default()),
                         Activation::Sigmoid => sum.sigmoid(),
@@ -267,19 +237,14 @@ impl MatMul {
             c.fill(0.0);
         }
         for s in 0..batch {
-            fast::product(
-                [m, n, k],
-                (a, layout(sa, s)),
-                (b, layout(sb, s)),
-                (c, layout(sc, s)),
-                false,
-                batch == 1,
-            );
+            fast::product([m, n, k], (a, layout(sa, s)), (b, layout(sb, s)), (c, layout(sc, s)), false, batch == 1);
         }
-        let bias = if self.bias { call.input(2) } else { &[] };
-        if self.bias || self.activation != Activation::None {
-            c.par_chunks_mut(n * 64)
-                .for_each(|rows| fast::vectorized(|| self.finish(rows, bias, n)));
+        if self.added == Added::Whole {
+            c.iter_mut().zip(call.input(2)).for_each(|(c, added)| *c += added);
+        }
+        let bias = if self.added == Added::Bias { call.input(2) } else { &[] };
+        if self.added == Added::Bias || self.activation != Activation::None {
+            c.par_chunks_mut(n * 64).for_each(|rows| fast::vectorized(|| self.finish(rows, bias, n)));
         }
     }
 
@@ -298,20 +263,9 @@ impl MatMul {
 }
 
 pub fn cases() -> Vec<Case> {
-    let sizes = [
-        [1, 1, 1],
-        [7, 17, 5],
-        [33, 65, 17],
-        [65, 7, 257],
-        [130, 70, 33],
-        [1, 257, 65],
-        [3, 1000, 4],
-        [64, 64, 16],
-    ];
-    let stored = |transposed| Stored {
-        transposed,
-        batch_axis: 0,
-    };
+    let sizes =
+        [[1, 1, 1], [7, 17, 5], [33, 65, 17], [65, 7, 257], [130, 70, 33], [1, 257, 65], [3, 1000, 4], [64, 64, 16]];
+    let stored = |transposed| Stored { transposed, batch_axis: 0 };
     let mut cases = vec![];
     for (i, &[m, n, k]) in sizes.iter().enumerate() {
         for (ta, tb) in [(false, false), (false, true), (true, false), (true, true)] {
@@ -319,41 +273,27 @@ pub fn cases() -> Vec<Case> {
                 a: stored(ta),
                 b: stored(tb),
                 output: Stored::PLAIN,
-                bias: false,
+                added: Added::None,
                 activation: Activation::None,
             };
             let (a, b) = (if ta { [k, m] } else { [m, k] }, if tb { [n, k] } else { [k, n] });
             cases.push(Case::new(op).random(&a).random(&b));
         }
-        let activation = [
-            Activation::None,
-            Activation::Relu,
-            Activation::Sigmoid,
-            Activation::Tanh,
-        ][i % 4];
-        let op = MatMul {
-            a: stored(false),
-            b: stored(true),
-            output: Stored::PLAIN,
-            bias: true,
-            activation,
-        };
-        cases.push(
-            Case::new(op)
-                .constant(&[m, k], 1.0)
-                .constant(&[n, k], 1.0)
-                .constant(&[n], 1.0),
-        );
+        let activation = [Activation::None, Activation::Relu, Activation::Sigmoid, Activation::Tanh][i % 4];
+        let op = MatMul { a: stored(false), b: stored(true), output: Stored::PLAIN, added: Added::Bias, activation };
+        cases.push(Case::new(op).constant(&[m, k], 1.0).constant(&[n, k], 1.0).constant(&[n], 1.0));
     }
-    // The three products of attention over time-major states: scores, context, and their gradients' layouts.
-    let (time, source, batch, width) = (5, 7, 3, 17);
-    let op = |a, b, output| MatMul {
-        a,
-        b,
-        output,
-        bias: false,
+    let whole = MatMul {
+        a: stored(false),
+        b: stored(false),
+        output: Stored::PLAIN,
+        added: Added::Whole,
         activation: Activation::None,
     };
+    cases.push(Case::new(whole).constant(&[33, 17], 1.0).constant(&[17, 65], 1.0).constant(&[33, 65], 1.0));
+    // The three products of attention over time-major states: scores, context, and their gradients' layouts.
+    let (time, source, batch, width) = (5, 7, 3, 17);
+    let op = |a, b, output| MatMul { a, b, output, added: Added::None, activation: Activation::None };
     let time_major = Stored::TIME_MAJOR;
     cases.push(
         Case::new(op(time_major, time_major.flipped(), Stored::PLAIN))

@@ -2,20 +2,20 @@
 
 use crate::graph::{Dispatch, Operand, Target};
 
-use super::matmul::Activation;
+use super::matmul::{Activation, Added};
 
 /// An operand, its first element, and the distances between (batches, rows, columns).
 pub type Strided = (Operand, usize, [usize; 3]);
 
-/// C[s] = activation(A[s]·B[s] + bias), plus the old C where `accumulate`.
+/// C[s] = activation(A[s]·B[s] + added), plus the old C where `accumulate`.
 pub struct Product {
     /// (batch, m, n, k)
     pub sizes: [usize; 4],
     pub a: Strided,
     pub b: Strided,
     pub c: Strided,
-    /// Added to every row: [n].
-    pub bias: Option<Operand>,
+    /// What is added, and where it lies; any operand of the product where nothing is.
+    pub added: (Added, Operand),
     pub activation: Activation,
     pub accumulate: bool,
 }
@@ -24,21 +24,16 @@ impl Product {
     pub fn dispatch(&self, target: &Target) -> Dispatch {
         let [batch, m, n, k] = self.sizes;
         // A tile is what one workgroup computes.
-        let (entry, tile_m, tile_n) = if target.software {
-            ("registers", 8, 32)
-        } else {
-            ("tiles", 64, 64)
-        };
+        let (entry, tile_m, tile_n) = if target.software { ("registers", 8, 32) } else { ("tiles", 64, 64) };
         let mut dispatch = Dispatch::new("matmul", entry)
-            .constant("BIAS", self.bias.is_some().into())
+            .constant("ADDED", self.added.0 as u32)
             .constant("ACTIVATION", self.activation as u32)
             .constant("ACCUMULATE", self.accumulate.into())
             .constant("A_ROWS_ADJACENT", (self.a.2[1] == 1).into())
             .constant("B_COLUMNS_ADJACENT", (self.b.2[2] == 1).into())
             .read(self.a.0)
             .read(self.b.0)
-            // Bound even where there is no bias: a second reader of A changes nothing.
-            .read(self.bias.unwrap_or(self.a.0))
+            .read(self.added.1)
             .write(self.c.0)
             .uniform(&[m, n, k]);
         for (_, offset, strides) in [self.a, self.b, self.c] {

@@ -33,28 +33,17 @@ impl Walk {
 
     /// First element of the initial state.
     pub fn initial(self) -> usize {
-        if self.reverse {
-            self.time * self.batch * self.hidden
-        } else {
-            0
-        }
+        if self.reverse { self.time * self.batch * self.hidden } else { 0 }
     }
 
     /// The states that the steps leave, [T, B, H], as part of output `states`.
     pub fn outputs(self, states: usize) -> Alias {
-        Alias::Output {
-            index: states,
-            offset: if self.reverse { 0 } else { self.batch * self.hidden },
-        }
+        Alias::Output { index: states, offset: if self.reverse { 0 } else { self.batch * self.hidden } }
     }
 
     /// The last state, [B, H], as part of output `states`.
     pub fn last(self, states: usize) -> Alias {
-        let offset = if self.reverse {
-            0
-        } else {
-            self.time * self.batch * self.hidden
-        };
+        let offset = if self.reverse { 0 } else { self.time * self.batch * self.hidden };
         Alias::Output { index: states, offset }
     }
 }
@@ -68,22 +57,13 @@ pub fn check(inputs: &[TensorType], gates: usize, initial: usize, reverse: bool)
     let (time, batch, hidden) = (inputs[0].shape[0], inputs[0].shape[1], inputs[1].shape[1]);
     let width = gates * hidden;
     if inputs[0].shape[2] != width || inputs[1].shape[0] != width {
-        return Err(format!(
-            "with a hidden weight [{gates}·H, H] the input product is [T, B, {gates}·H]"
-        ));
+        return Err(format!("with a hidden weight [{gates}·H, H] the input product is [T, B, {gates}·H]"));
     }
     if inputs[2..4].iter().any(|b| *b != TensorType::f32(&[width])) || inputs[4].len() != batch {
-        return Err(format!(
-            "both biases must be f32[{width}], and the lengths u32[{batch}]"
-        ));
+        return Err(format!("both biases must be f32[{width}], and the lengths u32[{batch}]"));
     }
     if inputs[5..].len() != initial || inputs[5..].iter().any(|s| *s != TensorType::f32(&[batch, hidden])) {
         return Err(format!("the {initial} initial states must be f32[{batch}, {hidden}]"));
     }
-    Ok(Walk {
-        time,
-        batch,
-        hidden,
-        reverse,
-    })
+    Ok(Walk { time, batch, hidden, reverse })
 }

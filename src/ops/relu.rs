@@ -78,8 +78,6 @@ impl ReluBackward {
 pub fn cases() -> Vec<Case> {
     let shapes: [&[usize]; 5] = [&[1], &[7, 17], &[33, 65], &[257], &[1000, 3]];
     let forward = shapes.iter().map(|s| Case::new(Relu).scaled(s, 1.0));
-    let backward = shapes
-        .iter()
-        .map(|s| Case::new(ReluBackward).constant(s, 1.0).constant(s, 2.0));
+    let backward = shapes.iter().map(|s| Case::new(ReluBackward).constant(s, 1.0).constant(s, 2.0));
     forward.chain(backward).collect()
 }

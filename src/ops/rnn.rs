@@ -32,23 +32,9 @@ pub fn rnn(
     initial: Option<Value>,
     reverse: bool,
 ) -> Result<RnnResult, GraphError> {
-    let inputs: Vec<_> = [xw]
-        .into_iter()
-        .chain(weights)
-        .chain([lengths])
-        .chain(initial)
-        .collect();
-    let out = graph.push(
-        Rnn {
-            initial: initial.is_some(),
-            reverse,
-        },
-        &inputs,
-    )?;
-    Ok(RnnResult {
-        outputs: out[0],
-        hidden: out[1],
-    })
+    let inputs: Vec<_> = [xw].into_iter().chain(weights).chain([lengths]).chain(initial).collect();
+    let out = graph.push(Rnn { initial: initial.is_some(), reverse }, &inputs)?;
+    Ok(RnnResult { outputs: out[0], hidden: out[1] })
 }
 
 /// Inputs: xw, w_hh, b_ih, b_hh, lengths, (h). Outputs: 0 outputs and 1 hidden, both parts of 2 states [T + 1, B, H].
@@ -70,9 +56,7 @@ impl Op for Rnn {
     }
 
     fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
-        let Walk {
-            time, batch, hidden, ..
-        } = check(inputs, 1, usize::from(self.initial), self.reverse)?;
+        let Walk { time, batch, hidden, .. } = check(inputs, 1, usize::from(self.initial), self.reverse)?;
         if hidden > WIDEST {
             return Err(format!("a layer has at most {WIDEST} units, got {hidden}"));
         }
@@ -91,18 +75,10 @@ impl Op for Rnn {
     fn gradient(&self, at: &mut Backward) -> Result<(), GraphError> {
         let (w_hh, lengths, states) = (at.input(1), at.input(4), at.output(2));
         let upstream = [0, 1].map(|o| at.upstream_of(o));
-        let op = RnnBackward {
-            upstream: upstream.map(|u| u.is_some()),
-            reverse: self.reverse,
-        };
-        let inputs: Vec<_> = [states, w_hh, lengths]
-            .into_iter()
-            .chain(upstream.into_iter().flatten())
-            .collect();
+        let op = RnnBackward { upstream: upstream.map(|u| u.is_some()), reverse: self.reverse };
+        let inputs: Vec<_> = [states, w_hh, lengths].into_iter().chain(upstream.into_iter().flatten()).collect();
         let results = at.graph.push(op, &inputs)?;
-        let [time, batch, hidden] = *at.graph.shape(results[0]) else {
-            unreachable!("checked by the shape rule")
-        };
+        let [time, batch, hidden] = *at.graph.shape(results[0]) else { unreachable!("checked by the shape rule") };
         let dz = at.graph.reshape(results[0], &[time * batch, hidden])?;
         let before = slice(at.graph, states, 0, usize::from(self.reverse), time)?;
         let before = at.graph.reshape(before, &[time * batch, hidden])?;
@@ -127,19 +103,11 @@ impl Op for Rnn {
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let walk = self.walk(types);
-        let Walk {
-            time,
-            batch,
-            hidden,
-            reverse,
-        } = walk;
+        let Walk { time, batch, hidden, reverse } = walk;
         let weights = Operand::Scratch(0);
         let uniform = [time, batch, hidden, reverse.into()];
         let pack = constants(Dispatch::new("rnn", "pack"), walk, target, 0);
-        let pack = (1..4)
-            .fold(pack, |d, i| d.read(Operand::Input(i)))
-            .write(weights)
-            .uniform(&uniform);
+        let pack = (1..4).fold(pack, |d, i| d.read(Operand::Input(i))).write(weights).uniform(&uniform);
         let forward = constants(Dispatch::new("rnn", "forward"), walk, target, self.initial.into())
             .read(Operand::Input(0))
             .read(weights)
@@ -192,11 +160,7 @@ impl Rnn {
 
     fn start<T: Real>(&self, walk: Walk, initial: &[T], states: &mut [T]) {
         let first = &mut states[walk.initial()..][..walk.batch * walk.hidden];
-        if self.initial {
-            first.copy_from_slice(initial)
-        } else {
-            first.fill(T::default())
-        }
+        if self.initial { first.copy_from_slice(initial) } else { first.fill(T::default()) }
     }
 
     fn blocked(&self, mut call: Call<f32>) {
@@ -223,10 +187,7 @@ impl Rnn {
                     states.copy_within(before + b * hidden..before + (b + 1) * hidden, after + b * hidden);
                     continue;
                 }
-                let (hw, x) = (
-                    &product[b * hidden..][..hidden],
-                    &xw[(t * batch + b) * hidden..][..hidden],
-                );
+                let (hw, x) = (&product[b * hidden..][..hidden], &xw[(t * batch + b) * hidden..][..hidden]);
                 let state = &mut states[after + b * hidden..][..hidden];
                 fast::vectorized(|| {
                     for u in 0..hidden {
@@ -249,12 +210,7 @@ struct RnnBackward {
 impl RnnBackward {
     fn walk(&self, types: &Types) -> Walk {
         let states = types.input(0);
-        Walk {
-            time: states[0] - 1,
-            batch: states[1],
-            hidden: states[2],
-            reverse: self.reverse,
-        }
+        Walk { time: states[0] - 1, batch: states[1], hidden: states[2], reverse: self.reverse }
     }
 
     /// Index of the input that holds upstream gradient `i`.
@@ -272,22 +228,14 @@ impl Op for RnnBackward {
         let [time, batch, hidden] = inputs[0].shape[..] else {
             return Err("states must be [T + 1, B, H]".into());
         };
-        Ok(vec![
-            TensorType::f32(&[time - 1, batch, hidden]),
-            TensorType::f32(&[batch, hidden]),
-        ])
+        Ok(vec![TensorType::f32(&[time - 1, batch, hidden]), TensorType::f32(&[batch, hidden])])
     }
 
     reference!();
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let walk = self.walk(types);
-        let Walk {
-            time,
-            batch,
-            hidden,
-            reverse,
-        } = walk;
+        let Walk { time, batch, hidden, reverse } = walk;
         let bits = self.upstream.iter().enumerate().map(|(i, &u)| u32::from(u) << i).sum();
         let dispatch = constants(Dispatch::new("rnn", "backward"), walk, target, bits);
         let dispatch = (0..3).fold(dispatch, |d, i| d.read(Operand::Input(i)));
@@ -295,11 +243,7 @@ impl Op for RnnBackward {
         let dispatch = upstream.into_iter().fold(dispatch, Dispatch::read);
         let dispatch = dispatch.write(Operand::Output(0)).write(Operand::Output(1));
         let count = batch.div_ceil(rows_per_workgroup(hidden, target));
-        vec![
-            dispatch
-                .uniform(&[time, batch, hidden, reverse.into()])
-                .workgroups(groups(count)),
-        ]
+        vec![dispatch.uniform(&[time, batch, hidden, reverse.into()]).workgroups(groups(count))]
     }
 }
 
@@ -316,10 +260,7 @@ impl RnnBackward {
         }
         for t in walk.steps().rev() {
             for b in 0..batch {
-                let (dz, dh) = (
-                    &mut dz[(t * batch + b) * hidden..][..hidden],
-                    &mut dh[b * hidden..][..hidden],
-                );
+                let (dz, dh) = (&mut dz[(t * batch + b) * hidden..][..hidden], &mut dh[b * hidden..][..hidden]);
                 if let Some(doutputs) = upstream[0] {
                     for u in 0..hidden {
                         dh[u] += doutputs[(t * batch + b) * hidden + u];
@@ -346,19 +287,14 @@ impl RnnBackward {
 
 pub fn cases() -> Vec<Case> {
     let mut cases = vec![];
-    for (n, (time, batch, hidden)) in [(1, 1, 1), (3, 7, 5), (6, 5, 33), (2, 17, 65), (2, 2, 300)]
-        .into_iter()
-        .enumerate()
+    for (n, (time, batch, hidden)) in
+        [(1, 1, 1), (3, 7, 5), (6, 5, 33), (2, 17, 65), (2, 2, 300)].into_iter().enumerate()
     {
         let (reverse, initial) = (n % 2 == 1, n % 3 != 0);
         let weight = 1.0 / (hidden as f32).sqrt();
-        let mut case = Case::new(Rnn { initial, reverse })
-            .random(&[time, batch, hidden])
-            .scaled(&[hidden, hidden], weight);
-        case = case
-            .scaled(&[hidden], weight)
-            .scaled(&[hidden], weight)
-            .ids(&[batch], lengths(batch, time));
+        let mut case =
+            Case::new(Rnn { initial, reverse }).random(&[time, batch, hidden]).scaled(&[hidden, hidden], weight);
+        case = case.scaled(&[hidden], weight).scaled(&[hidden], weight).ids(&[batch], lengths(batch, time));
         if initial {
             case = case.random(&[batch, hidden]);
         }
@@ -368,9 +304,7 @@ pub fn cases() -> Vec<Case> {
         cases.push(case);
         for upstream in [[true, true], [true, false], [false, true]] {
             let op = RnnBackward { upstream, reverse };
-            let mut case = Case::new(op)
-                .constant(&[time + 1, batch, hidden], 1.0)
-                .constant(&[hidden, hidden], weight);
+            let mut case = Case::new(op).constant(&[time + 1, batch, hidden], 1.0).constant(&[hidden, hidden], weight);
             case = case.ids(&[batch], lengths(batch, time));
             if upstream[0] {
                 case = case.constant(&[time, batch, hidden], 1.0);

@@ -38,15 +38,8 @@ impl Op for Scale {
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         let len = types.outputs[0].len();
-        let dispatch = Dispatch::new("scale", "forward")
-            .read(Operand::Input(0))
-            .read(Operand::Input(1));
-        vec![
-            dispatch
-                .write(Operand::Output(0))
-                .uniform(&[len])
-                .workgroups(groups(len.div_ceil(WORKGROUP))),
-        ]
+        let dispatch = Dispatch::new("scale", "forward").read(Operand::Input(0)).read(Operand::Input(1));
+        vec![dispatch.write(Operand::Output(0)).uniform(&[len]).workgroups(groups(len.div_ceil(WORKGROUP)))]
     }
 }
 
@@ -61,8 +54,5 @@ impl Scale {
 
 pub fn cases() -> Vec<Case> {
     let shapes: [&[usize]; 3] = [&[1], &[7, 17], &[1000, 65]];
-    shapes
-        .iter()
-        .map(|s| Case::new(Scale).random(s).constant(&[1], 3.0))
-        .collect()
+    shapes.iter().map(|s| Case::new(Scale).random(s).constant(&[1], 3.0)).collect()
 }

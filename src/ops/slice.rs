@@ -33,19 +33,12 @@ impl Slice {
     fn geometry(&self, whole: &[usize]) -> Geometry {
         let unit: usize = whole[self.axis + 1..].iter().product();
         let outer = whole[..self.axis].iter().product();
-        Geometry {
-            outer,
-            wide: whole[self.axis] * unit,
-            narrow: self.len * unit,
-            offset: self.start * unit,
-        }
+        Geometry { outer, wide: whole[self.axis] * unit, narrow: self.len * unit, offset: self.start * unit }
     }
 
     fn uniform(&self, whole: &[usize], len: usize, dispatch: Dispatch) -> Dispatch {
         let g = self.geometry(whole);
-        dispatch
-            .uniform(&[len, g.wide, g.narrow, g.offset])
-            .workgroups(groups(len.div_ceil(WORKGROUP)))
+        dispatch.uniform(&[len, g.wide, g.narrow, g.offset]).workgroups(groups(len.div_ceil(WORKGROUP)))
     }
 }
 
@@ -59,12 +52,7 @@ impl Op for Slice {
             return Err(format!("axis {} does not exist", self.axis));
         };
         if self.start + self.len > size {
-            return Err(format!(
-                "{}..{} reaches past axis {} of {size}",
-                self.start,
-                self.start + self.len,
-                self.axis
-            ));
+            return Err(format!("{}..{} reaches past axis {} of {size}", self.start, self.start + self.len, self.axis));
         }
         let mut result = inputs[0].clone();
         result.shape[self.axis] = self.len;
@@ -82,18 +70,13 @@ impl Op for Slice {
 
     fn alias(&self, _output: usize, types: &Types) -> Option<Alias> {
         let g = self.geometry(types.input(0));
-        (g.outer == 1).then_some(Alias::Input {
-            index: 0,
-            offset: g.offset,
-        })
+        (g.outer == 1).then_some(Alias::Input { index: 0, offset: g.offset })
     }
 
     reference!();
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
-        let dispatch = Dispatch::new("slice", "forward")
-            .read(Operand::Input(0))
-            .write(Operand::Output(0));
+        let dispatch = Dispatch::new("slice", "forward").read(Operand::Input(0)).write(Operand::Output(0));
         vec![self.uniform(types.input(0), types.outputs[0].len(), dispatch)]
     }
 }
@@ -133,9 +116,7 @@ impl Op for SliceBackward {
     reference!();
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
-        let dispatch = Dispatch::new("slice", "backward")
-            .read(Operand::Input(0))
-            .write(Operand::Output(0));
+        let dispatch = Dispatch::new("slice", "backward").read(Operand::Input(0)).write(Operand::Output(0));
         vec![self.slice.uniform(&self.shape, types.outputs[0].len(), dispatch)]
     }
 }
@@ -152,23 +133,12 @@ impl SliceBackward {
 }
 
 pub fn cases() -> Vec<Case> {
-    let slices = [
-        (&[7, 17][..], 1, 3, 5),
-        (&[7, 17], 0, 2, 4),
-        (&[3, 65, 2], 1, 1, 33),
-        (&[1000], 0, 1, 257),
-    ];
-    let forward = slices
-        .iter()
-        .map(|&(s, axis, start, len)| Case::new(Slice { axis, start, len }).random(s));
+    let slices = [(&[7, 17][..], 1, 3, 5), (&[7, 17], 0, 2, 4), (&[3, 65, 2], 1, 1, 33), (&[1000], 0, 1, 257)];
+    let forward = slices.iter().map(|&(s, axis, start, len)| Case::new(Slice { axis, start, len }).random(s));
     let backward = slices.iter().map(|&(s, axis, start, len)| {
         let mut narrow = s.to_vec();
         narrow[axis] = len;
-        Case::new(SliceBackward {
-            slice: Slice { axis, start, len },
-            shape: s.to_vec(),
-        })
-        .constant(&narrow, 1.0)
+        Case::new(SliceBackward { slice: Slice { axis, start, len }, shape: s.to_vec() }).constant(&narrow, 1.0)
     });
     forward.chain(backward).collect()
 }

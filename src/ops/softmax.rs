@@ -52,12 +52,8 @@ impl Op for Softmax {
     reference!();
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
-        let mut dispatch = Dispatch::new("softmax", "")
-            .constant("MASKED", self.masked.into())
-            .read(Operand::Input(0));
-        dispatch = dispatch
-            .read(Operand::Input(usize::from(self.masked)))
-            .write(Operand::Output(0));
+        let mut dispatch = Dispatch::new("softmax", "").constant("MASKED", self.masked.into()).read(Operand::Input(0));
+        dispatch = dispatch.read(Operand::Input(usize::from(self.masked))).write(Operand::Output(0));
         let batch = if self.masked { types.inputs[1].len() } else { 1 };
         vec![
             per_row(dispatch, "forward_short", "forward_wide", types).uniform(&[types.inputs[0].rows() / batch.max(1)]),
@@ -68,14 +64,8 @@ impl Op for Softmax {
 /// One invocation a row where rows are short, else one workgroup a row.
 fn per_row(dispatch: Dispatch, short: &'static str, wide: &'static str, types: &Types) -> Dispatch {
     let (rows, columns) = (types.inputs[0].rows(), types.inputs[0].columns());
-    let (entry, count) = if columns <= SHORT {
-        (short, rows.div_ceil(64))
-    } else {
-        (wide, rows)
-    };
-    Dispatch { entry, ..dispatch }
-        .uniform(&[rows, columns])
-        .workgroups(groups(count))
+    let (entry, count) = if columns <= SHORT { (short, rows.div_ceil(64)) } else { (wide, rows) };
+    Dispatch { entry, ..dispatch }.uniform(&[rows, columns]).workgroups(groups(count))
 }
 
 impl Softmax {
@@ -84,11 +74,7 @@ impl Softmax {
         let x = call.input(0).chunks_exact(columns);
         let rows_per_sequence = if self.masked { call.types.input(0)[1] } else { 1 };
         for (r, (y, x)) in call.output(0).chunks_exact_mut(columns).zip(x).enumerate() {
-            let valid = if self.masked {
-                (call.ids(1)[r / rows_per_sequence] as usize).min(columns)
-            } else {
-                columns
-            };
+            let valid = if self.masked { (call.ids(1)[r / rows_per_sequence] as usize).min(columns) } else { columns };
             y.fill(T::default());
             let Some(max) = x[..valid].iter().copied().reduce(T::max) else {
                 continue;
@@ -122,10 +108,7 @@ impl Op for SoftmaxBackward {
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         let dispatch = Dispatch::new("softmax", "").constant("MASKED", 0);
-        let dispatch = dispatch
-            .read(Operand::Input(0))
-            .read(Operand::Input(1))
-            .write(Operand::Output(0));
+        let dispatch = dispatch.read(Operand::Input(0)).read(Operand::Input(1)).write(Operand::Output(0));
         vec![per_row(dispatch, "backward_short", "backward_wide", types).uniform(&[1])]
     }
 }
@@ -146,29 +129,16 @@ impl SoftmaxBackward {
 pub fn cases() -> Vec<Case> {
     let plain = [[1, 1], [7, 17], [65, 33], [3, 257], [2, 1000]];
     let masked = [[1, 1, 1], [5, 3, 17], [7, 2, 65], [6, 1, 257]];
-    let mut cases: Vec<_> = plain
-        .iter()
-        .map(|s| Case::new(Softmax { masked: false }).scaled(s, 5.0))
-        .collect();
+    let mut cases: Vec<_> = plain.iter().map(|s| Case::new(Softmax { masked: false }).scaled(s, 5.0)).collect();
     for [batch, time, columns] in masked {
         let case = Case::new(Softmax { masked: true }).scaled(&[batch, time, columns], 5.0);
         cases.push(case.ids(&[batch], lengths(batch, columns)));
     }
-    cases.extend(
-        plain
-            .iter()
-            .map(|s| Case::new(SoftmaxBackward).constant(s, 1.0).constant(s, 2.0)),
-    );
+    cases.extend(plain.iter().map(|s| Case::new(SoftmaxBackward).constant(s, 1.0).constant(s, 2.0)));
     // Logits that differ by 1e4, and NaN in the masked columns.
     let far = (0..34).map(|i| if i % 5 == 0 { -1e4 } else { i as f32 }).collect();
     cases.push(Case::new(Softmax { masked: false }).values(&[2, 17], far));
-    let padded = (0..34)
-        .map(|i| if i % 17 < 9 { i as f32 * 0.1 } else { f32::NAN })
-        .collect();
-    cases.push(
-        Case::new(Softmax { masked: true })
-            .values(&[2, 1, 17], padded)
-            .ids(&[2], vec![9, 4]),
-    );
+    let padded = (0..34).map(|i| if i % 17 < 9 { i as f32 * 0.1 } else { f32::NAN }).collect();
+    cases.push(Case::new(Softmax { masked: true }).values(&[2, 1, 17], padded).ids(&[2], vec![9, 4]));
     cases
 }

@@ -33,13 +33,7 @@ impl Op for Sum {
     fn gradient(&self, at: &mut Backward) -> Result<(), GraphError> {
         let (x, dy) = (at.input(0), at.upstream());
         let shape = at.graph.shape(x).to_vec();
-        let dx = at.graph.push1(
-            SumBackward {
-                shape,
-                factor: self.factor,
-            },
-            &[dy],
-        )?;
+        let dx = at.graph.push1(SumBackward { shape, factor: self.factor }, &[dy])?;
         at.set(0, dx);
         Ok(())
     }
@@ -47,9 +41,7 @@ impl Op for Sum {
     reference!();
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
-        let dispatch = Dispatch::new("sum", "forward")
-            .read(Operand::Input(0))
-            .write(Operand::Output(0));
+        let dispatch = Dispatch::new("sum", "forward").read(Operand::Input(0)).write(Operand::Output(0));
         vec![dispatch.uniform(&[types.inputs[0].len()]).number(self.factor)]
     }
 }
@@ -81,15 +73,8 @@ impl Op for SumBackward {
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         let len = types.outputs[0].len();
-        let dispatch = Dispatch::new("sum", "backward")
-            .read(Operand::Input(0))
-            .write(Operand::Output(0));
-        vec![
-            dispatch
-                .uniform(&[len])
-                .number(self.factor)
-                .workgroups(groups(len.div_ceil(256))),
-        ]
+        let dispatch = Dispatch::new("sum", "backward").read(Operand::Input(0)).write(Operand::Output(0));
+        vec![dispatch.uniform(&[len]).number(self.factor).workgroups(groups(len.div_ceil(256)))]
     }
 }
 
@@ -102,12 +87,6 @@ impl SumBackward {
 pub fn cases() -> Vec<Case> {
     let shapes: [&[usize]; 5] = [&[1], &[7, 17], &[257], &[65, 33], &[1000, 7]];
     let forward = shapes.iter().map(|s| Case::new(Sum { factor: 0.5 }).random(s));
-    let backward = shapes.iter().map(|s| {
-        Case::new(SumBackward {
-            shape: s.to_vec(),
-            factor: 3.0,
-        })
-        .constant(&[1], 1.0)
-    });
+    let backward = shapes.iter().map(|s| Case::new(SumBackward { shape: s.to_vec(), factor: 3.0 }).constant(&[1], 1.0));
     forward.chain(backward).collect()
 }

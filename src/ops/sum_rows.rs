@@ -46,21 +46,9 @@ impl Op for SumRows {
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         let (rows, columns) = (types.inputs[0].rows(), types.inputs[0].columns());
-        let one = |entry| {
-            Dispatch::new("sum_rows", entry)
-                .read(Operand::Input(0))
-                .write(Operand::Output(0))
-        };
-        let dispatch = if self.copies == 2 {
-            one("twice").write(Operand::Output(1))
-        } else {
-            one("once")
-        };
-        vec![
-            dispatch
-                .uniform(&[rows, columns])
-                .workgroups(groups(columns.div_ceil(COLUMNS))),
-        ]
+        let one = |entry| Dispatch::new("sum_rows", entry).read(Operand::Input(0)).write(Operand::Output(0));
+        let dispatch = if self.copies == 2 { one("twice").write(Operand::Output(1)) } else { one("once") };
+        vec![dispatch.uniform(&[rows, columns]).workgroups(groups(columns.div_ceil(COLUMNS)))]
     }
 }
 
@@ -82,8 +70,6 @@ impl SumRows {
 
 pub fn cases() -> Vec<Case> {
     let shapes: [&[usize]; 5] = [&[1, 1], &[7, 17], &[3, 5, 65], &[257, 33], &[1000, 31]];
-    let cases = shapes
-        .iter()
-        .flat_map(|s| [1, 2].map(|copies| Case::new(SumRows { copies }).constant(s, 1.0)));
+    let cases = shapes.iter().flat_map(|s| [1, 2].map(|copies| Case::new(SumRows { copies }).constant(s, 1.0)));
     cases.collect()
 }

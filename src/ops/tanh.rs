@@ -78,8 +78,6 @@ impl TanhBackward {
 pub fn cases() -> Vec<Case> {
     let shapes: [&[usize]; 5] = [&[1], &[7, 17], &[33, 65], &[257], &[1000, 3]];
     let forward = shapes.iter().map(|s| Case::new(Tanh).scaled(s, 100.0));
-    let backward = shapes
-        .iter()
-        .map(|s| Case::new(TanhBackward).constant(s, 1.0).constant(s, 2.0));
+    let backward = shapes.iter().map(|s| Case::new(TanhBackward).constant(s, 1.0).constant(s, 2.0));
     forward.chain(backward).collect()
 }

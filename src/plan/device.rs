@@ -26,11 +26,7 @@ pub enum DeviceError {
     )]
     Validation { device: String, message: String },
     #[error("`{name}` needs {needed}, and the buffer on the device is {present}")]
-    Mismatch {
-        name: String,
-        needed: String,
-        present: String,
-    },
+    Mismatch { name: String, needed: String, present: String },
 }
 
 /// Runs plans. Every buffer that outlives a step is named, allocated once, and found by the plans under that name.

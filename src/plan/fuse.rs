@@ -11,16 +11,21 @@ pub fn fuse(work: &mut [Option<Work>], graph: &Graph, roots: &[Value]) {
     for node in 0..work.len() {
         let Some(producer) = work[node].clone() else { continue };
         let unread_rest = readers[node].iter().skip(1).all(Vec::is_empty);
-        let &[Reader::Node { node: reader, input: 0 }] = readers[node][0].as_slice() else {
+        let &[Reader::Node { node: reader, input }] = readers[node][0].as_slice() else {
             continue;
         };
         let Some(consumer) = work[reader].as_ref().filter(|_| unread_rest) else {
             continue;
         };
-        if let Some(op) = producer.op.absorb(&*consumer.op) {
-            let inputs = producer.inputs.iter().chain(&consumer.inputs[1..]).copied().collect();
+        if let Some(op) = producer.op.absorb(&*consumer.op, input) {
+            let inputs = producer.inputs.iter().chain(others(&consumer.inputs, input)).copied().collect();
             work[reader] = Some(Work { op, inputs });
             work[node] = None;
         }
     }
+}
+
+/// All inputs but one.
+fn others(inputs: &[Value], except: usize) -> impl Iterator<Item = &Value> {
+    inputs.iter().enumerate().filter(move |(i, _)| *i != except).map(|(_, value)| value)
 }

@@ -21,10 +21,7 @@ pub fn live(graph: &Graph, roots: &[Value]) -> Vec<Option<Work>> {
         }
     }
     let work = |(node, needed): (usize, bool)| match &graph.nodes()[node].kind {
-        Kind::Op(op) if needed => Some(Work {
-            op: op.clone(),
-            inputs: graph.nodes()[node].inputs.clone(),
-        }),
+        Kind::Op(op) if needed => Some(Work { op: op.clone(), inputs: graph.nodes()[node].inputs.clone() }),
         _ => None,
     };
     needed.into_iter().enumerate().map(work).collect()
@@ -32,11 +29,7 @@ pub fn live(graph: &Graph, roots: &[Value]) -> Vec<Option<Work>> {
 
 /// Who reads a value among live work and the views and packs that it needs; each root counts as a reader too.
 pub fn readers(graph: &Graph, work: &[Option<Work>], roots: &[Value]) -> Vec<Vec<Vec<Reader>>> {
-    let mut readers: Vec<Vec<Vec<Reader>>> = graph
-        .nodes()
-        .iter()
-        .map(|n| vec![Vec::new(); n.outputs.len()])
-        .collect();
+    let mut readers: Vec<Vec<Vec<Reader>>> = graph.nodes().iter().map(|n| vec![Vec::new(); n.outputs.len()]).collect();
     for root in roots {
         readers[root.node][root.output].push(Reader::Root);
     }

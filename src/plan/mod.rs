@@ -73,21 +73,12 @@ impl Plan {
 
     /// A plan that does nothing.
     pub fn empty() -> Self {
-        Self {
-            steps: vec![],
-            slots: vec![],
-            inputs: vec![],
-            fetches: vec![],
-        }
+        Self { steps: vec![], slots: vec![], inputs: vec![], fetches: vec![] }
     }
 
     /// Kernel launches of one run; fills with zeros are a copy engine's work and not counted.
     pub fn dispatch_count(&self) -> usize {
-        self.steps
-            .iter()
-            .flat_map(|s| &s.dispatches)
-            .filter(|d| d.entry != Dispatch::CLEAR)
-            .count()
+        self.steps.iter().flat_map(|s| &s.dispatches).filter(|d| d.entry != Dispatch::CLEAR).count()
     }
 
     /// Elements of all slots together: the memory that one run needs besides its inputs.
@@ -102,11 +93,7 @@ impl fmt::Display for Plan {
         for step in &self.steps {
             let inputs: Vec<_> = step.types.inputs.iter().map(ToString::to_string).collect();
             let outputs: Vec<_> = step.types.outputs.iter().map(ToString::to_string).collect();
-            let kernels: Vec<_> = step
-                .dispatches
-                .iter()
-                .map(|d| format!("{}:{}", d.shader, d.entry))
-                .collect();
+            let kernels: Vec<_> = step.dispatches.iter().map(|d| format!("{}:{}", d.shader, d.entry)).collect();
             writeln!(
                 f,
                 "{:20} ({}) -> {}  {}",

@@ -65,13 +65,7 @@ pub fn place(graph: &Graph, work: Vec<Option<Work>>, fetches: &[Value], roots: &
             (Some(work), _) => placer.add_step(node, work, &readers[node]),
             (None, Kind::View { offset }) if is_read(node) => {
                 let from = placer.spots[&graph.nodes()[node].inputs[0]];
-                placer.spots.insert(
-                    Value { node, output: 0 },
-                    Spot {
-                        offset: from.offset + offset,
-                        ..from
-                    },
-                );
+                placer.spots.insert(Value { node, output: 0 }, Spot { offset: from.offset + offset, ..from });
             }
             (None, Kind::Pack { .. }) if is_read(node) => placer.add_pack(node),
             _ => {}
@@ -82,24 +76,16 @@ pub fn place(graph: &Graph, work: Vec<Option<Work>>, fetches: &[Value], roots: &
 
 impl Placer<'_> {
     fn add_input(&mut self, node: usize) {
-        let Kind::Input { name } = &self.graph.nodes()[node].kind else {
-            unreachable!("the caller chose inputs")
-        };
-        let spot = Spot {
-            home: Home::Input(self.inputs.len()),
-            offset: 0,
-        };
-        self.inputs
-            .push((name.clone(), self.graph.nodes()[node].outputs[0].clone()));
+        let Kind::Input { name } = &self.graph.nodes()[node].kind else { unreachable!("the caller chose inputs") };
+        let spot = Spot { home: Home::Input(self.inputs.len()), offset: 0 };
+        self.inputs.push((name.clone(), self.graph.nodes()[node].outputs[0].clone()));
         self.spots.insert(Value { node, output: 0 }, spot);
     }
 
     /// Finds the values that nobody but this pack reads: they are computed at their place in the flat buffer.
     fn reserve(&mut self, pack: usize, readers: &[Vec<Vec<Reader>>]) {
         let node = &self.graph.nodes()[pack];
-        let Kind::Pack { offsets } = &node.kind else {
-            unreachable!("the caller chose packs")
-        };
+        let Kind::Pack { offsets } = &node.kind else { unreachable!("the caller chose packs") };
         let flat = self.spots[&node.inputs[0]];
         for (&value, offset) in node.inputs[1..].iter().zip(offsets) {
             let mut source = value;
@@ -107,13 +93,7 @@ impl Placer<'_> {
                 match &self.graph.nodes()[source.node].kind {
                     Kind::View { offset: 0 } => source = self.graph.nodes()[source.node].inputs[0],
                     Kind::Op(_) if self.graph.type_of(source).len() == self.graph.type_of(value).len() => {
-                        self.packed.insert(
-                            source,
-                            Spot {
-                                home: flat.home,
-                                offset: flat.offset + offset,
-                            },
-                        );
+                        self.packed.insert(source, Spot { home: flat.home, offset: flat.offset + offset });
                         break;
                     }
                     _ => break,
@@ -124,10 +104,7 @@ impl Placer<'_> {
 
     fn own(&mut self, dtype: DType, len: usize) -> Spot {
         self.homes.push(Slot { dtype, len });
-        Spot {
-            home: Home::Own(self.homes.len() - 1),
-            offset: 0,
-        }
+        Spot { home: Home::Own(self.homes.len() - 1), offset: 0 }
     }
 
     fn aligned(&self, spot: Spot) -> bool {
@@ -136,15 +113,9 @@ impl Placer<'_> {
 
     fn add_step(&mut self, node: usize, work: Work, readers: &[Vec<Reader>]) {
         let outputs = self.graph.nodes()[node].outputs.clone();
-        let wanted: Vec<bool> = (0..outputs.len())
-            .map(|o| !readers[o].is_empty() || !work.op.optional(o))
-            .collect();
+        let wanted: Vec<bool> = (0..outputs.len()).map(|o| !readers[o].is_empty() || !work.op.optional(o)).collect();
         let inputs = work.inputs.iter().map(|v| self.graph.type_of(*v).clone()).collect();
-        let mut types = Types {
-            inputs,
-            outputs,
-            wanted,
-        };
+        let mut types = Types { inputs, outputs, wanted };
         let aliases: Vec<_> = (0..types.outputs.len()).map(|o| work.op.alias(o, &types)).collect();
         // A tensor that a wanted alias is part of must exist.
         for o in 0..aliases.len() {
@@ -154,10 +125,7 @@ impl Placer<'_> {
         }
         if let [Some(Alias::Input { index, offset })] = aliases[..] {
             let from = self.spots[&work.inputs[index]];
-            let spot = Spot {
-                offset: from.offset + offset,
-                ..from
-            };
+            let spot = Spot { offset: from.offset + offset, ..from };
             if self.aligned(spot) {
                 self.spots.insert(Value { node, output: 0 }, spot);
                 return;
@@ -179,10 +147,7 @@ impl Placer<'_> {
                 continue;
             };
             let from = self.spots[&Value { node, output: index }];
-            let spot = Spot {
-                offset: from.offset + offset,
-                ..from
-            };
+            let spot = Spot { offset: from.offset + offset, ..from };
             if self.aligned(spot) {
                 self.spots.insert(Value { node, output: o }, spot);
             } else {
@@ -196,26 +161,11 @@ impl Placer<'_> {
         let result = |o: usize| {
             (types.wanted[o] && own(o)).then(|| (self.spots[&Value { node, output: o }], types.outputs[o].len()))
         };
-        let (inputs, outputs) = (
-            work.inputs.iter().map(operand).collect(),
-            (0..types.outputs.len()).map(result).collect(),
-        );
-        let lengths = if self.target.is_cpu() {
-            vec![]
-        } else {
-            work.op.scratch(&types, self.target)
-        };
-        let scratch = lengths
-            .into_iter()
-            .map(|len| (self.own(DType::F32, len), len))
-            .collect();
-        self.drafts.push(Draft {
-            op: work.op,
-            types,
-            inputs,
-            outputs,
-            scratch,
-        });
+        let (inputs, outputs) =
+            (work.inputs.iter().map(operand).collect(), (0..types.outputs.len()).map(result).collect());
+        let lengths = if self.target.is_cpu() { vec![] } else { work.op.scratch(&types, self.target) };
+        let scratch = lengths.into_iter().map(|len| (self.own(DType::F32, len), len)).collect();
+        self.drafts.push(Draft { op: work.op, types, inputs, outputs, scratch });
         for (from, len, offset, to, tensor) in copies {
             self.add_copy(from, len, offset, to, &tensor);
         }
@@ -223,45 +173,20 @@ impl Placer<'_> {
 
     /// Copies `tensor` from element `offset` of a tensor of `len` elements.
     fn add_copy(&mut self, from: Spot, len: usize, offset: usize, to: Spot, tensor: &TensorType) {
-        let flat = |len| TensorType {
-            shape: vec![len],
-            dtype: tensor.dtype,
-        };
-        let types = Types {
-            inputs: vec![flat(len)],
-            outputs: vec![flat(tensor.len())],
-            wanted: vec![true],
-        };
-        let op = Arc::new(Slice {
-            axis: 0,
-            start: offset,
-            len: tensor.len(),
-        });
+        let flat = |len| TensorType { shape: vec![len], dtype: tensor.dtype };
+        let types = Types { inputs: vec![flat(len)], outputs: vec![flat(tensor.len())], wanted: vec![true] };
+        let op = Arc::new(Slice { axis: 0, start: offset, len: tensor.len() });
         let outputs = vec![Some((to, tensor.len()))];
-        self.drafts.push(Draft {
-            op,
-            types,
-            inputs: vec![(from, len)],
-            outputs,
-            scratch: vec![],
-        });
+        self.drafts.push(Draft { op, types, inputs: vec![(from, len)], outputs, scratch: vec![] });
     }
 
     fn add_pack(&mut self, pack: usize) {
         let node = &self.graph.nodes()[pack];
-        let Kind::Pack { offsets } = &node.kind else {
-            unreachable!("the caller chose packs")
-        };
+        let Kind::Pack { offsets } = &node.kind else { unreachable!("the caller chose packs") };
         let flat = self.spots[&node.inputs[0]];
         self.spots.insert(Value { node: pack, output: 0 }, flat);
         for (value, offset) in node.inputs[1..].iter().zip(offsets) {
-            let (from, to) = (
-                self.spots[value],
-                Spot {
-                    home: flat.home,
-                    offset: flat.offset + offset,
-                },
-            );
+            let (from, to) = (self.spots[value], Spot { home: flat.home, offset: flat.offset + offset });
             if from.home != to.home || from.offset != to.offset {
                 let tensor = self.graph.type_of(*value).clone();
                 self.add_copy(from, tensor.len(), 0, to, &tensor);
@@ -273,12 +198,7 @@ impl Placer<'_> {
     fn finish(self, fetches: &[Value]) -> Plan {
         let mut last_use = vec![0; self.homes.len()];
         for (step, draft) in self.drafts.iter().enumerate() {
-            for (spot, _) in draft
-                .inputs
-                .iter()
-                .chain(draft.outputs.iter().flatten())
-                .chain(&draft.scratch)
-            {
+            for (spot, _) in draft.inputs.iter().chain(draft.outputs.iter().flatten()).chain(&draft.scratch) {
                 if let Home::Own(home) = spot.home {
                     last_use[home] = step;
                 }
@@ -295,13 +215,7 @@ impl Placer<'_> {
         let mut steps = Vec::with_capacity(self.drafts.len());
         for (number, draft) in self.drafts.into_iter().enumerate() {
             let written: Vec<usize> = (draft.outputs.iter().flatten().chain(&draft.scratch))
-                .filter_map(|(spot, _)| {
-                    if let Home::Own(home) = spot.home {
-                        Some(home)
-                    } else {
-                        None
-                    }
-                })
+                .filter_map(|(spot, _)| if let Home::Own(home) = spot.home { Some(home) } else { None })
                 .collect();
             for &home in &written {
                 if slot_of[home].is_none() {
@@ -313,17 +227,9 @@ impl Placer<'_> {
                     Home::Own(home) => Buffer::Slot(slot_of[home].expect("a value is written before it is read")),
                     Home::Input(input) => Buffer::Input(input),
                 };
-                Region {
-                    buffer,
-                    offset: spot.offset,
-                    len,
-                }
+                Region { buffer, offset: spot.offset, len }
             };
-            let dispatches = if self.target.is_cpu() {
-                vec![]
-            } else {
-                draft.op.dispatches(&draft.types, self.target)
-            };
+            let dispatches = if self.target.is_cpu() { vec![] } else { draft.op.dispatches(&draft.types, self.target) };
             steps.push(Step {
                 inputs: draft.inputs.iter().map(region).collect(),
                 outputs: draft.outputs.iter().map(|o| o.as_ref().map(region)).collect(),
@@ -344,30 +250,16 @@ impl Placer<'_> {
                 Home::Own(home) => Buffer::Slot(slot_of[home].expect("fetched values are computed")),
                 Home::Input(input) => Buffer::Input(input),
             };
-            (
-                Region {
-                    buffer,
-                    offset: spot.offset,
-                    len: tensor.len(),
-                },
-                tensor,
-            )
+            (Region { buffer, offset: spot.offset, len: tensor.len() }, tensor)
         });
-        Plan {
-            steps,
-            fetches: fetches.collect(),
-            slots,
-            inputs: self.inputs,
-        }
+        Plan { steps, fetches: fetches.collect(), slots, inputs: self.inputs }
     }
 }
 
 /// The smallest free slot that holds `need`, else the largest one, grown, else a new one.
 fn take_slot(slots: &mut Vec<Slot>, free: &mut Vec<usize>, need: Slot) -> usize {
     let candidates = || free.iter().copied().filter(|&s| slots[s].dtype == need.dtype);
-    let fitting = candidates()
-        .filter(|&s| slots[s].len >= need.len)
-        .min_by_key(|&s| slots[s].len);
+    let fitting = candidates().filter(|&s| slots[s].len >= need.len).min_by_key(|&s| slots[s].len);
     match fitting.or_else(|| candidates().max_by_key(|&s| slots[s].len)) {
         Some(slot) => {
             slots[slot].len = slots[slot].len.max(need.len);

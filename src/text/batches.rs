@@ -81,16 +81,9 @@ impl Batcher {
     ///
     /// If the lengths differ in number, or if `size` or `bucket` is 0.
     pub fn new(source_lengths: &[usize], target_lengths: &[usize], size: BatchSize, bucket: usize) -> Self {
-        assert_eq!(
-            source_lengths.len(),
-            target_lengths.len(),
-            "every source sentence needs a target sentence"
-        );
+        assert_eq!(source_lengths.len(), target_lengths.len(), "every source sentence needs a target sentence");
         assert!(bucket > 0, "lengths must be rounded up to a multiple of at least 1");
-        assert!(
-            !matches!(size, BatchSize::Sentences(0) | BatchSize::Tokens(0)),
-            "a batch needs at least one sentence"
-        );
+        assert!(!matches!(size, BatchSize::Sentences(0) | BatchSize::Tokens(0)), "a batch needs at least one sentence");
         let rounded = |length: usize| length.max(1).next_multiple_of(bucket);
         // Keyed by area first: a group's next group has a larger area, so one pass in this order fills all batches.
         let mut members = BTreeMap::<(usize, usize, usize), Vec<u32>>::new();
@@ -99,29 +92,16 @@ impl Batcher {
             let (source, target) = (rounded(source), rounded(target));
             longest_source = longest_source.max(source);
             longest_target = longest_target.max(target);
-            members
-                .entry((source * target, source, target))
-                .or_default()
-                .push(index as u32);
+            members.entry((source * target, source, target)).or_default().push(index as u32);
         }
         if !members.is_empty() {
-            members
-                .entry((longest_source * longest_target, longest_source, longest_target))
-                .or_default();
+            members.entry((longest_source * longest_target, longest_source, longest_target)).or_default();
         }
         let mut groups: Vec<Group> = members
             .into_iter()
             .map(|((_, source, target), members)| {
-                let shape = BatchShape {
-                    sentences: size.sentences(source, target),
-                    source,
-                    target,
-                };
-                Group {
-                    shape,
-                    members,
-                    next: None,
-                }
+                let shape = BatchShape { sentences: size.sentences(source, target), source, target };
+                Group { shape, members, next: None }
             })
             .collect();
         for index in 0..groups.len() {
@@ -163,10 +143,9 @@ impl Batcher {
                 let full_batches = members.len() - members.len() % shape.sentences;
                 waiting[next].extend(members.drain(full_batches..));
             }
-            batches.extend(members.chunks(shape.sentences).map(|sentences| Batch {
-                shape,
-                sentences: sentences.to_vec(),
-            }));
+            batches.extend(
+                members.chunks(shape.sentences).map(|sentences| Batch { shape, sentences: sentences.to_vec() }),
+            );
         }
         batches
     }
@@ -190,16 +169,10 @@ fn next_group(groups: &[Group], index: usize) -> Option<usize> {
 ///
 /// If the lengths differ in number.
 pub fn within_limit(source_lengths: &[usize], target_lengths: &[usize], limit: usize) -> (Vec<u32>, usize) {
-    assert_eq!(
-        source_lengths.len(),
-        target_lengths.len(),
-        "every source sentence needs a target sentence"
-    );
+    assert_eq!(source_lengths.len(), target_lengths.len(), "every source sentence needs a target sentence");
     let pairs = source_lengths.iter().zip(target_lengths).enumerate();
-    let kept: Vec<u32> = pairs
-        .filter(|&(_, (&source, &target))| source.max(target) <= limit)
-        .map(|(index, _)| index as u32)
-        .collect();
+    let kept: Vec<u32> =
+        pairs.filter(|&(_, (&source, &target))| source.max(target) <= limit).map(|(index, _)| index as u32).collect();
     let too_long = source_lengths.len() - kept.len();
     (kept, too_long)
 }
@@ -215,10 +188,7 @@ mod tests {
         SplitMix64::new(3, 0).shuffle(&mut dice);
         let lengths = dice.chunks(8).enumerate().map(|(n, dice)| {
             let common = dice[..4].iter().sum::<usize>() * if n % 20 == 0 { 2 } else { 1 };
-            (
-                4 + common * 2 / 3 + dice[4] / 2 + dice[5] / 2,
-                4 + common * 2 / 3 + dice[6] / 2 + dice[7] / 2,
-            )
+            (4 + common * 2 / 3 + dice[4] / 2 + dice[5] / 2, 4 + common * 2 / 3 + dice[6] / 2 + dice[7] / 2)
         });
         lengths.unzip()
     }
@@ -226,16 +196,10 @@ mod tests {
     /// Fraction of the tokens of all batches that is padding, on the source and on the target side.
     fn padding(batches: &[Batch], lengths: &(Vec<usize>, Vec<usize>)) -> (f64, f64) {
         let held = |side: fn(&BatchShape) -> usize| -> f64 {
-            batches
-                .iter()
-                .map(|batch| (batch.shape.sentences * side(&batch.shape)) as f64)
-                .sum()
+            batches.iter().map(|batch| (batch.shape.sentences * side(&batch.shape)) as f64).sum()
         };
         let share = |lengths: &[usize], held: f64| 1.0 - lengths.iter().sum::<usize>() as f64 / held;
-        (
-            share(&lengths.0, held(|shape| shape.source)),
-            share(&lengths.1, held(|shape| shape.target)),
-        )
+        (share(&lengths.0, held(|shape| shape.source)), share(&lengths.1, held(|shape| shape.target)))
     }
 
     fn assert_holds_every_pair_once(batches: &[Batch], lengths: &(Vec<usize>, Vec<usize>)) {
@@ -247,13 +211,7 @@ mod tests {
             assert!(sentences.iter().all(|&n| lengths.0[n as usize] <= shape.source));
             assert!(sentences.iter().all(|&n| lengths.1[n as usize] <= shape.target));
         }
-        assert!(
-            batches
-                .iter()
-                .filter(|batch| batch.sentences.len() < batch.shape.sentences)
-                .count()
-                <= 1
-        );
+        assert!(batches.iter().filter(|batch| batch.sentences.len() < batch.shape.sentences).count() <= 1);
     }
 
     #[test]
@@ -271,11 +229,7 @@ mod tests {
     #[test]
     fn every_size_and_bucket_holds_every_pair() {
         let lengths = captions(500);
-        for size in [1, 7, 64, 1000]
-            .map(BatchSize::Sentences)
-            .into_iter()
-            .chain([1, 60, 999].map(BatchSize::Tokens))
-        {
+        for size in [1, 7, 64, 1000].map(BatchSize::Sentences).into_iter().chain([1, 60, 999].map(BatchSize::Tokens)) {
             for bucket in [1, 4, 64] {
                 let batcher = Batcher::new(&lengths.0, &lengths.1, size, bucket);
                 assert_holds_every_pair_once(&batcher.epoch(9, 9), &lengths);
@@ -302,11 +256,7 @@ mod tests {
             assert!(first.intersection(&sets(other)).count() <= 1);
         }
         let shapes = |batches: Vec<Batch>| batches.into_iter().map(|batch| batch.shape).collect::<Vec<_>>();
-        assert_ne!(
-            shapes(batcher.epoch(5, 3)),
-            shapes(batcher.in_order()),
-            "long and short batches take turns"
-        );
+        assert_ne!(shapes(batcher.epoch(5, 3)), shapes(batcher.in_order()), "long and short batches take turns");
     }
 
     #[test]
@@ -315,11 +265,7 @@ mod tests {
         for size in [BatchSize::Sentences(32), BatchSize::Tokens(600)] {
             let batcher = Batcher::new(&lengths.0, &lengths.1, size, 4);
             let shapes = batcher.shapes();
-            assert!(
-                shapes
-                    .windows(2)
-                    .all(|pair| pair[0].source * pair[0].target >= pair[1].source * pair[1].target)
-            );
+            assert!(shapes.windows(2).all(|pair| pair[0].source * pair[0].target >= pair[1].source * pair[1].target));
             for epoch in 0..5 {
                 let used: HashSet<BatchShape> = batcher.epoch(1, epoch).iter().map(|batch| batch.shape).collect();
                 assert_eq!(used, shapes.iter().copied().collect());
@@ -340,19 +286,9 @@ mod tests {
         // Five pairs of (4, 4), two of (8, 4), none of (4, 8): the fifth pair joins the two.
         let batcher = Batcher::new(&[4, 4, 4, 4, 4, 5, 6], &[4; 7], BatchSize::Sentences(2), 4);
         let batches = batcher.in_order();
-        let shape = |source| BatchShape {
-            sentences: 2,
-            source,
-            target: 4,
-        };
+        let shape = |source| BatchShape { sentences: 2, source, target: 4 };
         let expected = [(4, vec![0, 1]), (4, vec![2, 3]), (8, vec![5, 6]), (8, vec![4])];
-        assert_eq!(
-            batches,
-            expected.map(|(source, sentences)| Batch {
-                shape: shape(source),
-                sentences
-            })
-        );
+        assert_eq!(batches, expected.map(|(source, sentences)| Batch { shape: shape(source), sentences }));
         assert_eq!(batcher.shapes(), [shape(8), shape(4)]);
     }
 

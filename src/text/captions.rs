@@ -42,10 +42,7 @@ pub struct TooMany {
 impl fmt::Display for TooMany {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.count;
-        write!(
-            formatter,
-            "{count} caption pairs were asked for, but the grammar can surely make only {CAPACITY}",
-        )
+        write!(formatter, "{count} caption pairs were asked for, but the grammar can surely make only {CAPACITY}",)
     }
 }
 

@@ -41,16 +41,10 @@ impl ParallelText {
 /// The file cannot be read, is empty, or is not UTF-8 (the error names the line and the byte).
 pub fn read_lines(path: impl AsRef<Path>) -> Result<Vec<String>, TextError> {
     let path = path.as_ref();
-    let bytes = fs::read(path).map_err(|error| TextError::Read {
-        path: path.into(),
-        error,
-    })?;
+    let bytes = fs::read(path).map_err(|error| TextError::Read { path: path.into(), error })?;
     let text = std::str::from_utf8(&bytes).map_err(|error| {
         let at = error.valid_up_to();
-        let line_start = bytes[..at]
-            .iter()
-            .rposition(|&byte| byte == b'\n')
-            .map_or(0, |newline| newline + 1);
+        let line_start = bytes[..at].iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
         TextError::NotUtf8 {
             path: path.into(),
             line: 1 + bytes[..at].iter().filter(|&&byte| byte == b'\n').count(),
@@ -64,12 +58,7 @@ pub fn read_lines(path: impl AsRef<Path>) -> Result<Vec<String>, TextError> {
     }
     // `str::lines` splits at `\n` only, drops one `\r` before it, and yields no empty line after a final newline. It
     // keeps the `\r` of a last line without a newline.
-    Ok(text
-        .strip_suffix('\r')
-        .unwrap_or(text)
-        .lines()
-        .map(str::to_owned)
-        .collect())
+    Ok(text.strip_suffix('\r').unwrap_or(text).lines().map(str::to_owned).collect())
 }
 
 /// Reads `directory/split.source` and `directory/split.target`, e.g. `data/train.de` and `data/train.en`.
@@ -88,10 +77,8 @@ pub fn read_pairs(directory: &Path, split: &str, source: &str, target: &str) -> 
             Err(TextError::MissingFile { path, hint })
         }
     };
-    let text = ParallelText {
-        source: read(source, target, "data.source")?,
-        target: read(target, source, "data.target")?,
-    };
+    let text =
+        ParallelText { source: read(source, target, "data.source")?, target: read(target, source, "data.target")? };
     let (source_lines, target_lines) = (text.source.len(), text.target.len());
     if source_lines != target_lines {
         return Err(TextError::LineCounts {
@@ -113,9 +100,7 @@ pub fn read_pairs(directory: &Path, split: &str, source: &str, target: &str) -> 
 /// The directory cannot be listed.
 pub fn test_splits(directory: &Path, source: &str, target: &str) -> Result<Vec<String>, TextError> {
     let names = file_names(directory)?;
-    let splits = names
-        .iter()
-        .filter_map(|name| name.strip_suffix(source)?.strip_suffix('.'));
+    let splits = names.iter().filter_map(|name| name.strip_suffix(source)?.strip_suffix('.'));
     Ok(splits
         .filter(|split| split.starts_with("test") && names.contains(&format!("{split}.{target}")))
         .map(str::to_owned)
@@ -126,42 +111,24 @@ pub fn test_splits(directory: &Path, source: &str, target: &str) -> Result<Vec<S
 /// language on the other side.
 fn other_languages(directory: &Path, split: &str, partner: &str, key: &str) -> Result<String, TextError> {
     let names = file_names(directory)?;
-    let languages: Vec<&str> = names
-        .iter()
-        .filter_map(|name| name.strip_prefix(split)?.strip_prefix('.'))
-        .collect();
+    let languages: Vec<&str> = names.iter().filter_map(|name| name.strip_prefix(split)?.strip_prefix('.')).collect();
     if names.is_empty() {
         return Ok(format!("{} is empty", directory.display()));
     }
     if languages.is_empty() {
-        return Ok(format!(
-            "{} holds no {split}.* but {}",
-            directory.display(),
-            names.join(", ")
-        ));
+        return Ok(format!("{} holds no {split}.* but {}", directory.display(), names.join(", ")));
     }
     let found: Vec<String> = languages.iter().map(|language| format!("{split}.{language}")).collect();
     let other = languages.iter().find(|&&language| language != partner);
-    let remedy = other.map_or(String::new(), |language| {
-        format!("; --set {key}={language} takes another")
-    });
+    let remedy = other.map_or(String::new(), |language| format!("; --set {key}={language} takes another"));
     Ok(format!("found {}{remedy}", found.join(", ")))
 }
 
 /// The names in a directory, sorted. A name that is not UTF-8 cannot be asked for and is left out.
 fn file_names(directory: &Path) -> Result<Vec<String>, TextError> {
-    let error = |error| TextError::Read {
-        path: directory.into(),
-        error,
-    };
-    let entries = fs::read_dir(directory)
-        .map_err(error)?
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(error)?;
-    let mut names: Vec<String> = entries
-        .into_iter()
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .collect();
+    let error = |error| TextError::Read { path: directory.into(), error };
+    let entries = fs::read_dir(directory).map_err(error)?.collect::<Result<Vec<_>, _>>().map_err(error)?;
+    let mut names: Vec<String> = entries.into_iter().filter_map(|entry| entry.file_name().into_string().ok()).collect();
     names.sort();
     Ok(names)
 }
@@ -188,31 +155,14 @@ mod tests {
         assert_eq!(lines_of(b"\xef\xbb\xbfone\r\n\r\ntwo \n").unwrap(), ["one", "", "two "]);
         assert_eq!(lines_of(b"one\ntwo").unwrap(), ["one", "two"]);
         assert_eq!(lines_of(b"one\r\ntwo\r").unwrap(), ["one", "two"]);
-        assert_eq!(
-            lines_of("one\u{2028}still one\n".as_bytes()).unwrap(),
-            ["one\u{2028}still one"]
-        );
+        assert_eq!(lines_of("one\u{2028}still one\n".as_bytes()).unwrap(), ["one\u{2028}still one"]);
     }
 
     #[test]
     fn bad_utf8_is_located() {
         let error = lines_of(b"fine\nM\xe4nner\n").unwrap_err();
-        assert!(
-            matches!(
-                error,
-                TextError::NotUtf8 {
-                    line: 2,
-                    column: 2,
-                    byte: 0xe4,
-                    ..
-                }
-            ),
-            "{error}"
-        );
-        assert!(
-            error.to_string().contains("line 2: byte 2 of the line (0xe4)"),
-            "{error}"
-        );
+        assert!(matches!(error, TextError::NotUtf8 { line: 2, column: 2, byte: 0xe4, .. }), "{error}");
+        assert!(error.to_string().contains("line 2: byte 2 of the line (0xe4)"), "{error}");
     }
 
     #[test]
@@ -225,10 +175,7 @@ mod tests {
 
     #[test]
     fn pairs_are_read_line_by_line() {
-        let data = directory(&[
-            ("train.de", b"ein Hund\nzwei Hunde\n"),
-            ("train.en", b"a dog\ntwo dogs"),
-        ]);
+        let data = directory(&[("train.de", b"ein Hund\nzwei Hunde\n"), ("train.en", b"a dog\ntwo dogs")]);
         let text = read_pairs(data.path(), "train", "de", "en").unwrap();
         assert_eq!(text.source, ["ein Hund", "zwei Hunde"]);
         assert_eq!(text.target, ["a dog", "two dogs"]);
@@ -240,79 +187,40 @@ mod tests {
         let error = |split, target| read_pairs(data.path(), split, "cs", target).unwrap_err().to_string();
         let message = error("train", "en");
         assert!(message.contains("train.en does not exist"), "{message}");
-        assert!(
-            message.ends_with("found train.cs, train.fr; --set data.target=fr takes another"),
-            "{message}"
-        );
+        assert!(message.ends_with("found train.cs, train.fr; --set data.target=fr takes another"), "{message}");
         let message = error("val", "en");
-        assert!(
-            message.ends_with("found val.de; --set data.source=de takes another"),
-            "{message}"
-        );
+        assert!(message.ends_with("found val.de; --set data.source=de takes another"), "{message}");
         let message = error("test", "en");
-        assert!(
-            message.ends_with("holds no test.* but train.cs, train.fr, val.de"),
-            "{message}"
-        );
+        assert!(message.ends_with("holds no test.* but train.cs, train.fr, val.de"), "{message}");
     }
 
     #[test]
     fn a_missing_directory_is_named() {
         let data = directory(&[]);
-        let error = read_pairs(&data.path().join("nowhere"), "train", "de", "en")
-            .unwrap_err()
-            .to_string();
+        let error = read_pairs(&data.path().join("nowhere"), "train", "de", "en").unwrap_err().to_string();
         assert!(error.contains("cannot read") && error.contains("nowhere"), "{error}");
-        assert!(
-            read_pairs(data.path(), "train", "de", "en")
-                .unwrap_err()
-                .to_string()
-                .ends_with("is empty")
-        );
+        assert!(read_pairs(data.path(), "train", "de", "en").unwrap_err().to_string().ends_with("is empty"));
     }
 
     #[test]
     fn different_line_counts_are_refused() {
         let data = directory(&[("val.de", b"1\n2\n3\n"), ("val.en", b"1\n2\n")]);
         let error = read_pairs(data.path(), "val", "de", "en").unwrap_err();
-        assert!(matches!(
-            error,
-            TextError::LineCounts {
-                source_lines: 3,
-                target_lines: 2,
-                first_unmatched: 3,
-                ..
-            }
-        ));
+        assert!(matches!(error, TextError::LineCounts { source_lines: 3, target_lines: 2, first_unmatched: 3, .. }));
     }
 
     #[test]
     fn blank_pairs_are_counted() {
         let lines = |lines: &[&str]| lines.iter().map(|&line| line.to_owned()).collect::<Vec<_>>();
-        let text = ParallelText {
-            source: lines(&["a", " \t", "c", "d"]),
-            target: lines(&["A", "B", "", "D"]),
-        };
-        let kept = ParallelText {
-            source: lines(&["a", "d"]),
-            target: lines(&["A", "D"]),
-        };
+        let text = ParallelText { source: lines(&["a", " \t", "c", "d"]), target: lines(&["A", "B", "", "D"]) };
+        let kept = ParallelText { source: lines(&["a", "d"]), target: lines(&["A", "D"]) };
         assert_eq!(text.without_blanks(), (kept, 2));
     }
 
     #[test]
     fn test_sets_need_both_languages() {
-        let names = [
-            "test_b.de",
-            "test_b.en",
-            "test.de",
-            "test.en",
-            "test_c.de",
-            "val.de",
-            "val.en",
-            "testde",
-            "testen",
-        ];
+        let names =
+            ["test_b.de", "test_b.en", "test.de", "test.en", "test_c.de", "val.de", "val.en", "testde", "testen"];
         let data = directory(&names.map(|name| (name, &b"x"[..])));
         assert_eq!(test_splits(data.path(), "de", "en").unwrap(), ["test", "test_b"]);
         assert!(test_splits(data.path(), "fr", "en").unwrap().is_empty());

@@ -21,12 +21,7 @@ pub enum TextError {
          `iconv -f latin1 -t utf8`",
         path.display()
     )]
-    NotUtf8 {
-        path: PathBuf,
-        line: usize,
-        column: usize,
-        byte: u8,
-    },
+    NotUtf8 { path: PathBuf, line: usize, column: usize, byte: u8 },
 
     /// A file without a single line.
     #[error("{} is empty; expected one sentence a line", path.display())]

@@ -39,10 +39,7 @@ mod tests {
     #[test]
     fn agrees_with_the_published_sequence() {
         let mut random = SplitMix64(1_234_567);
-        assert_eq!(
-            [random.next(), random.next()],
-            [6_457_827_717_110_365_317, 3_203_168_211_198_807_973]
-        );
+        assert_eq!([random.next(), random.next()], [6_457_827_717_110_365_317, 3_203_168_211_198_807_973]);
     }
 
     #[test]
@@ -67,14 +64,8 @@ mod tests {
         for epoch in 0..4000 {
             let mut items = [0, 1, 2, 3];
             SplitMix64::new(7, epoch).shuffle(&mut items);
-            items
-                .iter()
-                .enumerate()
-                .for_each(|(place, &item)| counts[item][place] += 1);
+            items.iter().enumerate().for_each(|(place, &item)| counts[item][place] += 1);
         }
-        assert!(
-            counts.as_flattened().iter().all(|count| (count - 1000).abs() < 137),
-            "{counts:?}"
-        );
+        assert!(counts.as_flattened().iter().all(|count| (count - 1000).abs() < 137), "{counts:?}");
     }
 }

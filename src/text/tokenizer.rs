@@ -61,10 +61,7 @@ impl Tokenizer {
     /// The file cannot be read, or is not such a tokenizer.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, TextError> {
         let path = path.as_ref();
-        let json = fs::read_to_string(path).map_err(|error| TextError::Read {
-            path: path.into(),
-            error,
-        })?;
+        let json = fs::read_to_string(path).map_err(|error| TextError::Read { path: path.into(), error })?;
         Self::from_json(&json, path)
     }
 
@@ -75,10 +72,7 @@ impl Tokenizer {
     /// The file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), TextError> {
         let path = path.as_ref();
-        fs::write(path, self.to_json()).map_err(|error| TextError::Write {
-            path: path.into(),
-            error,
-        })
+        fs::write(path, self.to_json()).map_err(|error| TextError::Write { path: path.into(), error })
     }
 
     /// The tokenizer in the format of the `tokenizers` library.
@@ -92,13 +86,9 @@ impl Tokenizer {
     ///
     /// `json` is damaged, or describes a tokenizer whose special tokens or decoder are not those of this module.
     pub fn from_json(json: &str, origin: &Path) -> Result<Self, TextError> {
-        let error = |reason| TextError::TokenizerFile {
-            path: origin.into(),
-            reason,
-        };
-        let tokenizer: tokenizers::Tokenizer = json
-            .parse()
-            .map_err(|parse: tokenizers::Error| error(parse.to_string()))?;
+        let error = |reason| TextError::TokenizerFile { path: origin.into(), reason };
+        let tokenizer: tokenizers::Tokenizer =
+            json.parse().map_err(|parse: tokenizers::Error| error(parse.to_string()))?;
         let tokenizer = Self::new(tokenizer);
         tokenizer.check().map_err(error)?;
         Ok(tokenizer)
@@ -190,12 +180,7 @@ pub(super) mod tests {
     }
 
     pub(super) fn settings(kind: TokenizerKind) -> TokenizerSettings {
-        TokenizerSettings {
-            kind,
-            vocabulary: 120,
-            min_frequency: 1,
-            lowercase: false,
-        }
+        TokenizerSettings { kind, vocabulary: 120, min_frequency: 1, lowercase: false }
     }
 
     fn both() -> [Tokenizer; 2] {
@@ -203,11 +188,7 @@ pub(super) mod tests {
     }
 
     fn tokens(tokenizer: &Tokenizer, line: &str) -> Vec<String> {
-        tokenizer
-            .encode(line)
-            .into_iter()
-            .map(|id| tokenizer.0.id_to_token(id).unwrap())
-            .collect()
+        tokenizer.encode(line).into_iter().map(|id| tokenizer.0.id_to_token(id).unwrap()).collect()
     }
 
     #[test]
@@ -228,10 +209,7 @@ pub(super) mod tests {
     #[test]
     fn words_and_punctuation_are_tokens() {
         let [word, bpe] = both();
-        assert_eq!(
-            tokens(&word, "A man, who is 'old'"),
-            ["▁A", "▁man", ",", "▁who", "▁is", "▁", "'", "old", "'"]
-        );
+        assert_eq!(tokens(&word, "A man, who is 'old'"), ["▁A", "▁man", ",", "▁who", "▁is", "▁", "'", "old", "'"]);
         // Frequent words are one subword, a word never seen is put together, and a word ends at its punctuation.
         assert_eq!(tokens(&bpe, "man, sits")[..2], ["▁man", ","]);
         assert!(tokens(&bpe, "hold").len() > 1 && bpe.decode(&bpe.encode("hold")) == "hold");
@@ -251,10 +229,7 @@ pub(super) mod tests {
     fn special_tokens_in_text_are_text() {
         for tokenizer in both() {
             let ids = tokenizer.encode("A <eos> <pad> man");
-            assert!(
-                ids.len() > 4 && ![PAD, SOS, EOS].iter().any(|special| ids.contains(special)),
-                "{ids:?}"
-            );
+            assert!(ids.len() > 4 && ![PAD, SOS, EOS].iter().any(|special| ids.contains(special)), "{ids:?}");
         }
     }
 
@@ -277,18 +252,11 @@ pub(super) mod tests {
 
     #[test]
     fn foreign_and_damaged_files_are_refused() {
-        let reason = |json: &str| {
-            Tokenizer::from_json(json, Path::new("run/de.json"))
-                .unwrap_err()
-                .to_string()
-        };
+        let reason = |json: &str| Tokenizer::from_json(json, Path::new("run/de.json")).unwrap_err().to_string();
         for tokenizer in both() {
             let json = tokenizer.to_json();
             let truncated = reason(&json[..json.len() / 2]);
-            assert!(
-                truncated.contains("run/de.json is not a tokenizer") && truncated.contains("line"),
-                "{truncated}"
-            );
+            assert!(truncated.contains("run/de.json is not a tokenizer") && truncated.contains("line"), "{truncated}");
             let renamed = reason(&json.replace("<sos>", "<bos>"));
             assert!(renamed.contains("<sos> must be token 2 but is missing"), "{renamed}");
             let no_unknown = reason(&json.replace(r#""unk_token": "<unk>""#, r#""unk_token": "[UNK]""#));

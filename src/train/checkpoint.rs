@@ -162,9 +162,7 @@ pub fn load_last(path: &Path, expected: &[(String, Vec<usize>)]) -> Result<Last,
     let (file, state) = open(path, &bytes)?;
     let state = state.ok_or_else(|| CheckpointError::NoState { path: path.into() })?;
     let all = ["", "exp_avg.", "exp_avg_sq."].map(|prefix| {
-        let prefixed = expected
-            .iter()
-            .map(|(name, shape)| (format!("{prefix}{name}"), shape.clone()));
+        let prefixed = expected.iter().map(|(name, shape)| (format!("{prefix}{name}"), shape.clone()));
         prefixed.collect::<Vec<_>>()
     });
     let mut parameters = select(path, &file, &all.concat())?;
@@ -175,18 +173,11 @@ pub fn load_last(path: &Path, expected: &[(String, Vec<usize>)]) -> Result<Last,
             moment.name.clone_from(name);
         }
     }
-    Ok(Last {
-        parameters,
-        exp_avg,
-        exp_avg_sq,
-        state,
-    })
+    Ok(Last { parameters, exp_avg, exp_avg_sq, state })
 }
 
 fn named<'a>(tensors: &'a [NamedTensor], prefix: &str) -> impl Iterator<Item = (String, &'a NamedTensor)> {
-    tensors
-        .iter()
-        .map(move |tensor| (format!("{prefix}{}", tensor.name), tensor))
+    tensors.iter().map(move |tensor| (format!("{prefix}{}", tensor.name), tensor))
 }
 
 fn save(
@@ -194,22 +185,13 @@ fn save(
     tensors: BTreeMap<String, &NamedTensor>,
     state: Option<&TrainingState>,
 ) -> Result<(), CheckpointError> {
-    let not_finite = |what: &str| CheckpointError::NotFinite {
-        path: path.into(),
-        what: what.to_owned(),
-    };
-    if let Some((name, _)) = tensors
-        .iter()
-        .find(|(_, tensor)| !tensor.values.iter().all(|value| value.is_finite()))
-    {
+    let not_finite = |what: &str| CheckpointError::NotFinite { path: path.into(), what: what.to_owned() };
+    if let Some((name, _)) = tensors.iter().find(|(_, tensor)| !tensor.values.iter().all(|value| value.is_finite())) {
         return Err(not_finite(name));
     }
     // The map is in the order of names, and so is the file that safetensors makes of tensors of one type.
     let data = tensors.values().map(|tensor| bytemuck::cast_slice(&tensor.values));
-    let metadata = Metadata {
-        checksum: checksum(state, data),
-        state: state.cloned(),
-    };
+    let metadata = Metadata { checksum: checksum(state, data), state: state.cloned() };
     let json = serde_json::to_string(&metadata).expect("numbers and field names have a JSON form");
     // What is not finite becomes null in JSON, and does not come back.
     let read_back = serde_json::from_str::<Metadata>(&json).ok();
@@ -228,10 +210,7 @@ fn save(
 
 /// Verifies the contents of a file as far as they can be without knowing the model.
 fn open<'a>(path: &Path, bytes: &'a [u8]) -> Result<(SafeTensors<'a>, Option<TrainingState>), CheckpointError> {
-    let damaged = |reason: String| CheckpointError::Damaged {
-        path: path.into(),
-        reason,
-    };
+    let damaged = |reason: String| CheckpointError::Damaged { path: path.into(), reason };
     let (header, description) = SafeTensors::read_metadata(bytes).map_err(|error| damaged(error.to_string()))?;
     let file = SafeTensors::deserialize(bytes).map_err(|error| damaged(error.to_string()))?;
     let Some(json) = description.metadata().as_ref().and_then(|all| all.get(METADATA_KEY)) else {
@@ -252,21 +231,12 @@ fn select(
 ) -> Result<Vec<NamedTensor>, CheckpointError> {
     let problems = problems(file, expected);
     if !problems.is_empty() {
-        return Err(CheckpointError::Tensors {
-            path: path.into(),
-            problems,
-        });
+        return Err(CheckpointError::Tensors { path: path.into(), problems });
     }
     let tensors = expected.iter().map(|(name, shape)| {
         let data = file.tensor(name).expect("it is not among the problems").data();
-        let values = data
-            .chunks_exact(4)
-            .map(|bytes| f32::from_le_bytes(bytes.try_into().expect("chunks of four")));
-        NamedTensor {
-            name: name.clone(),
-            shape: shape.clone(),
-            values: values.collect(),
-        }
+        let values = data.chunks_exact(4).map(|bytes| f32::from_le_bytes(bytes.try_into().expect("chunks of four")));
+        NamedTensor { name: name.clone(), shape: shape.clone(), values: values.collect() }
     });
     Ok(tensors.collect())
 }
@@ -278,11 +248,9 @@ fn problems(file: &SafeTensors<'_>, expected: &[(String, Vec<usize>)]) -> Vec<St
     for (name, shape) in expected {
         match found.remove(name) {
             None => problems.push(format!("{name} is missing; expected F32 {shape:?}")),
-            Some(tensor) if tensor.dtype() != Dtype::F32 || tensor.shape() != shape => problems.push(format!(
-                "{name} is {:?} {:?}; expected F32 {shape:?}",
-                tensor.dtype(),
-                tensor.shape()
-            )),
+            Some(tensor) if tensor.dtype() != Dtype::F32 || tensor.shape() != shape => {
+                problems.push(format!("{name} is {:?} {:?}; expected F32 {shape:?}", tensor.dtype(), tensor.shape()))
+            }
             Some(_) => (),
         }
     }

@@ -85,11 +85,7 @@ pub enum Schedule {
     Constant {},
     /// Multiplied by `factor` when more than `patience` epochs in a row brought no better validation loss, down to
     /// `min_learning_rate` (torch.optim.lr_scheduler.ReduceLROnPlateau).
-    Plateau {
-        factor: f32,
-        patience: usize,
-        min_learning_rate: f32,
-    },
+    Plateau { factor: f32, patience: usize, min_learning_rate: f32 },
     /// Linear growth to `learning_rate` over `warmup_steps`, then decay with the square root of the step
     /// (Vaswani et al. 2017).
     InverseSqrt { warmup_steps: usize },
@@ -111,36 +107,19 @@ pub enum ConfigError {
     Syntax { origin: String, message: String },
 
     #[error("unknown key `{key}` in {origin}: did you mean `{nearest}`?")]
-    UnknownKey {
-        key: String,
-        origin: String,
-        nearest: &'static str,
-    },
+    UnknownKey { key: String, origin: String, nearest: &'static str },
 
     #[error("`{key}` is missing in {origin}; expected {expected}")]
-    MissingKey {
-        key: &'static str,
-        origin: String,
-        expected: &'static str,
-    },
+    MissingKey { key: &'static str, origin: String, expected: &'static str },
 
     #[error("`{key} = {value}` in {origin}: expected {expected}")]
-    Value {
-        key: String,
-        value: String,
-        origin: String,
-        expected: &'static str,
-    },
+    Value { key: String, value: String, origin: String, expected: &'static str },
 
     #[error("`--set {assignment}` sets nothing: expected KEY=VALUE, e.g. --set train.learning_rate=3e-4")]
     Assignment { assignment: String },
 
     #[error("there is no preset `{name}`: did you mean `{nearest}`? The presets are {}", names.join(", "))]
-    UnknownPreset {
-        name: String,
-        nearest: &'static str,
-        names: Vec<&'static str>,
-    },
+    UnknownPreset { name: String, nearest: &'static str, names: Vec<&'static str> },
 }
 
 /// The preset `lstm-attention`.
@@ -195,30 +174,16 @@ impl Config {
         };
         let schedule = match train.schedule {
             Schedule::Constant {} => true,
-            Schedule::Plateau {
-                factor,
-                patience,
-                min_learning_rate,
-            } => positive(factor) && factor < 1.0 && patience >= 1 && (0.0..f32::INFINITY).contains(&min_learning_rate),
+            Schedule::Plateau { factor, patience, min_learning_rate } => {
+                positive(factor) && factor < 1.0 && patience >= 1 && (0.0..f32::INFINITY).contains(&min_learning_rate)
+            }
             Schedule::InverseSqrt { warmup_steps } => warmup_steps >= 1,
         };
         let in_range: [(&str, &dyn Debug, bool); 20] = [
             ("data.source", &data.source, ending(&data.source)),
-            (
-                "data.target",
-                &data.target,
-                ending(&data.target) && data.target != data.source,
-            ),
-            (
-                "data.source_vocabulary",
-                &data.source_vocabulary,
-                data.source_vocabulary >= 5,
-            ),
-            (
-                "data.target_vocabulary",
-                &data.target_vocabulary,
-                data.target_vocabulary >= 5,
-            ),
+            ("data.target", &data.target, ending(&data.target) && data.target != data.source),
+            ("data.source_vocabulary", &data.source_vocabulary, data.source_vocabulary >= 5),
+            ("data.target_vocabulary", &data.target_vocabulary, data.target_vocabulary >= 5),
             ("data.min_frequency", &data.min_frequency, data.min_frequency >= 1),
             ("data.max_tokens", &data.max_tokens, data.max_tokens >= 1),
             ("model.embedding", &model.embedding, model.embedding >= 1),
@@ -226,20 +191,12 @@ impl Config {
             ("model.dropout", &model.dropout, probability(model.dropout)),
             ("train.epochs", &train.epochs, train.epochs >= 1),
             ("train.seed", &train.seed, i64::try_from(train.seed).is_ok()),
-            (
-                "train.learning_rate",
-                &train.learning_rate,
-                positive(train.learning_rate),
-            ),
+            ("train.learning_rate", &train.learning_rate, positive(train.learning_rate)),
             ("train.beta1", &train.beta1, probability(train.beta1)),
             ("train.beta2", &train.beta2, probability(train.beta2)),
             ("train.epsilon", &train.epsilon, positive(train.epsilon)),
             ("train.clip_norm", &train.clip_norm, positive(train.clip_norm)),
-            (
-                "train.label_smoothing",
-                &train.label_smoothing,
-                probability(train.label_smoothing),
-            ),
+            ("train.label_smoothing", &train.label_smoothing, probability(train.label_smoothing)),
             ("train.log_every", &train.log_every, train.log_every >= 1),
             ("train.batch", &train.batch, batch),
             ("train.schedule", &train.schedule, schedule),
@@ -288,11 +245,7 @@ mod tests {
             }
         }
         // As short as it was written, not the nearest 64-bit number.
-        assert!(
-            Config::default().to_toml().contains("dropout = 0.3\n"),
-            "{}",
-            Config::default().to_toml()
-        );
+        assert!(Config::default().to_toml().contains("dropout = 0.3\n"), "{}", Config::default().to_toml());
     }
 
     #[test]
@@ -311,20 +264,11 @@ mod tests {
         assert_eq!(config.check(), Ok(()));
         config.model.dropout = 1.0;
         let error = config.check().unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "`model.dropout = 1.0` in the configuration: expected a number from 0 to below 1"
-        );
+        assert_eq!(error, "`model.dropout = 1.0` in the configuration: expected a number from 0 to below 1");
         config.model.dropout = f32::NAN;
         assert!(config.check().is_err());
         config.model.dropout = 0.0;
         config.train.seed = u64::MAX;
-        assert!(
-            config
-                .check()
-                .unwrap_err()
-                .to_string()
-                .contains("`train.seed = 18446744073709551615`")
-        );
+        assert!(config.check().unwrap_err().to_string().contains("`train.seed = 18446744073709551615`"));
     }
 }

@@ -23,10 +23,7 @@ pub enum FileError {
 
 impl FileError {
     pub(super) fn reading(path: &Path, error: io::Error) -> Self {
-        Self::Read {
-            path: path.into(),
-            error,
-        }
+        Self::Read { path: path.into(), error }
     }
 
     pub(super) fn writing(path: &Path, error: io::Error) -> Self {
@@ -96,9 +93,7 @@ mod tests {
 
     fn names(directory: &Path) -> Vec<String> {
         let entries = fs::read_dir(directory).unwrap();
-        let mut names: Vec<_> = entries
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }
@@ -145,10 +140,7 @@ mod tests {
         let path = directory.path().join("taken");
         fs::create_dir_all(path.join("by a folder")).unwrap();
         let error = write_atomically(&path, b"new").unwrap_err().to_string();
-        assert!(
-            error.starts_with(&format!("cannot write {}: ", path.display())),
-            "{error}"
-        );
+        assert!(error.starts_with(&format!("cannot write {}: ", path.display())), "{error}");
         assert_eq!(names(directory.path()), ["taken"]);
     }
 
@@ -157,10 +149,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("missing").join("config.toml");
         let error = write_atomically(&path, b"new").unwrap_err().to_string();
-        assert!(
-            error.contains("config.toml: ") && error.contains("check that its folder exists"),
-            "{error}"
-        );
+        assert!(error.contains("config.toml: ") && error.contains("check that its folder exists"), "{error}");
         assert!(names(directory.path()).is_empty());
     }
 }

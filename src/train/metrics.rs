@@ -62,11 +62,7 @@ pub enum MetricsError {
     File(#[from] FileError),
 
     #[error("{} line {number}: expected an object as wgrad writes it: {error}; restore the file", path.display())]
-    Line {
-        path: PathBuf,
-        number: usize,
-        error: serde_json::Error,
-    },
+    Line { path: PathBuf, number: usize, error: serde_json::Error },
 
     /// Lines that the checkpoint knows of are gone.
     #[error(
@@ -110,10 +106,7 @@ impl Metrics {
     /// The file cannot be created.
     pub fn create(path: &Path) -> Result<Self, MetricsError> {
         let file = File::create(path).map_err(|error| FileError::writing(path, error))?;
-        Ok(Self {
-            path: path.into(),
-            file,
-        })
+        Ok(Self { path: path.into(), file })
     }
 
     /// Continues a log after its first `bytes` bytes, the [`bytes`](Self::bytes) of the last checkpoint. What a killed
@@ -126,11 +119,7 @@ impl Metrics {
         let contents = read(path)?;
         let kept = usize::try_from(bytes).ok().and_then(|bytes| contents.get(..bytes));
         if kept.is_none_or(|kept| kept.last().is_some_and(|&byte| byte != b'\n')) {
-            return Err(MetricsError::Changed {
-                path: path.into(),
-                expected: bytes,
-                found: contents.len() as u64,
-            });
+            return Err(MetricsError::Changed { path: path.into(), expected: bytes, found: contents.len() as u64 });
         }
         let open = || {
             let mut file = OpenOptions::new().write(true).open(path)?;
@@ -139,10 +128,7 @@ impl Metrics {
             Ok(file)
         };
         let file = open().map_err(|error| FileError::writing(path, error))?;
-        Ok(Self {
-            path: path.into(),
-            file,
-        })
+        Ok(Self { path: path.into(), file })
     }
 
     /// Adds a line. It is in the file when this returns, so that others can watch the run.
@@ -256,13 +242,8 @@ mod tests {
         for bytes in [6, 3, 0] {
             assert_eq!(Metrics::resume(&path, bytes).unwrap().bytes().unwrap(), bytes);
         }
-        let missing = Metrics::resume(&directory.path().join("missing"), 0)
-            .unwrap_err()
-            .to_string();
-        assert!(
-            missing.starts_with("cannot read ") && missing.contains("missing: "),
-            "{missing}"
-        );
+        let missing = Metrics::resume(&directory.path().join("missing"), 0).unwrap_err().to_string();
+        assert!(missing.starts_with("cannot read ") && missing.contains("missing: "), "{missing}");
     }
 
     #[test]
@@ -270,9 +251,6 @@ mod tests {
     fn a_full_disk_says_what_to_do() {
         let mut metrics = Metrics::create(Path::new("/dev/full")).unwrap();
         let error = metrics.write(STEP).unwrap_err().to_string();
-        assert!(
-            error.starts_with("cannot write /dev/full: ") && error.ends_with("continue with --resume"),
-            "{error}"
-        );
+        assert!(error.starts_with("cannot write /dev/full: ") && error.ends_with("continue with --resume"), "{error}");
     }
 }

@@ -31,14 +31,7 @@ impl<W: Write> Progress<W> {
     fn on(bar: ProgressBar, output: W, epochs: usize, log_every: usize) -> Self {
         let style = ProgressStyle::with_template("{prefix} {bar:24} {pos}/{len}  {msg}");
         bar.set_style(style.expect("the template is well-formed").progress_chars("━╸ "));
-        Self {
-            epochs,
-            log_every: log_every as u64,
-            bar,
-            output,
-            epoch: 0,
-            speed: Speed::start(),
-        }
+        Self { epochs, log_every: log_every as u64, bar, output, epoch: 0, speed: Speed::start() }
     }
 
     /// Begins an epoch of which `done` steps were taken before, in the session that is resumed.
@@ -57,11 +50,7 @@ impl<W: Write> Progress<W> {
         self.speed.step(tokens);
         self.bar.inc(1);
         let (done, all) = (self.bar.position(), self.bar.length().unwrap_or(0));
-        let status = step_status(
-            loss,
-            self.tokens_per_second(),
-            self.speed.time_for(all.saturating_sub(done)),
-        );
+        let status = step_status(loss, self.tokens_per_second(), self.speed.time_for(all.saturating_sub(done)));
         if self.bar.is_hidden() && done % self.log_every == 0 {
             let label = epoch_label(self.epoch, self.epochs);
             self.line(&format!("{label}  step {done}/{all}  {status}"));
@@ -98,12 +87,7 @@ struct Speed {
 
 impl Speed {
     fn start() -> Self {
-        Self {
-            start: Instant::now(),
-            elapsed: Duration::ZERO,
-            steps: 0,
-            tokens: 0,
-        }
+        Self { start: Instant::now(), elapsed: Duration::ZERO, steps: 0, tokens: 0 }
     }
 
     fn step(&mut self, tokens: u64) {
@@ -196,23 +180,11 @@ mod tests {
 
     #[test]
     fn numbers_are_written_for_people() {
-        let numbers = [
-            (0.4, "0"),
-            (999.0, "999"),
-            (8123.4, "8,123"),
-            (999_999.9, "1,000,000"),
-            (12_345.0, "12,345"),
-        ];
+        let numbers = [(0.4, "0"), (999.0, "999"), (8123.4, "8,123"), (999_999.9, "1,000,000"), (12_345.0, "12,345")];
         for (number, text) in numbers {
             assert_eq!(thousands(number), text);
         }
-        let durations = [
-            (0.0, "0:00"),
-            (41.4, "0:41"),
-            (59.6, "1:00"),
-            (3599.0, "59:59"),
-            (36_123.0, "10:02:03"),
-        ];
+        let durations = [(0.0, "0:00"), (41.4, "0:41"), (59.6, "1:00"), (3599.0, "59:59"), (36_123.0, "10:02:03")];
         for (seconds, text) in durations {
             assert_eq!(duration(seconds), text);
         }
@@ -263,12 +235,7 @@ mod tests {
         progress.step(3.0, 600);
 
         let text = String::from_utf8(progress.output).unwrap();
-        assert!(
-            !text
-                .chars()
-                .any(|character| character.is_control() && character != '\n'),
-            "{text:?}"
-        );
+        assert!(!text.chars().any(|character| character.is_control() && character != '\n'), "{text:?}");
         let lines: Vec<&str> = text.lines().collect();
         for (line, start) in lines.iter().zip([
             "epoch  3/10  step 2/5  loss 3.214  ",

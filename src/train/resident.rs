@@ -38,7 +38,7 @@ pub struct Split {
 }
 
 /// What gathering a batch of a split gives.
-pub struct Gathered {
+pub struct GatheredPairs {
     /// [S, B]
     pub source: Value,
     /// [B]
@@ -61,13 +61,7 @@ impl Split {
         };
         let (source, target) = (side(sources, &[]), side(targets, &[SOS]));
         let lengths = lengths.map(|lengths| kept.iter().map(|&i| lengths[i as usize]).collect());
-        Self {
-            name,
-            source,
-            target,
-            lengths,
-            too_long,
-        }
+        Self { name, source, target, lengths, too_long }
     }
 
     /// Number of pairs.
@@ -105,35 +99,20 @@ impl Split {
     ///
     /// # Errors
     /// When the control words cannot hold that many sentences.
-    pub fn gather(&self, graph: &mut Graph, shape: BatchShape, control: Value) -> Result<Gathered, GraphError> {
-        let [source_tokens, source_offsets, target_tokens, target_offsets] = self
-            .buffers()
-            .map(|(name, values)| graph.input(&name, TensorType::u32(&[values.len()])));
-        let (target_tokens, target_offsets) = (target_tokens?, target_offsets?);
-        let which = |time, skip, trim| GatherBatch {
-            batch: shape.sentences,
-            time,
-            skip,
-            trim,
-            padding: PAD,
-        };
-        let (source, source_lengths) = gather_batch(
-            graph,
-            which(shape.source, 0, 0),
-            source_tokens?,
-            source_offsets?,
-            control,
-        )?;
-        let (target, target_lengths) =
-            gather_batch(graph, which(shape.target, 0, 1), target_tokens, target_offsets, control)?;
-        let (labels, _) = gather_batch(graph, which(shape.target, 1, 0), target_tokens, target_offsets, control)?;
+    pub fn gather(&self, graph: &mut Graph, shape: BatchShape, control: Value) -> Result<GatheredPairs, GraphError> {
+        let [source_tokens, source_offsets, target_tokens, target_offsets] =
+            self.buffers().map(|(name, values)| graph.input(&name, TensorType::u32(&[values.len()])));
+        let which = |time, labels| GatherBatch { batch: shape.sentences, time, labels, padding: PAD };
+        let source = gather_batch(graph, which(shape.source, false), source_tokens?, source_offsets?, control)?;
+        let target = gather_batch(graph, which(shape.target, true), target_tokens?, target_offsets?, control)?;
+        let labels = target.labels.expect("labels were asked for");
         let labels = graph.reshape(labels, &[shape.target * shape.sentences])?;
-        Ok(Gathered {
-            source,
-            source_lengths,
-            target,
+        Ok(GatheredPairs {
+            source: source.ids,
+            source_lengths: source.lengths,
+            target: target.ids,
             labels,
-            target_lengths,
+            target_lengths: target.lengths,
         })
     }
 }

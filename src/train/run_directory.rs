@@ -28,11 +28,7 @@ pub enum RunError {
     NotAFolder { path: PathBuf, advice: &'static str },
 
     #[error("{} has no {file}; {advice}", path.display())]
-    Missing {
-        path: PathBuf,
-        file: String,
-        advice: &'static str,
-    },
+    Missing { path: PathBuf, file: String, advice: &'static str },
 
     #[error(transparent)]
     File(#[from] FileError),
@@ -83,10 +79,7 @@ impl RunDirectory {
     /// The folder, its configuration, a tokenizer or the model is missing, or the configuration is not in order.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, RunError> {
         let run = Self::with_tokenizers(path.into())?;
-        run.require(
-            MODEL,
-            "the run has not finished an epoch yet: continue it with --resume",
-        )?;
+        run.require(MODEL, "the run has not finished an epoch yet: continue it with --resume")?;
         Ok(run)
     }
 
@@ -111,14 +104,8 @@ impl RunDirectory {
             let advice = "expected the folder of a run, which training creates under the name given by --out";
             return Err(RunError::NotAFolder { path, advice });
         }
-        let mut run = Self {
-            path,
-            config: Config::default(),
-        };
-        run.require(
-            CONFIG,
-            "expected the folder of a run, which training creates under the name given by --out",
-        )?;
+        let mut run = Self { path, config: Config::default() };
+        run.require(CONFIG, "expected the folder of a run, which training creates under the name given by --out")?;
         let file = run.config_path();
         let text = read(&file)?;
         run.config = Config::from_toml(&String::from_utf8_lossy(&text), &file.display().to_string())?;
@@ -135,11 +122,7 @@ impl RunDirectory {
         if self.path.join(file).is_file() {
             return Ok(());
         }
-        Err(RunError::Missing {
-            path: self.path.clone(),
-            file: file.to_owned(),
-            advice,
-        })
+        Err(RunError::Missing { path: self.path.clone(), file: file.to_owned(), advice })
     }
 
     pub fn path(&self) -> &Path {
@@ -250,10 +233,7 @@ mod tests {
 
         let file = path.join(".hidden");
         let error = RunDirectory::create(&file, Config::default()).unwrap_err().to_string();
-        assert_eq!(
-            error,
-            format!("{} is not a folder; take another name with --out", file.display())
-        );
+        assert_eq!(error, format!("{} is not a folder; take another name with --out", file.display()));
     }
 
     #[test]
@@ -292,10 +272,7 @@ mod tests {
             let path = directory.path().join("run");
             complete(&path);
             fs::remove_file(path.join(file)).unwrap();
-            for (result, advice) in [
-                (RunDirectory::open(&path), to_open),
-                (RunDirectory::resume(&path), to_resume),
-            ] {
+            for (result, advice) in [(RunDirectory::open(&path), to_open), (RunDirectory::resume(&path), to_resume)] {
                 let error = result.err().map_or(String::new(), |error| error.to_string());
                 assert_eq!(error.is_empty(), advice.is_empty(), "{file}: {error}");
                 if !advice.is_empty() {
@@ -305,20 +282,16 @@ mod tests {
             }
         }
         let error = RunDirectory::open("no/such/run").unwrap_err().to_string();
-        assert!(
-            error.starts_with("no/such/run is not a folder; expected the folder of a run"),
-            "{error}"
-        );
+        assert!(error.starts_with("no/such/run is not a folder; expected the folder of a run"), "{error}");
     }
 
     #[test]
     fn a_wrong_configuration_is_named() {
         let directory = tempfile::tempdir().unwrap();
         let run = complete(&directory.path().join("run"));
-        for (contents, message) in [
-            (&b"[model]\nhiden = 3"[..], "config.toml: did you mean `model.hidden`?"),
-            (b"\xff", "cannot read "),
-        ] {
+        for (contents, message) in
+            [(&b"[model]\nhiden = 3"[..], "config.toml: did you mean `model.hidden`?"), (b"\xff", "cannot read ")]
+        {
             fs::write(run.config_path(), contents).unwrap();
             let error = RunDirectory::resume(run.path()).unwrap_err().to_string();
             assert!(error.contains(message), "{error}");

@@ -31,11 +31,7 @@ pub struct ScheduleState {
 impl ScheduleState {
     /// The state before the first epoch.
     pub fn new(learning_rate: f32) -> Self {
-        Self {
-            learning_rate: learning_rate.into(),
-            best: None,
-            bad_epochs: 0,
-        }
+        Self { learning_rate: learning_rate.into(), best: None, bad_epochs: 0 }
     }
 }
 
@@ -70,12 +66,7 @@ impl Scheduler {
     /// `torch.optim.lr_scheduler.ReduceLROnPlateau` does with `mode="min"`, a relative threshold and no cooldown: the
     /// rate is reduced after `patience + 1` epochs in a row without a better loss. NaN is not better.
     pub fn end_epoch(&mut self, validation_loss: f64) {
-        let Schedule::Plateau {
-            factor,
-            patience,
-            min_learning_rate,
-        } = self.schedule
-        else {
+        let Schedule::Plateau { factor, patience, min_learning_rate } = self.schedule else {
             return;
         };
         let state = &mut self.state;
@@ -108,43 +99,18 @@ mod tests {
     }
 
     fn plateau(learning_rate: f32, factor: f32, patience: usize, min_learning_rate: f32) -> Scheduler {
-        let schedule = Schedule::Plateau {
-            factor,
-            patience,
-            min_learning_rate,
-        };
+        let schedule = Schedule::Plateau { factor, patience, min_learning_rate };
         scheduler(learning_rate, schedule)
     }
 
     fn assert_close(found: f32, expected: f64, what: &str) {
         let difference = (f64::from(found) - expected).abs();
-        assert!(
-            difference <= 1e-6 * expected,
-            "{what}: {found:e} instead of {expected:e}"
-        );
+        assert!(difference <= 1e-6 * expected, "{what}: {found:e} instead of {expected:e}");
     }
 
     /// Losses on both sides of the threshold (3.5 less 0.01 % is 3.49965), equal ones, and one that is no number.
-    const LOSSES: [f64; 18] = [
-        5.0,
-        4.0,
-        3.5,
-        3.4999,
-        3.49966,
-        3.6,
-        3.4,
-        3.5,
-        3.5,
-        3.5,
-        3.5,
-        3.4,
-        3.39,
-        3.4,
-        3.4,
-        f64::NAN,
-        3.4,
-        3.3,
-    ];
+    const LOSSES: [f64; 18] =
+        [5.0, 4.0, 3.5, 3.4999, 3.49966, 3.6, 3.4, 3.5, 3.5, 3.5, 3.5, 3.4, 3.39, 3.4, 3.4, f64::NAN, 3.4, 3.3];
 
     /// The learning rates after each loss are those of `ReduceLROnPlateau` in PyTorch 2.15.0, run in double precision.
     #[test]
@@ -192,14 +158,7 @@ mod tests {
     #[test]
     fn inverse_sqrt_warms_up_and_decays() {
         let mut scheduler = scheduler(1e-3, Schedule::InverseSqrt { warmup_steps: 4 });
-        for (step, expected) in [
-            (1, 2.5e-4),
-            (2, 5e-4),
-            (4, 1e-3),
-            (9, 1e-3 * 2.0 / 3.0),
-            (16, 5e-4),
-            (400, 1e-4),
-        ] {
+        for (step, expected) in [(1, 2.5e-4), (2, 5e-4), (4, 1e-3), (9, 1e-3 * 2.0 / 3.0), (16, 5e-4), (400, 1e-4)] {
             assert_close(scheduler.learning_rate(step), expected, &format!("step {step}"));
             scheduler.end_epoch(1.0);
         }

@@ -31,12 +31,7 @@ impl StepResult {
     /// From the numbers that a device logged for a run.
     pub fn from_log(record: &[f32]) -> Self {
         let number = |i: usize| f64::from(record.get(i).copied().unwrap_or(0.0));
-        Self {
-            loss_sum: number(0),
-            nll_sum: number(1),
-            tokens: number(2),
-            grad_norm: number(4),
-        }
+        Self { loss_sum: number(0), nll_sum: number(1), tokens: number(2), grad_norm: number(4) }
     }
 
     pub fn add(&mut self, other: &Self) {
@@ -102,12 +97,7 @@ fn batch_loss(
     let batch = split.gather(scope.graph, shape, control)?;
     let encoded = model.encode(scope, batch.source, batch.source_lengths)?;
     let (features, _) = model.decode(scope, &encoded, (batch.target, batch.target_lengths), encoded.initial)?;
-    model.loss(
-        scope,
-        features,
-        batch.labels,
-        LinearCrossEntropy { ignore: PAD, smoothing },
-    )
+    model.loss(scope, features, batch.labels, LinearCrossEntropy { ignore: PAD, smoothing })
 }
 
 /// A whole step on a batch of this shape. Logs what [`StepResult::from_log`] reads.
@@ -126,27 +116,17 @@ pub fn training_plan(
     let mut scope = Scope::training(&mut graph, &model.parameters, control, dropout)?;
     let loss = batch_loss(model, &mut scope, split, shape, control, train.label_smoothing)?;
     let parameters: Vec<&Parameter> = model.parameters.iter().collect();
-    let values = parameters
-        .iter()
-        .map(|p| scope.parameter(p))
-        .collect::<Result<Vec<_>, _>>()?;
+    let values = parameters.iter().map(|p| scope.parameter(p)).collect::<Result<Vec<_>, _>>()?;
     let flat = scope.flat();
     let gradients = ops::gradients(&mut graph, loss.mean, &values)?;
     // A parameter that the loss does not reach keeps a gradient of zero: its part of the buffer is never written.
-    let packed: Vec<(Value, usize)> = gradients
-        .iter()
-        .zip(&parameters)
-        .filter_map(|(g, p)| Some(((*g)?, p.offset)))
-        .collect();
+    let packed: Vec<(Value, usize)> =
+        gradients.iter().zip(&parameters).filter_map(|(g, p)| Some(((*g)?, p.offset))).collect();
     let [buffer, exp_avg, exp_avg_sq] =
         ["gradients", "exp_avg", "exp_avg_sq"].map(|name| graph.input(name, graph.type_of(flat).clone()));
     let gradients = graph.pack(buffer?, &packed)?;
     let clip = clip_grad_norm(&mut graph, gradients, train.clip_norm)?;
-    let op = Adam {
-        beta1: train.beta1,
-        beta2: train.beta2,
-        epsilon: train.epsilon,
-    };
+    let op = Adam { beta1: train.beta1, beta2: train.beta2, epsilon: train.epsilon };
     let updated = adam(&mut graph, op, [flat, exp_avg?, exp_avg_sq?], gradients, clip, control)?;
     Ok(Plan::new(&graph, &[loss.statistics, clip], &updated, target))
 }

@@ -81,28 +81,16 @@ impl<'a> Trainer<'a> {
             let ids = [sides[0].encode_all(&text.source), sides[1].encode_all(&text.target)];
             Split::new(name, [&ids[0], &ids[1]], config.data.max_tokens)
         });
-        for (split, name, text) in [
-            (&splits[0], "training", &training),
-            (&splits[1], "validation", &validation),
-        ] {
+        for (split, name, text) in [(&splits[0], "training", &training), (&splits[1], "validation", &validation)] {
             if split.is_empty() {
                 let (split, count) = (name.into(), text.source.len());
-                return Err(TrainError::NothingLeft {
-                    split,
-                    count,
-                    limit: config.data.max_tokens,
-                });
+                return Err(TrainError::NothingLeft { split, count, limit: config.data.max_tokens });
             }
             split.upload(device)?;
         }
         let batches =
             [&splits[0], &splits[1]].map(|s| Batcher::new(&s.lengths[0], &s.lengths[1], config.train.batch, BUCKET));
-        let most = batches
-            .iter()
-            .flat_map(Batcher::shapes)
-            .map(|s| s.sentences)
-            .max()
-            .expect("no split is empty");
+        let most = batches.iter().flat_map(Batcher::shapes).map(|s| s.sentences).max().expect("no split is empty");
         let model = Seq2Seq::new(&config.model, [sides[0].vocabulary_size(), sides[1].vocabulary_size()]);
         allocate(device, &model.parameters.initial(config.train.seed), most)?;
         let (state, metrics) = if resume {
@@ -155,13 +143,7 @@ impl<'a> Trainer<'a> {
     /// When the model's shapes don't fit.
     pub fn largest_plan(&self) -> Result<Plan, TrainError> {
         let shape = self.batches[TRAINING].shapes()[0];
-        plan_for(
-            &self.model,
-            self.run.config(),
-            TRAINING,
-            (&self.splits[TRAINING], shape, self.most),
-            &*self.device,
-        )
+        plan_for(&self.model, self.run.config(), TRAINING, (&self.splits[TRAINING], shape, self.most), &*self.device)
     }
 
     /// Number of parameters.
@@ -248,10 +230,7 @@ impl<'a> Trainer<'a> {
             tokens: self.state.epoch_tokens,
             grad_norm: 0.0,
         };
-        let best = self
-            .state
-            .best_validation_loss
-            .is_none_or(|best| validation.loss() < best);
+        let best = self.state.best_validation_loss.is_none_or(|best| validation.loss() < best);
         if best {
             self.state.best_validation_loss = Some(validation.loss());
             self.state.best_epoch = self.state.epoch;
@@ -276,11 +255,7 @@ impl<'a> Trainer<'a> {
         self.scheduler.end_epoch(validation.loss());
         self.state.epoch += 1;
         self.state.batch = 0;
-        (
-            self.state.epoch_loss_sum,
-            self.state.epoch_nll_sum,
-            self.state.epoch_tokens,
-        ) = (0.0, 0.0, 0.0);
+        (self.state.epoch_loss_sum, self.state.epoch_nll_sum, self.state.epoch_tokens) = (0.0, 0.0, 0.0);
         self.save()
     }
 
@@ -292,10 +267,7 @@ impl<'a> Trainer<'a> {
             self.device.run(self.plans[VALIDATION][&batch.shape], true)?;
         }
         let mut total = StepResult::default();
-        self.device
-            .logged(true)?
-            .iter()
-            .for_each(|record| total.add(&StepResult::from_log(record)));
+        self.device.logged(true)?.iter().for_each(|record| total.add(&StepResult::from_log(record)));
         Ok(total)
     }
 
@@ -317,13 +289,7 @@ impl<'a> Trainer<'a> {
         self.state.seconds = self.seconds();
         self.state.metrics_bytes = self.metrics.bytes()?;
         let [parameters, exp_avg, exp_avg_sq] = ["parameters", "exp_avg", "exp_avg_sq"].map(|name| self.tensors(name));
-        save_last(
-            &self.run.last_path(),
-            &parameters?,
-            &exp_avg?,
-            &exp_avg_sq?,
-            &self.state,
-        )?;
+        save_last(&self.run.last_path(), &parameters?, &exp_avg?, &exp_avg_sq?, &self.state)?;
         Ok(())
     }
 
@@ -372,11 +338,7 @@ fn first_state(train: &TrainConfig) -> TrainingState {
 
 /// Names and shapes of a model's parameters, as a checkpoint must have them.
 fn expected(model: &Seq2Seq) -> Vec<(String, Vec<usize>)> {
-    model
-        .parameters
-        .iter()
-        .map(|p| (p.name.clone(), p.shape.clone()))
-        .collect()
+    model.parameters.iter().map(|p| (p.name.clone(), p.shape.clone())).collect()
 }
 
 /// The flat buffer that these tensors make.
@@ -389,11 +351,9 @@ fn flatten(model: &Seq2Seq, tensors: &[NamedTensor]) -> Vec<f32> {
 }
 
 fn restore(device: &mut dyn Device, model: &Seq2Seq, last: &Last) {
-    for (name, tensors) in [
-        ("parameters", &last.parameters),
-        ("exp_avg", &last.exp_avg),
-        ("exp_avg_sq", &last.exp_avg_sq),
-    ] {
+    for (name, tensors) in
+        [("parameters", &last.parameters), ("exp_avg", &last.exp_avg), ("exp_avg_sq", &last.exp_avg_sq)]
+    {
         device.write_f32(name, &flatten(model, tensors));
     }
 }

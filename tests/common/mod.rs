@@ -12,15 +12,9 @@ pub const GARBAGE: u32 = 0x7fc0_dead;
 pub fn graph_of(case: &Case) -> (Graph, Vec<Value>) {
     let mut graph = Graph::new();
     let inputs: Vec<Value> = (case.inputs.iter().enumerate())
-        .map(|(i, input)| {
-            graph
-                .input(&format!("input {i}"), input.tensor_type())
-                .expect("a new input")
-        })
+        .map(|(i, input)| graph.input(&format!("input {i}"), input.tensor_type()).expect("a new input"))
         .collect();
-    let outputs = graph
-        .push_shared(case.op.clone(), &inputs)
-        .unwrap_or_else(|e| panic!("{}: {e}", case.label()));
+    let outputs = graph.push_shared(case.op.clone(), &inputs).unwrap_or_else(|e| panic!("{}: {e}", case.label()));
     (graph, outputs)
 }
 
@@ -28,9 +22,7 @@ pub fn graph_of(case: &Case) -> (Graph, Vec<Value>) {
 pub fn run(device: &mut dyn Device, case: &Case) -> (Prepared, Vec<DType>) {
     let (graph, outputs) = graph_of(case);
     for (i, input) in case.inputs.iter().enumerate() {
-        device
-            .allocate(&format!("input {i}"), &input.tensor_type())
-            .expect("memory for a small input");
+        device.allocate(&format!("input {i}"), &input.tensor_type()).expect("memory for a small input");
     }
     let plan = Plan::new(&graph, &outputs, &[], &device.target());
     let prepared = device.prepare(plan).unwrap_or_else(|e| panic!("{}: {e}", case.label()));
@@ -39,17 +31,10 @@ pub fn run(device: &mut dyn Device, case: &Case) -> (Prepared, Vec<DType>) {
     for _ in 0..2 {
         upload(device, case);
         device.fill_slots(GARBAGE);
-        device
-            .run(prepared, false)
-            .unwrap_or_else(|e| panic!("{}: {e}", case.label()));
+        device.run(prepared, false).unwrap_or_else(|e| panic!("{}: {e}", case.label()));
         let read = |(i, dtype): (usize, &DType)| match dtype {
             DType::U32 => device.fetch_u32(prepared, i).expect("ids"),
-            DType::F32 => device
-                .fetch_f32(prepared, i)
-                .expect("numbers")
-                .into_iter()
-                .map(f32::to_bits)
-                .collect(),
+            DType::F32 => device.fetch_f32(prepared, i).expect("numbers").into_iter().map(f32::to_bits).collect(),
         };
         bits.push(types.iter().enumerate().map(read).collect());
     }
@@ -75,20 +60,12 @@ pub fn compare(device: &mut dyn Device, case: &Case) -> f64 {
     for (output, dtype) in types.iter().enumerate() {
         if *dtype == DType::U32 {
             let (got, want) = (device.fetch_u32(prepared, output), judge.fetch_u32(expected, output));
-            assert_eq!(
-                got.expect("ids"),
-                want.expect("ids"),
-                "{} output {output}",
-                case.label()
-            );
+            assert_eq!(got.expect("ids"), want.expect("ids"), "{} output {output}", case.label());
             continue;
         }
         let got = device.fetch_f32(prepared, output).expect("numbers");
         for (index, (got, want)) in got.iter().zip(judge.fetch(expected, output)).enumerate() {
-            let (error, bound) = (
-                (f64::from(*got) - want.value()).abs(),
-                want.error() + f64::from(f32::MIN_POSITIVE),
-            );
+            let (error, bound) = ((f64::from(*got) - want.value()).abs(), want.error() + f64::from(f32::MIN_POSITIVE));
             let share = if error == 0.0 { 0.0 } else { error / bound };
             assert!(
                 share <= 1.0,

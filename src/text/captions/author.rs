@@ -97,16 +97,11 @@ impl Author<'_> {
         if !self.random.chance(percent) {
             return None;
         }
-        self.random
-            .pick_where(ADJECTIVES, |adjective| adjective.fits & tags != 0)
+        self.random.pick_where(ADJECTIVES, |adjective| adjective.fits & tags != 0)
     }
 
     fn number(&mut self, noun: &Noun, percent_plural: usize) -> Number {
-        if noun.is(tags::PLURAL_ONLY) || self.random.chance(percent_plural) {
-            Number::Plural
-        } else {
-            Number::Singular
-        }
+        if noun.is(tags::PLURAL_ONLY) || self.random.chance(percent_plural) { Number::Plural } else { Number::Singular }
     }
 
     /// What a noun phrase begins with that brings somebody new into the picture.
@@ -165,13 +160,7 @@ impl Author<'_> {
             Detail::Bare => None,
             Detail::Brief | Detail::Full => self.adjective(noun.tags, percent::ADJECTIVE),
         };
-        let phrase = NounPhrase {
-            determiner,
-            adjective,
-            noun,
-            number,
-        }
-        .inflect(Case::Nominative);
+        let phrase = NounPhrase { determiner, adjective, noun, number }.inflect(Case::Nominative);
         let clothes = match detail {
             Detail::Full if noun.is(tags::PERSON) => self.clothes(noun, number),
             _ => None,
@@ -204,20 +193,9 @@ impl Author<'_> {
             };
             (self.noun(goes_along)?, determiner)
         };
-        let inflect = |noun, determiner| {
-            NounPhrase {
-                determiner,
-                adjective: None,
-                noun,
-                number,
-            }
-            .inflect(Case::Nominative)
-        };
-        let both = [
-            inflect(first, determiner),
-            Phrase::new("und", "and"),
-            inflect(second, second_determiner),
-        ];
+        let inflect =
+            |noun, determiner| NounPhrase { determiner, adjective: None, noun, number }.inflect(Case::Nominative);
+        let both = [inflect(first, determiner), Phrase::new("und", "and"), inflect(second, second_determiner)];
         Some(Subject {
             phrase: Phrase::sequence(&both),
             number: Number::Plural,
@@ -233,11 +211,7 @@ impl Author<'_> {
         }
         let noun = self.garment(wearer)?;
         let garment = self.new_garment(noun, number);
-        let preposition = if noun.is(tags::WORN_ON | tags::APRON) {
-            ("mit", "with")
-        } else {
-            ("in", "in")
-        };
+        let preposition = if noun.is(tags::WORN_ON | tags::APRON) { ("mit", "with") } else { ("in", "in") };
         Some(garment.after(preposition.0, Case::Dative, preposition.1))
     }
 
@@ -258,18 +232,9 @@ impl Author<'_> {
 
     /// One garment, or one for each, and what it looks like: "in a jacket" alone says little.
     pub fn new_garment(&mut self, noun: &'static Noun, number: Number) -> NounPhrase {
-        let percent = if noun.is(tags::WORN_ON) {
-            percent::ACCESSORY_ADJECTIVE
-        } else {
-            100
-        };
+        let percent = if noun.is(tags::WORN_ON) { percent::ACCESSORY_ADJECTIVE } else { 100 };
         let adjective = self.adjective(noun.tags, percent);
-        NounPhrase {
-            determiner: Determiner::Indefinite,
-            adjective,
-            noun,
-            number,
-        }
+        NounPhrase { determiner: Determiner::Indefinite, adjective, noun, number }
     }
 
     /// The noun phrase of an argument, for a clause about `subject`.
@@ -296,12 +261,7 @@ impl Author<'_> {
             Style::Definite | Style::Generic => None,
             _ => self.adjective(noun.tags, percent::ADJECTIVE),
         };
-        Some(NounPhrase {
-            determiner,
-            adjective,
-            noun,
-            number,
-        })
+        Some(NounPhrase { determiner, adjective, noun, number })
     }
 
     fn argument(&mut self, argument: &Argument, subject: &Subject) -> Option<Phrase> {
@@ -317,10 +277,8 @@ impl Author<'_> {
 
     /// A verb with its arguments, about `subject`, and no place.
     pub fn predicate(&mut self, verb: Verb, arguments: &[Argument], subject: &Subject) -> Option<Predicate> {
-        let complements: Option<Vec<Phrase>> = arguments
-            .iter()
-            .map(|argument| self.argument(argument, subject))
-            .collect();
+        let complements: Option<Vec<Phrase>> =
+            arguments.iter().map(|argument| self.argument(argument, subject)).collect();
         let complements = Phrase::sequence(&complements?);
         Some(Predicate::new(verb, complements))
     }
@@ -346,11 +304,7 @@ impl Author<'_> {
     pub fn clause(&mut self, frame: &Frame, detail: Detail) -> Option<Clause> {
         let subject = self.subject(|noun| noun.is(frame.who), frame.traits, detail)?;
         let predicate = self.scene(frame, &subject)?;
-        Some(Clause {
-            subject: subject.phrase,
-            number: subject.number,
-            predicate,
-        })
+        Some(Clause { subject: subject.phrase, number: subject.number, predicate })
     }
 
     /// A place of one of these kinds.
@@ -373,10 +327,7 @@ impl Author<'_> {
     fn whole_place(&mut self, place: &'static Place) -> Location {
         let (german, english) = place.at;
         let phrase = self.place_phrase(place).after(german, Case::Dative, english);
-        Location {
-            phrase,
-            setting: place.setting,
-        }
+        Location { phrase, setting: place.setting }
     }
 
     fn part_of_place(&mut self, part: &'static Part) -> Option<Location> {
@@ -384,10 +335,7 @@ impl Author<'_> {
         let whole = self.place_phrase(whole).inflect(Case::Genitive);
         let part_phrase = Phrase::new(part.german, part.english);
         let phrase = Phrase::sequence(&[part_phrase, whole]);
-        Some(Location {
-            phrase,
-            setting: part.setting,
-        })
+        Some(Location { phrase, setting: part.setting })
     }
 
     /// The way to a place.
@@ -398,8 +346,7 @@ impl Author<'_> {
 
     /// The way through or across a place.
     pub fn path(&mut self, path: &Path, place: &'static Place) -> Phrase {
-        self.place_phrase(place)
-            .after(path.german, Case::Accusative, path.english)
+        self.place_phrase(place).after(path.german, Case::Accusative, path.english)
     }
 
     /// "der Park", as known, or "ein großer Park", as new.
@@ -410,11 +357,6 @@ impl Author<'_> {
             Some(_) => Determiner::Indefinite,
             None => Determiner::Definite,
         };
-        NounPhrase {
-            determiner,
-            adjective,
-            noun,
-            number: Number::Singular,
-        }
+        NounPhrase { determiner, adjective, noun, number: Number::Singular }
     }
 }

@@ -22,10 +22,7 @@ pub struct Verb {
 impl Verb {
     /// The same verb with "sich", which English leaves out.
     pub const fn reflexive(self) -> Self {
-        Self {
-            reflexive: true,
-            ..self
-        }
+        Self { reflexive: true, ..self }
     }
 
     fn finite(&self, number: Number) -> &'static str {
@@ -90,12 +87,7 @@ pub struct Predicate {
 impl Predicate {
     /// A verb and its complements, without place and adverb.
     pub fn new(verb: Verb, complements: Phrase) -> Self {
-        Self {
-            verb,
-            complements,
-            place: Phrase::default(),
-            adverb: None,
-        }
+        Self { verb, complements, place: Phrase::default(), adverb: None }
     }
 
     /// All that stands in German between the finite verb and the end of the clause.

@@ -65,33 +65,17 @@ const PERSONAL_PRONOUN: Paradigm = [
 ];
 
 /// The endings of "ein", "kein" and the possessives.
-const EIN_ENDINGS: Paradigm = [
-    ["", "e", "", "e"],
-    ["es", "er", "es", "er"],
-    ["em", "er", "em", "en"],
-    ["en", "e", "", "e"],
-];
+const EIN_ENDINGS: Paradigm =
+    [["", "e", "", "e"], ["es", "er", "es", "er"], ["em", "er", "em", "en"], ["en", "e", "", "e"]];
 
-const STRONG_ENDINGS: Paradigm = [
-    ["er", "e", "es", "e"],
-    ["en", "er", "en", "er"],
-    ["em", "er", "em", "en"],
-    ["en", "e", "es", "e"],
-];
+const STRONG_ENDINGS: Paradigm =
+    [["er", "e", "es", "e"], ["en", "er", "en", "er"], ["em", "er", "em", "en"], ["en", "e", "es", "e"]];
 
-const MIXED_ENDINGS: Paradigm = [
-    ["er", "e", "es", "en"],
-    ["en", "en", "en", "en"],
-    ["en", "en", "en", "en"],
-    ["en", "e", "es", "en"],
-];
+const MIXED_ENDINGS: Paradigm =
+    [["er", "e", "es", "en"], ["en", "en", "en", "en"], ["en", "en", "en", "en"], ["en", "e", "es", "en"]];
 
-const WEAK_ENDINGS: Paradigm = [
-    ["e", "e", "e", "en"],
-    ["en", "en", "en", "en"],
-    ["en", "en", "en", "en"],
-    ["en", "e", "e", "en"],
-];
+const WEAK_ENDINGS: Paradigm =
+    [["e", "e", "e", "en"], ["en", "en", "en", "en"], ["en", "en", "en", "en"], ["en", "e", "e", "en"]];
 
 /// A preposition and a dative or accusative article that German writes as one word.
 const CONTRACTIONS: [(&str, &str); 8] = [

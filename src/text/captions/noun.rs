@@ -102,28 +102,16 @@ impl Referent {
         } else {
             EnglishPronoun::It
         };
-        Self {
-            gender: noun.gender,
-            number,
-            english,
-        }
+        Self { gender: noun.gender, number, english }
     }
 
     /// Several, of any gender.
     pub fn several() -> Self {
-        Self {
-            gender: Gender::Neuter,
-            number: Number::Plural,
-            english: EnglishPronoun::They,
-        }
+        Self { gender: Gender::Neuter, number: Number::Plural, english: EnglishPronoun::They }
     }
 
     pub fn pronoun(&self, case: Case) -> Phrase {
-        let agreement = Agreement {
-            gender: self.gender,
-            number: self.number,
-            case,
-        };
+        let agreement = Agreement { gender: self.gender, number: self.number, case };
         let english = match self.english {
             EnglishPronoun::He => "he",
             EnglishPronoun::She => "she",
@@ -158,10 +146,7 @@ pub enum Determiner {
     /// "ein Hund", "a dog"; in the plural nothing at all: "Hunde", "dogs".
     Indefinite,
     /// A number, which has no endings: "zwei Hunde", "two dogs".
-    Numeral {
-        german: &'static str,
-        english: &'static str,
-    },
+    Numeral { german: &'static str, english: &'static str },
     /// An indefinite quantity, from its stem, with endings like an adjective: "viele Hunde".
     Quantity { stem: &'static str, english: &'static str },
     /// Many seen as one: "eine Gruppe von Kindern", "a group of children".
@@ -197,25 +182,14 @@ impl NounPhrase {
     }
 
     pub fn agreement(&self, case: Case) -> Agreement {
-        Agreement {
-            gender: self.noun.gender,
-            number: self.number,
-            case,
-        }
+        Agreement { gender: self.noun.gender, number: self.number, case }
     }
 
     fn german(&self, case: Case) -> String {
         if let Determiner::Group = self.determiner {
             let members = self.core(Declension::Strong, Case::Dative);
             let gender = Gender::Feminine;
-            let article = german::ein_word(
-                "ein",
-                Agreement {
-                    gender,
-                    number: Number::Singular,
-                    case,
-                },
-            );
+            let article = german::ein_word("ein", Agreement { gender, number: Number::Singular, case });
             return join(&[&article, "Gruppe von", &members]);
         }
         join(&[&self.german_determiner(case), &self.core(self.declension(), case)])
@@ -275,9 +249,5 @@ impl NounPhrase {
 /// "a" or "an", by the first sound of what follows; "uniform" begins with a consonant.
 pub fn indefinite_article(following: &str) -> &'static str {
     let vowel_sound = following.starts_with(['a', 'e', 'i', 'o', 'u']);
-    if vowel_sound && !following.starts_with("uni") {
-        "an"
-    } else {
-        "a"
-    }
+    if vowel_sound && !following.starts_with("uni") { "an" } else { "a" }
 }

@@ -83,9 +83,7 @@ fn place_first(author: &mut Author) -> Option<Phrase> {
 fn opening_first(author: &mut Author) -> Option<Phrase> {
     let frame = author.frame(has_place)?;
     let location = author.location(frame.settings)?;
-    let opening = author
-        .random
-        .pick_where(OPENINGS, |opening| opening.settings & location.setting != 0)?;
+    let opening = author.random.pick_where(OPENINGS, |opening| opening.settings & location.setting != 0)?;
     let mut clause = author.clause(frame, Detail::Brief)?;
     clause.predicate.place = location.phrase;
     Some(clause.inverted(&Phrase::new(opening.german, opening.english)))
@@ -137,14 +135,7 @@ fn with_relative(
     let mut predicate = author.scene(frame, subject)?;
     predicate.place = location.map(|location| location.phrase).unwrap_or_default();
     let described = Phrase::sequence(&[subject.phrase.clone(), comma(), relative]);
-    Some(
-        Clause {
-            subject: described,
-            number: subject.number,
-            predicate,
-        }
-        .main(),
-    )
+    Some(Clause { subject: described, number: subject.number, predicate }.main())
 }
 
 /// The relative pronoun that stands for the subject, in a case.
@@ -164,11 +155,8 @@ fn wearing(author: &mut Author) -> Option<Phrase> {
     let wears = Predicate::new(TRAGEN_AM_LEIB, complements);
     let pronoun = Phrase::new(relative_pronoun(&subject, Case::Nominative), "who");
     let relative = wears.relative_clause(&pronoun, number);
-    let location = if has_place(frame) && author.random.chance(50) {
-        Some(author.location(frame.settings)?)
-    } else {
-        None
-    };
+    let location =
+        if has_place(frame) && author.random.chance(50) { Some(author.location(frame.settings)?) } else { None };
     with_relative(author, frame, &subject, relative, location)
 }
 
@@ -182,20 +170,11 @@ fn whose_pet(author: &mut Author) -> Option<Phrase> {
     let owner = author.subject(fits, frame.traits, Detail::Bare)?;
     let pet = author.subject(|noun| noun.is(tags::DOG), pet_frame.traits, Detail::Bare)?;
     let number = Number::Singular;
-    let pet_name = NounPhrase {
-        determiner: Determiner::Bare,
-        adjective: None,
-        noun: pet.noun,
-        number,
-    };
+    let pet_name = NounPhrase { determiner: Determiner::Bare, adjective: None, noun: pet.noun, number };
     let pet_name = pet_name.inflect(Case::Nominative);
     let predicate = author.predicate(pet_frame.verb, pet_frame.arguments, &pet)?;
     let possessor = Phrase::new(relative_pronoun(&owner, Case::Genitive), "whose");
-    let clause = Clause {
-        subject: pet_name,
-        number,
-        predicate,
-    };
+    let clause = Clause { subject: pet_name, number, predicate };
     let relative = Phrase::sequence(&[clause.subordinate(&possessor), comma()]);
     with_relative(author, frame, &owner, relative, Some(location))
 }
@@ -216,15 +195,8 @@ fn whom_another_watches(author: &mut Author) -> Option<Phrase> {
         return None;
     }
     let predicate = Predicate::new(watch.verb, Phrase::default());
-    let pronoun = Phrase::new(
-        relative_pronoun(&subject, argument.case),
-        subject.noun.english_object_relative(),
-    );
-    let clause = Clause {
-        subject: watcher.phrase,
-        number: watcher.number,
-        predicate,
-    };
+    let pronoun = Phrase::new(relative_pronoun(&subject, argument.case), subject.noun.english_object_relative());
+    let clause = Clause { subject: watcher.phrase, number: watcher.number, predicate };
     let relative = Phrase::sequence(&[clause.subordinate(&pronoun), comma()]);
     with_relative(author, frame, &subject, relative, None)
 }
@@ -265,18 +237,10 @@ fn watching_one_who(author: &mut Author) -> Option<Phrase> {
     if has_place(frame) && !frame.has(PLACED) {
         predicate.place = author.location(frame.settings)?.phrase;
     }
-    let pronoun = Phrase::new(
-        relative_pronoun(&seen_subject, Case::Nominative),
-        object.noun.english_relative(),
-    );
+    let pronoun = Phrase::new(relative_pronoun(&seen_subject, Case::Nominative), object.noun.english_relative());
     let relative = predicate.relative_clause(&pronoun, object.number);
     let watching = Predicate::new(watch.verb, object.inflect(argument.case));
-    let main = Clause {
-        subject: watcher.phrase,
-        number: watcher.number,
-        predicate: watching,
-    }
-    .main();
+    let main = Clause { subject: watcher.phrase, number: watcher.number, predicate: watching }.main();
     Some(Phrase::sequence(&[main, comma(), relative]))
 }
 
@@ -293,36 +257,21 @@ fn sitting_and_doing(author: &mut Author) -> Option<Phrase> {
     let subject = author.subject(fits, posture.traits | doing.traits, Detail::Full)?;
     let predicate = author.predicate(posture.verb, posture.arguments, &subject)?;
     let second = author.predicate(doing.verb, doing.arguments, &subject)?;
-    let sits = Clause {
-        subject: subject.phrase,
-        number: subject.number,
-        predicate,
-    };
-    let main = if author.random.chance(45) {
-        sits.inverted(&location.phrase)
-    } else {
-        sits.main()
-    };
+    let sits = Clause { subject: subject.phrase, number: subject.number, predicate };
+    let main = if author.random.chance(45) { sits.inverted(&location.phrase) } else { sits.main() };
     Some(Phrase::sequence(&[main, second.coordinated(subject.number)]))
 }
 
 /// "Zwei Kinder laufen auf die Wiese, um mit einem Ball zu spielen."
 fn going_in_order_to(author: &mut Author) -> Option<Phrase> {
     let frame = author.frame(|frame| frame.has(AIM))?;
-    let place = author
-        .random
-        .pick_where(PLACES, |place| place.setting & frame.settings != 0)?;
+    let place = author.random.pick_where(PLACES, |place| place.setting & frame.settings != 0)?;
     let subject = author.subject(|noun| noun.is(frame.who), frame.traits, Detail::Full)?;
     let aim = author.predicate(frame.verb, frame.arguments, &subject)?;
     let verb = if author.random.chance(65) { GEHEN } else { LAUFEN };
     let complements = author.destination(place);
     let goes = Predicate::new(verb, complements);
-    let main = Clause {
-        subject: subject.phrase,
-        number: subject.number,
-        predicate: goes,
-    }
-    .main();
+    let main = Clause { subject: subject.phrase, number: subject.number, predicate: goes }.main();
     let purpose = Phrase::sequence(&[Phrase::new("um", "to"), aim.infinitive_clause()]);
     Some(Phrase::sequence(&[main, comma(), purpose]))
 }
@@ -330,21 +279,12 @@ fn going_in_order_to(author: &mut Author) -> Option<Phrase> {
 /// "Drei Frauen spazieren durch einen verschneiten Wald."
 fn going_through(author: &mut Author) -> Option<Phrase> {
     let path = author.random.pick(PATHS)?;
-    let place = author
-        .random
-        .pick_where(PLACES, |place| place.setting & path.settings != 0)?;
+    let place = author.random.pick_where(PLACES, |place| place.setting & path.settings != 0)?;
     let subject = author.subject(|noun| noun.is(tags::ANYONE), 0, Detail::Full)?;
     let verb = *author.random.pick(&[GEHEN, LAUFEN, SPAZIEREN, RENNEN])?;
     let complements = author.path(path, place);
     let predicate = Predicate::new(verb, complements);
-    Some(
-        Clause {
-            subject: subject.phrase,
-            number: subject.number,
-            predicate,
-        }
-        .main(),
-    )
+    Some(Clause { subject: subject.phrase, number: subject.number, predicate }.main())
 }
 
 /// "Im Garten versucht ein Junge, einen Ball zu fangen."
@@ -353,11 +293,7 @@ fn trying(author: &mut Author) -> Option<Phrase> {
     let subject = author.subject(|noun| noun.is(frame.who), frame.traits, Detail::Full)?;
     let effort = author.predicate(frame.verb, frame.arguments, &subject)?;
     let predicate = Predicate::new(VERSUCHEN, Phrase::default());
-    let tries = Clause {
-        subject: subject.phrase,
-        number: subject.number,
-        predicate,
-    };
+    let tries = Clause { subject: subject.phrase, number: subject.number, predicate };
     let main = if has_place(frame) && author.random.chance(60) {
         tries.inverted(&author.location(frame.settings)?.phrase)
     } else {
@@ -376,17 +312,8 @@ fn because(author: &mut Author) -> Option<Phrase> {
         return None;
     }
     let predicate = author.predicate(reason.verb, reason.arguments, &subject)?;
-    let main = Clause {
-        subject: subject.phrase.clone(),
-        number: subject.number,
-        predicate,
-    }
-    .main();
-    Some(Phrase::sequence(&[
-        main,
-        comma(),
-        because_clause(reason.because, &subject),
-    ]))
+    let main = Clause { subject: subject.phrase.clone(), number: subject.number, predicate }.main();
+    Some(Phrase::sequence(&[main, comma(), because_clause(reason.because, &subject)]))
 }
 
 fn because_clause(because: Because, subject: &Subject) -> Phrase {
@@ -420,23 +347,11 @@ fn so_that(author: &mut Author) -> Option<Phrase> {
     let enabling = author.random.pick(ENABLINGS)?;
     let subject = author.subject(|noun| noun.is(enabling.who), 0, Detail::Full)?;
     let predicate = author.predicate(enabling.verb, enabling.arguments, &subject)?;
-    let helped = author.subject(
-        |noun| noun.is(enabling.helped) && noun.singular != subject.noun.singular,
-        0,
-        Detail::Brief,
-    )?;
+    let helped =
+        author.subject(|noun| noun.is(enabling.helped) && noun.singular != subject.noun.singular, 0, Detail::Brief)?;
     let able = author.predicate(enabling.helped_verb, enabling.helped_arguments, &helped)?;
-    let main = Clause {
-        subject: subject.phrase,
-        number: subject.number,
-        predicate,
-    }
-    .main();
-    let purpose = Clause {
-        subject: helped.phrase,
-        number: helped.number,
-        predicate: able,
-    };
+    let main = Clause { subject: subject.phrase, number: subject.number, predicate }.main();
+    let purpose = Clause { subject: helped.phrase, number: helped.number, predicate: able };
     Some(Phrase::sequence(&[main, comma(), purpose.enabled()]))
 }
 
@@ -454,22 +369,10 @@ fn being_done(author: &mut Author) -> Option<Phrase> {
     };
     let english = [&patient.phrase.english, is, passive.english, &agent.english];
     if author.random.chance(50) {
-        let german = [
-            &place.german,
-            becomes,
-            &patient.phrase.german,
-            &agent.german,
-            passive.german,
-        ];
+        let german = [&place.german, becomes, &patient.phrase.german, &agent.german, passive.german];
         let english = join(&[&place.english, ",", &join(&english)]);
         return Some(Phrase::new(join(&german), english));
     }
-    let german = [
-        &patient.phrase.german,
-        becomes,
-        &place.german,
-        &agent.german,
-        passive.german,
-    ];
+    let german = [&patient.phrase.german, becomes, &place.german, &agent.german, passive.german];
     Some(Phrase::new(join(&german), join(&[&join(&english), &place.english])))
 }

@@ -23,12 +23,7 @@ fn old() -> &'static Adjective {
 }
 
 fn phrase(determiner: Determiner, singular: &str, number: Number) -> NounPhrase {
-    NounPhrase {
-        determiner,
-        adjective: Some(old()),
-        noun: noun(singular),
-        number,
-    }
+    NounPhrase { determiner, adjective: Some(old()), noun: noun(singular), number }
 }
 
 /// FNV-1a, over all sentences.
@@ -36,9 +31,7 @@ fn checksum(pairs: &[Pair]) -> u64 {
     pairs
         .iter()
         .flat_map(|pair| pair.german.bytes().chain(pair.english.bytes()))
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        })
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 #[test]
@@ -91,10 +84,7 @@ fn sentences_are_well_formed() {
     for Pair { german, english } in generate(3000, 6).unwrap() {
         for sentence in [&german, &english] {
             assert!(sentence.starts_with(char::is_uppercase), "{sentence}");
-            assert!(
-                sentence.ends_with('.') && sentence.matches('.').count() == 1,
-                "{sentence}"
-            );
+            assert!(sentence.ends_with('.') && sentence.matches('.').count() == 1, "{sentence}");
             for mistake in ["  ", " ,", " .", ",,", ",."] {
                 assert!(!sentence.contains(mistake), "{sentence}");
             }
@@ -105,17 +95,12 @@ fn sentences_are_well_formed() {
 
 #[test]
 fn contractions_and_quantities_leave_no_plain_forms() {
-    let wrong = [
-        "in dem ", "an dem ", "zu dem ", "von dem ", "in das ", "an das ", "zu der ",
-    ];
+    let wrong = ["in dem ", "an dem ", "zu dem ", "von dem ", "in das ", "an das ", "zu der "];
     for Pair { german, .. } in generate(3000, 7).unwrap() {
         let mut words = format!(" {}", german.to_lowercase());
         // Here "in" and "an" are no prepositions of the article, but of a relative pronoun.
         words = words.replace(", in dem ", "");
-        assert!(
-            !wrong.iter().any(|wrong| words.contains(&format!(" {wrong}"))),
-            "{german}"
-        );
+        assert!(!wrong.iter().any(|wrong| words.contains(&format!(" {wrong}"))), "{german}");
         assert!(!words.contains(" von mehrere "), "{german}");
     }
 }
@@ -167,13 +152,7 @@ fn definite_articles() {
         (Case::Accusative, "den die das"),
     ];
     for (case, expected) in golden {
-        let forms = GENDERS.map(|gender| {
-            definite_article(Agreement {
-                gender,
-                number: Number::Singular,
-                case,
-            })
-        });
+        let forms = GENDERS.map(|gender| definite_article(Agreement { gender, number: Number::Singular, case }));
         assert_eq!(forms.join(" "), expected);
     }
 }
@@ -196,35 +175,18 @@ fn noun_phrases_in_all_cases() {
 #[test]
 fn determiners_of_the_plural() {
     let dative = |determiner| phrase(determiner, "Mann", Number::Plural).inflect(Case::Dative);
-    let several = Determiner::Quantity {
-        stem: "mehrer",
-        english: "several",
-    };
-    assert_eq!(
-        dative(several),
-        Phrase::new("mehreren alten Männern", "several old men")
-    );
-    let two = Determiner::Numeral {
-        german: "zwei",
-        english: "two",
-    };
+    let several = Determiner::Quantity { stem: "mehrer", english: "several" };
+    assert_eq!(dative(several), Phrase::new("mehreren alten Männern", "several old men"));
+    let two = Determiner::Numeral { german: "zwei", english: "two" };
     assert_eq!(dative(two), Phrase::new("zwei alten Männern", "two old men"));
     let group = Phrase::new("einer Gruppe von alten Männern", "a group of old men");
     assert_eq!(dative(Determiner::Group), group);
-    assert_eq!(
-        dative(Determiner::Definite),
-        Phrase::new("den alten Männern", "the old men")
-    );
+    assert_eq!(dative(Determiner::Definite), Phrase::new("den alten Männern", "the old men"));
 }
 
 #[test]
 fn dative_plurals() {
-    let golden = [
-        ("Kind", "Kindern"),
-        ("Frau", "Frauen"),
-        ("Clown", "Clowns"),
-        ("Mädchen", "Mädchen"),
-    ];
+    let golden = [("Kind", "Kindern"), ("Frau", "Frauen"), ("Clown", "Clowns"), ("Mädchen", "Mädchen")];
     for (singular, dative) in golden {
         assert_eq!(noun(singular).german(Number::Plural, Case::Dative), dative);
     }
@@ -243,12 +205,8 @@ fn possessives_go_by_possessor_and_possessed() {
 
 #[test]
 fn prepositions_contract_and_govern() {
-    let park = NounPhrase {
-        determiner: Determiner::Definite,
-        adjective: None,
-        noun: noun("Meer"),
-        number: Number::Singular,
-    };
+    let park =
+        NounPhrase { determiner: Determiner::Definite, adjective: None, noun: noun("Meer"), number: Number::Singular };
     assert_eq!(park.after("in", Case::Dative, "in").german, "im Meer");
     assert_eq!(park.after("in", Case::Accusative, "into").german, "ins Meer");
     assert_eq!(park.after("zu", Case::Dative, "to").german, "zum Meer");
@@ -265,23 +223,13 @@ fn word_orders_of_a_separable_reflexive_verb() {
     let infinitive = predicate.infinitive_clause();
     assert_eq!(infinitive, Phrase::new("sich im Park auszuruhen", "rest in the park"));
     let subject = Phrase::new("ein Mann", "a man");
-    let clause = Clause {
-        subject,
-        number: Number::Singular,
-        predicate,
-    };
+    let clause = Clause { subject, number: Number::Singular, predicate };
     let english = "a man is resting in the park";
     assert_eq!(clause.main(), Phrase::new("ein Mann ruht sich im Park aus", english));
-    assert_eq!(
-        clause.subordinate(&Phrase::new("während", "while")).german,
-        "während sich ein Mann im Park ausruht",
-    );
+    assert_eq!(clause.subordinate(&Phrase::new("während", "while")).german, "während sich ein Mann im Park ausruht",);
     assert_eq!(
         clause.inverted(&Phrase::new("am Abend", "in the evening")),
-        Phrase::new(
-            "am Abend ruht sich ein Mann im Park aus",
-            format!("in the evening, {english}")
-        ),
+        Phrase::new("am Abend ruht sich ein Mann im Park aus", format!("in the evening, {english}")),
     );
 }
 
@@ -306,12 +254,8 @@ fn every_scene_can_be_played() {
 
 #[test]
 fn every_noun_is_used() {
-    let text: String = generate(20_000, 9)
-        .unwrap()
-        .iter()
-        .map(|pair| pair.german.as_str())
-        .collect::<Vec<_>>()
-        .join(" ");
+    let text: String =
+        generate(20_000, 9).unwrap().iter().map(|pair| pair.german.as_str()).collect::<Vec<_>>().join(" ");
     let words: HashSet<&str> = text.split([' ', ',', '.']).collect();
     for noun in NOUNS {
         assert!(words.contains(noun.singular) || words.contains(noun.plural), "{noun:?}");

@@ -9,10 +9,7 @@ pub struct Phrase {
 
 impl Phrase {
     pub fn new(german: impl Into<String>, english: impl Into<String>) -> Self {
-        Self {
-            german: german.into(),
-            english: english.into(),
-        }
+        Self { german: german.into(), english: english.into() }
     }
 
     /// The phrases one after the other, in the same order in both languages.

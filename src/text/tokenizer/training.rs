@@ -54,10 +54,7 @@ impl Tokenizer {
         };
         let needed = SPECIAL_TOKENS.len() + alphabet.max(1);
         if settings.vocabulary < needed {
-            return Err(TextError::VocabularyTooSmall {
-                limit: settings.vocabulary,
-                needed,
-            });
+            return Err(TextError::VocabularyTooSmall { limit: settings.vocabulary, needed });
         }
         let min_frequency = settings.min_frequency.into();
         let special_tokens = SPECIAL_TOKENS.map(|token| AddedToken::from(token, true)).to_vec();
@@ -81,10 +78,7 @@ impl Tokenizer {
         };
         library(tokenizer.train(&mut trainer, lines.iter()));
         if tokenizer.get_vocab_size(true) == SPECIAL_TOKENS.len() {
-            return Err(TextError::EmptyVocabulary {
-                lines: lines.len(),
-                min_frequency: settings.min_frequency,
-            });
+            return Err(TextError::EmptyVocabulary { lines: lines.len(), min_frequency: settings.min_frequency });
         }
         Ok(Self::new(tokenizer))
     }
@@ -118,15 +112,10 @@ fn frequent_characters(lines: &[String], settings: &TokenizerSettings) -> usize 
         let mut pieces = PreTokenizedString::from(line);
         library(pre_tokenizer.pre_tokenize(&mut pieces));
         for (piece, ..) in pieces.get_splits(OffsetReferential::Normalized, OffsetType::Byte) {
-            piece
-                .chars()
-                .for_each(|character| *counts.entry(character).or_default() += 1);
+            piece.chars().for_each(|character| *counts.entry(character).or_default() += 1);
         }
     }
-    counts
-        .values()
-        .filter(|&&count| count >= settings.min_frequency)
-        .count()
+    counts.values().filter(|&&count| count >= settings.min_frequency).count()
 }
 
 #[cfg(test)]
@@ -137,21 +126,14 @@ mod tests {
     #[test]
     fn vocabulary_keeps_to_its_limits() {
         let count = |kind, vocabulary, min_frequency| {
-            let settings = TokenizerSettings {
-                vocabulary,
-                min_frequency,
-                ..settings(kind)
-            };
+            let settings = TokenizerSettings { vocabulary, min_frequency, ..settings(kind) };
             Tokenizer::train(&lines(&TEXT), &settings).unwrap().vocabulary_size()
         };
         assert_eq!(count(TokenizerKind::Word, 10, 1), 10);
         assert_eq!(count(TokenizerKind::Bpe, 60, 1), 60);
         // Four or more times occur "▁man", ".", "-" and the "▁" before punctuation.
         assert_eq!(count(TokenizerKind::Word, 100, 4), 4 + 4);
-        let rare = TokenizerSettings {
-            min_frequency: 2,
-            ..settings(TokenizerKind::Bpe)
-        };
+        let rare = TokenizerSettings { min_frequency: 2, ..settings(TokenizerKind::Bpe) };
         let bpe = Tokenizer::train(&lines(&TEXT), &rare).unwrap();
         assert_eq!(bpe.decode(&bpe.encode("mané")), "man<unk>", "é occurs once");
     }
@@ -159,10 +141,7 @@ mod tests {
     #[test]
     fn lower_case_merges_words() {
         for kind in [TokenizerKind::Word, TokenizerKind::Bpe] {
-            let settings = TokenizerSettings {
-                lowercase: true,
-                ..settings(kind)
-            };
+            let settings = TokenizerSettings { lowercase: true, ..settings(kind) };
             let tokenizer = Tokenizer::train(&lines(&TEXT), &settings).unwrap();
             assert_eq!(tokenizer.encode("MÄNNER"), tokenizer.encode("männer"));
             assert_eq!(tokenizer.decode(&tokenizer.encode("The Old MAN")), "the old man");
@@ -172,9 +151,7 @@ mod tests {
     /// The trainers of the library count in randomly seeded hash maps and on several threads.
     #[test]
     fn training_is_deterministic() {
-        let text: Vec<String> = (0..400)
-            .map(|n| format!("word{} {} ababab, {}", n % 97, n * 7919 % 1009, n))
-            .collect();
+        let text: Vec<String> = (0..400).map(|n| format!("word{} {} ababab, {}", n % 97, n * 7919 % 1009, n)).collect();
         for kind in [TokenizerKind::Word, TokenizerKind::Bpe] {
             let json = || Tokenizer::train(&text, &settings(kind)).unwrap().to_json();
             let first = json();
@@ -187,24 +164,12 @@ mod tests {
         for kind in [TokenizerKind::Word, TokenizerKind::Bpe] {
             let blank = Tokenizer::train(&lines(&["", "  "]), &settings(kind)).unwrap_err();
             assert!(matches!(blank, TextError::EmptyVocabulary { lines: 2, .. }), "{blank}");
-            let rare = TokenizerSettings {
-                min_frequency: 100,
-                ..settings(kind)
-            };
+            let rare = TokenizerSettings { min_frequency: 100, ..settings(kind) };
             let rare = Tokenizer::train(&lines(&TEXT), &rare).unwrap_err().to_string();
-            assert!(
-                rare.contains("at least 100 times") && rare.contains("--set data.min_frequency=1"),
-                "{rare}"
-            );
-            let small = TokenizerSettings {
-                vocabulary: 4,
-                ..settings(kind)
-            };
+            assert!(rare.contains("at least 100 times") && rare.contains("--set data.min_frequency=1"), "{rare}");
+            let small = TokenizerSettings { vocabulary: 4, ..settings(kind) };
             let small = Tokenizer::train(&lines(&TEXT), &small).unwrap_err();
-            assert!(
-                matches!(small, TextError::VocabularyTooSmall { limit: 4, needed: 5.. }),
-                "{small}"
-            );
+            assert!(matches!(small, TextError::VocabularyTooSmall { limit: 4, needed: 5.. }), "{small}");
         }
     }
 }

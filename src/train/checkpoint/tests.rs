@@ -5,11 +5,7 @@ use super::*;
 
 fn tensor(name: &str, shape: &[usize], scale: f32) -> NamedTensor {
     let values = (0..shape.iter().product()).map(|n: usize| (n as f32 - 1.5) * scale);
-    NamedTensor {
-        name: name.to_owned(),
-        shape: shape.to_vec(),
-        values: values.collect(),
-    }
+    NamedTensor { name: name.to_owned(), shape: shape.to_vec(), values: values.collect() }
 }
 
 /// Not in the order of names, and with an odd number of values, so that no order or alignment is taken for granted.
@@ -22,10 +18,7 @@ fn parameters(scale: f32) -> Vec<NamedTensor> {
 }
 
 fn expected() -> Vec<(String, Vec<usize>)> {
-    parameters(1.0)
-        .into_iter()
-        .map(|tensor| (tensor.name, tensor.shape))
-        .collect()
+    parameters(1.0).into_iter().map(|tensor| (tensor.name, tensor.shape)).collect()
 }
 
 /// Numbers without a short decimal form, and the smallest and largest there are.
@@ -47,12 +40,8 @@ fn state() -> TrainingState {
 }
 
 fn save_some_last(path: &Path) -> Last {
-    let last = Last {
-        parameters: parameters(1.0),
-        exp_avg: parameters(0.1),
-        exp_avg_sq: parameters(1e-30),
-        state: state(),
-    };
+    let last =
+        Last { parameters: parameters(1.0), exp_avg: parameters(0.1), exp_avg_sq: parameters(1e-30), state: state() };
     save_last(path, &last.parameters, &last.exp_avg, &last.exp_avg_sq, &last.state).unwrap();
     last
 }
@@ -117,11 +106,7 @@ fn every_flipped_bit_is_noticed() {
             }
         }
     }
-    assert!(
-        noticed > 8 * intact.len() - 64,
-        "{noticed} of {} bits",
-        8 * intact.len()
-    );
+    assert!(noticed > 8 * intact.len() - 64, "{noticed} of {} bits", 8 * intact.len());
 }
 
 #[test]
@@ -137,10 +122,7 @@ fn every_truncation_is_noticed() {
     }
     fs::write(&path, [&intact[..], b"more"].concat()).unwrap();
     let error = load_model(&path, &expected()).unwrap_err().to_string();
-    assert!(
-        error.contains("model.safetensors is damaged (") && error.contains("copy it again"),
-        "{error}"
-    );
+    assert!(error.contains("model.safetensors is damaged (") && error.contains("copy it again"), "{error}");
 }
 
 #[test]
@@ -149,10 +131,7 @@ fn files_of_other_programs_need_no_checksum() {
     let path = directory.path().join("model.safetensors");
     save_foreign(&path, &[("a", Dtype::F32, vec![3]), ("b", Dtype::F32, vec![2, 2])]);
     let loaded = load_model(&path, &[("b".to_owned(), vec![2, 2]), ("a".to_owned(), vec![3])]).unwrap();
-    assert_eq!(
-        (loaded[0].name.as_str(), loaded[1].values.as_slice()),
-        ("b", &[0.0; 3][..])
-    );
+    assert_eq!((loaded[0].name.as_str(), loaded[1].values.as_slice()), ("b", &[0.0; 3][..]));
 }
 
 #[test]
@@ -186,10 +165,7 @@ fn a_model_is_no_state_of_a_run() {
     let path = directory.path().join("model.safetensors");
     save_model(&path, &parameters(1.0)).unwrap();
     let error = load_last(&path, &expected()).unwrap_err().to_string();
-    assert!(
-        error.ends_with("has no training state; expected last.safetensors of the folder of a run"),
-        "{error}"
-    );
+    assert!(error.ends_with("has no training state; expected last.safetensors of the folder of a run"), "{error}");
 }
 
 #[test]
@@ -200,10 +176,7 @@ fn a_diverged_run_does_not_replace_its_last_good_state() {
     let mut infinite = parameters(1.0);
     infinite[1].values[3] = f32::INFINITY;
     let error = save_model(&path, &infinite).unwrap_err().to_string();
-    assert!(
-        error.starts_with("decoder.bias is infinite or not a number, so "),
-        "{error}"
-    );
+    assert!(error.starts_with("decoder.bias is infinite or not a number, so "), "{error}");
     let changes: [fn(&mut TrainingState); 3] = [
         |state| state.epoch_loss_sum = f64::NAN,
         |state| state.epoch_nll_sum = f64::INFINITY,
@@ -213,10 +186,7 @@ fn a_diverged_run_does_not_replace_its_last_good_state() {
         let mut state = state();
         change(&mut state);
         let error = save_last(&path, &last.parameters, &last.exp_avg, &last.exp_avg_sq, &state).unwrap_err();
-        assert!(
-            error.to_string().starts_with("the loss is infinite or not a number"),
-            "{error}"
-        );
+        assert!(error.to_string().starts_with("the loss is infinite or not a number"), "{error}");
     }
     assert_eq!(load_last(&path, &expected()).unwrap(), last);
 }

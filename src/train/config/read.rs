@@ -11,33 +11,18 @@ const KEYS: [(&str, &str); 28] = [
         "data.directory",
         "the folder with train.de, train.en, val.de and val.en, or \"\" for the corpus that comes with wgrad",
     ),
-    (
-        "data.source",
-        "the language of the source files, e.g. \"de\" for train.de: a file name's ending",
-    ),
-    (
-        "data.target",
-        "the language of the target files, e.g. \"en\" for train.en: another ending than data.source",
-    ),
+    ("data.source", "the language of the source files, e.g. \"de\" for train.de: a file name's ending"),
+    ("data.target", "the language of the target files, e.g. \"en\" for train.en: another ending than data.source"),
     ("data.tokenizer", "\"word\" or \"bpe\""),
-    (
-        "data.source_vocabulary",
-        "a whole number, at least 5 (four tokens are special)",
-    ),
-    (
-        "data.target_vocabulary",
-        "a whole number, at least 5 (four tokens are special)",
-    ),
+    ("data.source_vocabulary", "a whole number, at least 5 (four tokens are special)"),
+    ("data.target_vocabulary", "a whole number, at least 5 (four tokens are special)"),
     ("data.min_frequency", "a whole number, at least 1"),
     ("data.lowercase", "true or false"),
     ("data.max_tokens", "a whole number, at least 1"),
     ("model.rnn", "\"rnn\" or \"lstm\""),
     ("model.attention", "\"none\", \"dot\" or \"additive\""),
     ("model.embedding", "a whole number, at least 1"),
-    (
-        "model.hidden",
-        "a whole number, at least 1, even where model.bidirectional = true",
-    ),
+    ("model.hidden", "a whole number, at least 1, even where model.bidirectional = true"),
     ("model.bidirectional", "true or false"),
     ("model.dropout", "a number from 0 to below 1"),
     ("train.epochs", "a whole number, at least 1"),
@@ -50,14 +35,8 @@ const KEYS: [(&str, &str); 28] = [
     ("train.label_smoothing", "a number from 0 to below 1"),
     ("train.patience", "a whole number (0 = never stop early)"),
     ("train.log_every", "a whole number, at least 1"),
-    (
-        "train.checkpoint_every",
-        "a whole number (0 = at the end of an epoch only)",
-    ),
-    (
-        "train.batch",
-        "{ sentences = 128 } or { tokens = 4096 }, with a whole number, at least 1",
-    ),
+    ("train.checkpoint_every", "a whole number (0 = at the end of an epoch only)"),
+    ("train.batch", "{ sentences = 128 } or { tokens = 4096 }, with a whole number, at least 1"),
     (
         "train.schedule",
         "{ kind = \"constant\" }, { kind = \"plateau\", factor = 0.5, patience = 1, min_learning_rate = 1e-5 } with a \
@@ -78,11 +57,7 @@ impl Config {
         Self::default().overlay(text, origin)?;
         let table: Table = parse(text, origin)?;
         match KEYS.iter().find(|(key, _)| lookup(&table, key).is_none()) {
-            Some((key, expected)) => Err(ConfigError::MissingKey {
-                key,
-                origin: origin.to_owned(),
-                expected,
-            }),
+            Some((key, expected)) => Err(ConfigError::MissingKey { key, origin: origin.to_owned(), expected }),
             // Read afresh, so that nothing comes from the default, not even a field of the schedule.
             None => parse(text, origin),
         }
@@ -106,20 +81,15 @@ impl Config {
     ///
     /// There is no `=`, the key is unknown, or the value has the wrong type or is out of range.
     pub fn set(&mut self, assignment: &str) -> Result<(), ConfigError> {
-        let (key, text) = assignment.split_once('=').ok_or_else(|| ConfigError::Assignment {
-            assignment: assignment.to_owned(),
-        })?;
+        let (key, text) =
+            assignment.split_once('=').ok_or_else(|| ConfigError::Assignment { assignment: assignment.to_owned() })?;
         let value = toml::from_str::<Table>(&format!("value = {text}"))
             .ok()
             .and_then(|mut table| table.remove("value"))
             .unwrap_or_else(|| Value::String(text.trim().to_owned()));
-        let nested = key
-            .trim()
-            .rsplit('.')
-            .fold(value, |value, name| Table::from_iter([(name.to_owned(), value)]).into());
-        let Value::Table(table) = nested else {
-            unreachable!("a split has at least one part")
-        };
+        let nested =
+            key.trim().rsplit('.').fold(value, |value, name| Table::from_iter([(name.to_owned(), value)]).into());
+        let Value::Table(table) = nested else { unreachable!("a split has at least one part") };
         *self = self.merge(table, "--set")?;
         Ok(())
     }
@@ -158,12 +128,7 @@ impl Config {
         }
         match table.try_into::<Self>() {
             Ok(config) if config.check().is_ok() => Ok(config),
-            _ => Err(ConfigError::Value {
-                key,
-                value: text,
-                origin: origin.to_owned(),
-                expected,
-            }),
+            _ => Err(ConfigError::Value { key, value: text, origin: origin.to_owned(), expected }),
         }
     }
 }
@@ -186,18 +151,12 @@ fn section_of(key: &str) -> &str {
 
 /// The values that a key takes, or `None` if there is no such key.
 pub(super) fn expected(key: &str) -> Option<&'static str> {
-    KEYS.iter()
-        .find(|(known, _)| *known == key)
-        .map(|(_, expected)| *expected)
+    KEYS.iter().find(|(known, _)| *known == key).map(|(_, expected)| *expected)
 }
 
 fn unknown_key(key: String, origin: &str) -> ConfigError {
     let nearest = nearest(&key, KEYS.map(|(known, _)| known));
-    ConfigError::UnknownKey {
-        key,
-        origin: origin.to_owned(),
-        nearest,
-    }
+    ConfigError::UnknownKey { key, origin: origin.to_owned(), nearest }
 }
 
 /// The name that was most likely meant. Of a key, `section.name`, either half alone counts as well: `dropout` means
@@ -207,10 +166,7 @@ pub(super) fn nearest<const N: usize>(name: &str, known: [&'static str; N]) -> &
         let halves = known.split('.').chain([known]);
         halves.map(|part| strsim::damerau_levenshtein(name, part)).min()
     };
-    known
-        .into_iter()
-        .min_by_key(|known| distance(known))
-        .expect("there is at least one name")
+    known.into_iter().min_by_key(|known| distance(known)).expect("there is at least one name")
 }
 
 #[cfg(test)]
@@ -229,12 +185,7 @@ mod tests {
         let table = Table::try_from(Config::default()).unwrap();
         let fields: Vec<String> = table
             .iter()
-            .flat_map(|(section, keys)| {
-                keys.as_table()
-                    .unwrap()
-                    .keys()
-                    .map(move |name| format!("{section}.{name}"))
-            })
+            .flat_map(|(section, keys)| keys.as_table().unwrap().keys().map(move |name| format!("{section}.{name}")))
             .collect();
         let mut known = KEYS.map(|(key, _)| key).to_vec();
         known.sort();
@@ -279,14 +230,8 @@ mod tests {
 
     #[test]
     fn unknown_keys_name_the_nearest() {
-        let error = Config::default()
-            .overlay("train.learning_rat = 1.0", "my.toml")
-            .unwrap_err()
-            .to_string();
-        assert_eq!(
-            error,
-            "unknown key `train.learning_rat` in my.toml: did you mean `train.learning_rate`?"
-        );
+        let error = Config::default().overlay("train.learning_rat = 1.0", "my.toml").unwrap_err().to_string();
+        assert_eq!(error, "unknown key `train.learning_rat` in my.toml: did you mean `train.learning_rate`?");
         for (assignment, nearest) in [
             ("dropout=0.1", "model.dropout"),
             ("model.learning_rate=1", "train.learning_rate"),
@@ -300,18 +245,9 @@ mod tests {
 
     #[test]
     fn values_of_the_wrong_type_name_the_expected_one() {
-        let error = Config::default()
-            .overlay("[train]\nepochs = \"ten\"", "my.toml")
-            .unwrap_err()
-            .to_string();
-        assert_eq!(
-            error,
-            "`train.epochs = \"ten\"` in my.toml: expected a whole number, at least 1"
-        );
-        assert_eq!(
-            error_of("model.rnn=gru"),
-            "`model.rnn = \"gru\"` in --set: expected \"rnn\" or \"lstm\""
-        );
+        let error = Config::default().overlay("[train]\nepochs = \"ten\"", "my.toml").unwrap_err().to_string();
+        assert_eq!(error, "`train.epochs = \"ten\"` in my.toml: expected a whole number, at least 1");
+        assert_eq!(error_of("model.rnn=gru"), "`model.rnn = \"gru\"` in --set: expected \"rnn\" or \"lstm\"");
         for (assignment, message) in [
             (
                 "model.hidden=-1",
@@ -320,15 +256,9 @@ mod tests {
             ("model.hidden=1.5", "`model.hidden = 1.5` in --set"),
             ("model.dropout=1.0", "expected a number from 0 to below 1"),
             ("train.clip_norm=inf", "expected a number above 0"),
-            (
-                "data.source.name=x",
-                "`data.source = { name = \"x\" }` in --set: expected the language",
-            ),
+            ("data.source.name=x", "`data.source = { name = \"x\" }` in --set: expected the language"),
             ("train.batch=128", "expected { sentences = 128 } or { tokens = 4096 }"),
-            (
-                "train.batch.words=128",
-                "expected { sentences = 128 } or { tokens = 4096 }",
-            ),
+            ("train.batch.words=128", "expected { sentences = 128 } or { tokens = 4096 }"),
             ("train.schedule.kind=cosine", "expected { kind = \"constant\" }"),
             ("train.schedule.factr=0.1", "expected { kind = \"constant\" }"),
             ("train.schedule.factor=2", "a factor between 0 and 1"),
@@ -348,14 +278,8 @@ mod tests {
     #[test]
     fn what_is_no_assignment_or_no_toml_is_refused() {
         assert!(error_of("train.epochs").starts_with("`--set train.epochs` sets nothing: expected KEY=VALUE"));
-        let error = Config::default()
-            .overlay("[train]\nepochs 3", "my.toml")
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.starts_with("cannot read my.toml: TOML parse error") && error.contains("line 2"),
-            "{error}"
-        );
+        let error = Config::default().overlay("[train]\nepochs 3", "my.toml").unwrap_err().to_string();
+        assert!(error.starts_with("cannot read my.toml: TOML parse error") && error.contains("line 2"), "{error}");
     }
 
     #[test]

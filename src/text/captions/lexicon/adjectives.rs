@@ -10,12 +10,7 @@ const fn adjective(stem: &'static str, english: &'static str, fits: Tags) -> Adj
 }
 
 const fn adverb(german: &'static str, english: &'static str, position: Position, fits: Traits) -> Adverb {
-    Adverb {
-        german,
-        english,
-        position,
-        fits,
-    }
+    Adverb { german, english, position, fits }
 }
 
 /// A German adjective may stand here twice, if English has two words for it; then the nouns

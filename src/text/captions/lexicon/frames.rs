@@ -31,14 +31,8 @@ pub enum Style {
 /// What an argument is made of.
 #[derive(Clone, Copy, Debug)]
 pub enum Filler {
-    Fixed {
-        german: &'static str,
-        english: &'static str,
-    },
-    Noun {
-        tags: Tags,
-        style: Style,
-    },
+    Fixed { german: &'static str, english: &'static str },
+    Noun { tags: Tags, style: Style },
 }
 
 /// An object, a direction or another thing that the verb asks for.
@@ -74,23 +68,12 @@ impl Frame {
 }
 
 const fn frame(who: Tags, verb: Verb, arguments: &'static [Argument], settings: Settings, traits: Traits) -> Frame {
-    Frame {
-        who,
-        verb,
-        arguments,
-        settings,
-        traits,
-    }
+    Frame { who, verb, arguments, settings, traits }
 }
 
 const fn object(case: Case, tags: Tags, style: Style) -> Argument {
     let filler = Filler::Noun { tags, style };
-    Argument {
-        german_preposition: "",
-        english_preposition: "",
-        case,
-        filler,
-    }
+    Argument { german_preposition: "", english_preposition: "", case, filler }
 }
 
 /// "einen Ball".
@@ -136,30 +119,18 @@ pub const fn to(tags: Tags) -> Argument {
 /// An argument with prepositions in both languages and the indefinite article.
 pub const fn prep(german: &'static str, case: Case, english: &'static str, tags: Tags) -> Argument {
     let argument = object(case, tags, Style::One);
-    Argument {
-        german_preposition: german,
-        english_preposition: english,
-        ..argument
-    }
+    Argument { german_preposition: german, english_preposition: english, ..argument }
 }
 
 /// The same with another article.
 const fn styled(argument: Argument, tags: Tags, style: Style) -> Argument {
-    Argument {
-        filler: Filler::Noun { tags, style },
-        ..argument
-    }
+    Argument { filler: Filler::Noun { tags, style }, ..argument }
 }
 
 /// Words that never change.
 pub const fn set(german: &'static str, english: &'static str) -> Argument {
     let filler = Filler::Fixed { german, english };
-    Argument {
-        german_preposition: "",
-        english_preposition: "",
-        case: Case::Accusative,
-        filler,
-    }
+    Argument { german_preposition: "", english_preposition: "", case: Case::Accusative, filler }
 }
 
 const DAT: Case = Case::Dative;

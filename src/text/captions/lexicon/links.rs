@@ -49,11 +49,7 @@ pub struct Opening {
 }
 
 const fn opening(german: Word, english: Word, settings: Settings) -> Opening {
-    Opening {
-        german,
-        english,
-        settings,
-    }
+    Opening { german, english, settings }
 }
 
 #[rustfmt::skip]
@@ -81,11 +77,7 @@ pub struct Path {
 }
 
 pub static PATHS: &[Path] = &[
-    Path {
-        german: "durch",
-        english: "through",
-        settings: PARK | GARDEN | FOREST | ZOO | MUSEUM | SUPERMARKET | SNOW,
-    },
+    Path { german: "durch", english: "through", settings: PARK | GARDEN | FOREST | ZOO | MUSEUM | SUPERMARKET | SNOW },
     Path {
         german: "über",
         english: "across",
@@ -114,12 +106,7 @@ pub struct Reason {
 }
 
 const fn reason(who: Tags, verb: Verb, arguments: &'static [Argument], because: Because) -> Reason {
-    Reason {
-        who,
-        verb,
-        arguments,
-        because,
-    }
+    Reason { who, verb, arguments, because }
 }
 
 const fn is(german: Word, english: Word) -> Because {
@@ -185,14 +172,7 @@ const fn enabling(
     helped_verb: Verb,
     helped_arguments: &'static [Argument],
 ) -> Enabling {
-    Enabling {
-        who,
-        verb,
-        arguments,
-        helped,
-        helped_verb,
-        helped_arguments,
-    }
+    Enabling { who, verb, arguments, helped, helped_verb, helped_arguments }
 }
 
 #[rustfmt::skip]
@@ -230,13 +210,7 @@ pub struct Passive {
 }
 
 const fn passive(agent: Tags, patient: Tags, german: Word, english: Word, settings: Settings) -> Passive {
-    Passive {
-        agent,
-        patient,
-        german,
-        english,
-        settings,
-    }
+    Passive { agent, patient, german, english, settings }
 }
 
 #[rustfmt::skip]

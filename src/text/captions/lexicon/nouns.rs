@@ -16,30 +16,14 @@ pub const fn der(
     tags: Tags,
 ) -> Noun {
     let gender = Gender::Masculine;
-    Noun {
-        gender,
-        singular,
-        genitive,
-        plural,
-        english_singular,
-        english_plural,
-        tags,
-    }
+    Noun { gender, singular, genitive, plural, english_singular, english_plural, tags }
 }
 
 /// Feminines are the same in all cases of the singular.
 pub const fn die(singular: Word, plural: Word, english_singular: Word, english_plural: Word, tags: Tags) -> Noun {
     let gender = Gender::Feminine;
     let genitive = singular;
-    Noun {
-        gender,
-        singular,
-        genitive,
-        plural,
-        english_singular,
-        english_plural,
-        tags,
-    }
+    Noun { gender, singular, genitive, plural, english_singular, english_plural, tags }
 }
 
 pub const fn das(
@@ -51,15 +35,7 @@ pub const fn das(
     tags: Tags,
 ) -> Noun {
     let gender = Gender::Neuter;
-    Noun {
-        gender,
-        singular,
-        genitive,
-        plural,
-        english_singular,
-        english_plural,
-        tags,
-    }
+    Noun { gender, singular, genitive, plural, english_singular, english_plural, tags }
 }
 
 /// A noun without a singular.

@@ -22,11 +22,7 @@ pub struct Place {
 impl Place {
     /// Two-way prepositions take the accusative for a motion; "zu" always has the dative.
     pub fn case_of_motion(&self) -> Case {
-        if self.to.0 == "zu" {
-            Case::Dative
-        } else {
-            Case::Accusative
-        }
+        if self.to.0 == "zu" { Case::Dative } else { Case::Accusative }
     }
 }
 
@@ -46,12 +42,7 @@ const fn place(at: (Word, Word), to: (Word, Word), noun: Noun, setting: Settings
 }
 
 const fn part(german: Word, english: Word, of: Settings, setting: Settings) -> Part {
-    Part {
-        german,
-        english,
-        of,
-        setting,
-    }
+    Part { german, english, of, setting }
 }
 
 #[rustfmt::skip]

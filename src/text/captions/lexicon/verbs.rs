@@ -11,14 +11,7 @@ const fn verb(infinitive: Word, singular: Word, english: Word, english_progressi
 
 /// A verb that leaves its prefix at the end of a main clause.
 const fn separable(prefix: Word, infinitive: Word, singular: Word, english: Word, english_progressive: Word) -> Verb {
-    Verb {
-        prefix,
-        infinitive,
-        singular,
-        reflexive: false,
-        english,
-        english_progressive,
-    }
+    Verb { prefix, infinitive, singular, reflexive: false, english, english_progressive }
 }
 
 macro_rules! verbs {
