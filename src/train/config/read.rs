@@ -124,14 +124,14 @@ impl Config {
     /// Every value must have its type, and the result must be in range.
     fn merge(&self, tables: Vec<Table>, origin: &str) -> Result<Self, ConfigError> {
         let mut config = self.clone();
-        for (section, changes) in tables.iter().cloned().flatten() {
+        for (section, changes) in tables.iter().flatten() {
             let known = KEYS.iter().any(|(key, _)| section_of(key) == section);
             let keys = match changes {
                 Value::Table(keys) if known || !keys.is_empty() => keys,
-                _ => return Err(unknown_key(section, origin)),
+                _ => return Err(unknown_key(section.clone(), origin)),
             };
             for (name, value) in keys {
-                config = config.with(&section, &name, value, origin)?;
+                config = config.with(section, name, value.clone(), origin)?;
             }
         }
         match config.check() {
