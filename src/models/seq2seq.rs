@@ -71,7 +71,7 @@ impl Seq2Seq {
         }
     }
 
-    /// Encodes ids [S, B] of `lengths` [B].
+    /// Encodes ids [S, B] of `lengths` `[B]`.
     ///
     /// # Errors
     /// When shapes don't fit.
@@ -105,7 +105,7 @@ impl Seq2Seq {
         })
     }
 
-    /// Reads ids [T, B] of `lengths` [B] from `state` on; gives what the projection reads, [T·B, H], and the new state.
+    /// Reads ids [T, B] of `lengths` `[B]` from `state` on; gives what the projection reads, [T·B, H], and the new state.
     ///
     /// # Errors
     /// When shapes don't fit.
@@ -126,7 +126,7 @@ impl Seq2Seq {
         Ok((crate::ops::reshape_rows(scope.graph, features)?, layer.last))
     }
 
-    /// Cross-entropy of the projection of `features` [N, H] against labels [N].
+    /// Cross-entropy of the projection of `features` [N, H] against labels `[N]`.
     ///
     /// # Errors
     /// When shapes don't fit.

@@ -1,4 +1,4 @@
-//! y[n] = weight[ids[n]]
+//! `y[n] = weight[ids[n]]`
 
 use crate::graph::{
     Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, expect,

@@ -19,7 +19,7 @@ pub struct GatherBatch {
     pub padding: u32,
 }
 
-/// Ids [T, B] and lengths [B] of the sentences that `control` names. Sentence s is `tokens[offsets[s]..offsets[s + 1]]`.
+/// Ids [T, B] and lengths `[B]` of the sentences that `control` names. Sentence s is `tokens[offsets[s]..offsets[s + 1]]`.
 /// A row of the batch without a sentence is all padding and has length 0.
 pub fn gather_batch(
     graph: &mut Graph,
