@@ -53,8 +53,8 @@ impl Train {
         if let Some(path) = &self.resume {
             let run = RunDirectory::resume(path)?;
             let tokenizers = [
-                Tokenizer::load(&run.source_tokenizer_path())?,
-                Tokenizer::load(&run.target_tokenizer_path())?,
+                Tokenizer::load(run.source_tokenizer_path())?,
+                Tokenizer::load(run.target_tokenizer_path())?,
             ];
             return self.train(
                 &run,

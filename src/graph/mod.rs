@@ -134,7 +134,7 @@ impl Graph {
         if from.len() != shape.iter().product::<usize>() {
             return Err(shape_error(
                 "reshape",
-                &[from.clone()],
+                std::slice::from_ref(from),
                 format!("{shape:?} has another number of elements"),
             ));
         }
