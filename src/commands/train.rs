@@ -39,7 +39,7 @@ pub struct Train {
     #[arg(long)]
     print_config: bool,
     /// Continue the run in this folder after its last checkpoint
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["data", "out", "preset", "config", "assignments"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["data", "out", "preset", "config", "assignments", "print_config"])]
     resume: Option<PathBuf>,
     /// Print the plan of a training step: every op and every kernel launch
     #[arg(short, long)]
@@ -53,23 +53,24 @@ impl Train {
         if let Some(path) = &self.resume {
             let run = RunDirectory::resume(path)?;
             let tokenizers =
-                [Tokenizer::load(&run.source_tokenizer_path())?, Tokenizer::load(&run.target_tokenizer_path())?];
-            return self.train(&run, &Corpus::read(run.config())?, tokenizers, true);
+                [Tokenizer::load(run.source_tokenizer_path())?, Tokenizer::load(run.target_tokenizer_path())?];
+            return self.train(&run, &Corpus::read(run.config())?, tokenizers, self.device.open()?, true);
         }
         let (preset, config) = self.configuration()?;
         if self.print_config {
             print!("{}", config.to_toml());
             return Ok(());
         }
-        // Everything that can be wrong with the text is found before the folder is made.
+        // What can be wrong with the text or the device is found before the folder is made.
         let corpus = Corpus::read(&config)?;
         let tokenizers = corpus.train_tokenizers(&config)?;
+        let device = self.device.open()?;
         let out = self.out.clone().unwrap_or_else(|| next_free(&Path::new("runs").join(preset)));
         let run = RunDirectory::create(out, config)?;
         for (tokenizer, path) in tokenizers.iter().zip([run.source_tokenizer_path(), run.target_tokenizer_path()]) {
             write_atomically(&path, tokenizer.to_json().as_bytes())?;
         }
-        self.train(&run, &corpus, tokenizers, false)
+        self.train(&run, &corpus, tokenizers, device, false)
     }
 
     /// The preset's name, and it with the file and the assignments applied.
@@ -86,9 +87,7 @@ impl Train {
             config.data.directory =
                 absolute.into_os_string().into_string().ok().context("--data: expected a UTF-8 path")?;
         }
-        for assignment in &self.assignments {
-            config.set(assignment)?;
-        }
+        config.set_all(&self.assignments)?;
         Ok((name, config))
     }
 
@@ -97,14 +96,18 @@ impl Train {
         run: &RunDirectory,
         corpus: &Corpus,
         tokenizers: [Tokenizer; 2],
+        Opened { mut device, why }: Opened,
         resume: bool,
     ) -> anyhow::Result<()> {
-        let Opened { mut device, why } = self.device.open()?;
         eprintln!("device    {}: {why}", device.describe());
         eprintln!("          take another with --device NAME; `wgrad devices` lists them");
         corpus.report();
         let sizes = [tokenizers[0].vocabulary_size(), tokenizers[1].vocabulary_size()];
-        let mut trainer = Trainer::new(device.as_mut(), run, tokenizers, corpus.splits.clone(), resume)?;
+        let trainer = Trainer::new(device.as_mut(), run, tokenizers, corpus.splits.clone(), resume);
+        if trainer.is_err() && !resume {
+            run.discard();
+        }
+        let mut trainer = trainer?;
         let [training, validation] = trainer.too_long();
         if training + validation > 0 {
             let limit = run.config().data.max_tokens;

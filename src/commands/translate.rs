@@ -62,8 +62,7 @@ pub struct Translator {
 impl Translator {
     pub fn open(run: PathBuf, device: &DeviceChoice) -> anyhow::Result<Self> {
         let run = RunDirectory::open(run)?;
-        let tokenizers =
-            [Tokenizer::load(&run.source_tokenizer_path())?, Tokenizer::load(&run.target_tokenizer_path())?];
+        let tokenizers = [Tokenizer::load(run.source_tokenizer_path())?, Tokenizer::load(run.target_tokenizer_path())?];
         let mut device = device.open()?.device;
         let vocabularies = [tokenizers[0].vocabulary_size(), tokenizers[1].vocabulary_size()];
         let model = load(device.as_mut(), &run, vocabularies)?;

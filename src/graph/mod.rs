@@ -135,7 +135,11 @@ impl Graph {
     pub fn reshape(&mut self, source: Value, shape: &[usize]) -> Result<Value, GraphError> {
         let from = self.type_of(source);
         if from.len() != shape.iter().product::<usize>() {
-            return Err(shape_error("reshape", &[from.clone()], format!("{shape:?} has another number of elements")));
+            return Err(shape_error(
+                "reshape",
+                std::slice::from_ref(from),
+                format!("{shape:?} has another number of elements"),
+            ));
         }
         self.view(source, 0, shape)
     }

@@ -62,7 +62,7 @@ impl Seq2Seq {
         Self { source_embedding, encoder, bridge, target_embedding, decoder, attention, output, parameters }
     }
 
-    /// Encodes ids [S, B] of `lengths` [B].
+    /// Encodes ids [S, B] of `lengths` `[B]`.
     ///
     /// # Errors
     /// When shapes don't fit.
@@ -85,7 +85,7 @@ impl Seq2Seq {
         Ok(Encoded { states: layer.outputs, keys, lengths, initial })
     }
 
-    /// Reads ids [T, B] of `lengths` [B] from `state` on; gives what the projection reads, [T·B, H], and the new state.
+    /// Reads ids [T, B] of `lengths` `[B]` from `state` on; gives what the projection reads, [T·B, H], and the new state.
     ///
     /// # Errors
     /// When shapes don't fit.
@@ -106,7 +106,7 @@ impl Seq2Seq {
         Ok((crate::ops::reshape_rows(scope.graph, features)?, layer.last))
     }
 
-    /// Cross-entropy of the projection of `features` [N, H] against labels [N].
+    /// Cross-entropy of the projection of `features` [N, H] against labels `[N]`.
     ///
     /// # Errors
     /// When shapes don't fit.

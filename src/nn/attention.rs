@@ -60,7 +60,7 @@ impl Attention {
         self.additive.as_ref().map_or(Ok(states), |additive| additive.key.forward(scope, states))
     }
 
-    /// õ [T, B, H] for the decoder's outputs [T, B, H]. Source positions past `lengths` [B] are masked.
+    /// õ [T, B, H] for the decoder's outputs [T, B, H]. Source positions past `lengths` `[B]` are masked.
     ///
     /// # Errors
     /// When the shapes don't fit.

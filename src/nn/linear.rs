@@ -6,7 +6,7 @@ use crate::ops::matmul::matmul_nt;
 
 use super::{Init, Parameter, Parameters, Scope};
 
-/// weight [out, in], bias [out].
+/// weight [out, in], bias `[out]`.
 #[derive(Clone, Debug)]
 pub struct Linear {
     pub weight: Parameter,

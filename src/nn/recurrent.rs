@@ -68,7 +68,7 @@ impl Recurrent {
         }
     }
 
-    /// Runs over x [T, B, in] with lengths [B]; zeros are the initial state if none is given.
+    /// Runs over x [T, B, in] with lengths `[B]`; zeros are the initial state if none is given.
     ///
     /// # Errors
     /// When the shapes don't fit.

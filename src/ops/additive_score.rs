@@ -1,4 +1,4 @@
-//! s[b, t, τ] = Σ_a v[a]·tanh(q[t, b, a] + k[τ, b, a]), the score of additive attention (Bahdanau et al. 2015, appendix A.1.2).
+//! `s[b, t, τ] = Σ_a v[a]·tanh(q[t, b, a] + k[τ, b, a])`, the score of additive attention (Bahdanau et al. 2015, appendix A.1.2).
 
 use crate::graph::{
     Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, expect,
@@ -9,7 +9,7 @@ use super::case::Case;
 use super::reshape_rows;
 use super::sum_rows::sum_rows;
 
-/// Scores [B, T, S] of queries q [T, B, A] against keys k [S, B, A], both already projected, with v [A].
+/// Scores [B, T, S] of queries q [T, B, A] against keys k [S, B, A], both already projected, with v `[A]`.
 pub fn additive_score(graph: &mut Graph, q: Value, k: Value, v: Value) -> Result<Value, GraphError> {
     graph.push1(AdditiveScore, &[q, k, v])
 }

@@ -1,4 +1,4 @@
-//! y[r] = the first column with the largest x[r, c].
+//! `y[r]` = the first column with the largest x[r, c].
 
 use crate::graph::{
     Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups,

@@ -1,4 +1,4 @@
-//! y[r, c] = x[r, c] + b[c]
+//! `y[r, c] = x[r, c] + b[c]`
 
 use crate::graph::{
     Backward, Call, DType, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, expect, reference,
@@ -8,7 +8,7 @@ use super::case::Case;
 use super::elementwise::dispatch;
 use super::sum_rows::sum_rows;
 
-/// Adds a bias [C] to every row of x [.., C].
+/// Adds a bias `[C]` to every row of x [.., C].
 pub fn bias_add(graph: &mut Graph, x: Value, bias: Value) -> Result<Value, GraphError> {
     graph.push1(BiasAdd, &[x, bias])
 }

@@ -9,7 +9,7 @@ use super::case::Case;
 /// Workgroups of the first pass, each leaving one partial sum.
 const PARTIALS: usize = 256;
 
-/// Global-norm clipping as torch.nn.utils.clip_grad_norm_: (factor, norm) as [2], for the flat gradients of all parameters.
+/// Global-norm clipping as torch.nn.utils.clip_grad_norm_: (factor, norm) as `[2]`, for the flat gradients of all parameters.
 pub fn clip_grad_norm(graph: &mut Graph, gradients: Value, max_norm: f32) -> Result<Value, GraphError> {
     graph.push1(ClipGradNorm { max_norm }, &[gradients])
 }

@@ -1,4 +1,4 @@
-//! y[n] = weight[ids[n]]
+//! `y[n] = weight[ids[n]]`
 
 use std::any::Any;
 use std::sync::Arc;

@@ -34,13 +34,13 @@ pub struct LinearCrossEntropy {
 /// What the op gives besides the loss.
 #[derive(Clone, Copy)]
 pub struct Loss {
-    /// Mean over the positions that count, [1]; 0 where none does.
+    /// Mean over the positions that count, `[1]`; 0 where none does.
     pub mean: Value,
-    /// (Σ loss; Σ −log p(label), without smoothing; number of positions that count), [3].
+    /// (Σ loss; Σ −log p(label), without smoothing; number of positions that count), `[3]`.
     pub statistics: Value,
 }
 
-/// Cross-entropy of softmax(x·weightᵀ + bias) against labels: x [N, H], weight [V, H], bias [V], labels [N].
+/// Cross-entropy of softmax(x·weightᵀ + bias) against labels: x [N, H], weight [V, H], bias `[V]`, labels `[N]`.
 pub fn linear_cross_entropy(
     graph: &mut Graph,
     x: Value,

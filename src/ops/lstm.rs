@@ -43,7 +43,7 @@ pub struct LstmResult {
 }
 
 /// Runs the layer over xw = x·W_ihᵀ [T, B, 4·H], which is one large product outside the recurrence. `initial` is (h, c), each [B, H], zeros if absent;
-/// `reverse` walks each sequence from its own end, lengths[b], to its start.
+/// `reverse` walks each sequence from its own end, `lengths[b]`, to its start.
 pub fn lstm(
     graph: &mut Graph,
     xw: Value,

@@ -40,8 +40,11 @@ use crate::graph::{Graph, GraphError, Value};
 
 use case::Case;
 
-/// Name and cases of every op.
-pub const OPS: &[(&str, fn() -> Vec<Case>)] = &[
+/// An op's name, and what makes its cases.
+pub type Listed = (&'static str, fn() -> Vec<Case>);
+
+/// Every op.
+pub const OPS: &[Listed] = &[
     ("adam", adam::cases),
     ("add", add::cases),
     ("additive_score", additive_score::cases),

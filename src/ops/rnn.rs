@@ -22,8 +22,8 @@ pub struct RnnResult {
     pub hidden: Value,
 }
 
-/// Runs the layer over xw = x·W_ihᵀ [T, B, H]; `weights` are w_hh [H, H], b_ih [H] and b_hh [H]. `initial` is [B, H], zeros if absent; `reverse` walks each
-/// sequence from its own end, lengths[b], to its start.
+/// Runs the layer over xw = x·W_ihᵀ [T, B, H]; `weights` are w_hh [H, H], b_ih `[H]` and b_hh `[H]`. `initial` is [B, H], zeros if absent; `reverse` walks each
+/// sequence from its own end, `lengths[b]`, to its start.
 pub fn rnn(
     graph: &mut Graph,
     xw: Value,

@@ -7,7 +7,7 @@ use crate::graph::{
 use super::case::Case;
 use super::elementwise::WORKGROUP;
 
-/// y = s · x for a scalar s of shape [1]. No gradient reaches s: it is an upstream gradient itself.
+/// y = s · x for a scalar s of shape `[1]`. No gradient reaches s: it is an upstream gradient itself.
 pub fn scale(graph: &mut Graph, x: Value, s: Value) -> Result<Value, GraphError> {
     graph.push1(Scale, &[x, s])
 }

@@ -6,7 +6,7 @@ use crate::graph::{
 
 use super::case::Case;
 
-/// Sum of all elements, as [1].
+/// Sum of all elements, as `[1]`.
 pub fn sum(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
     sum_times(graph, x, 1.0)
 }

@@ -1,4 +1,4 @@
-//! y[c] = Σ_r x[r, c], the gradient of a bias.
+//! `y[c] = Σ_r x[r, c]`, the gradient of a bias.
 
 use crate::graph::{
     Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups,
@@ -10,7 +10,7 @@ use super::case::Case;
 /// Columns of a workgroup, and rows that it adds side by side; `COLUMNS` and `LANES` in the shader.
 const COLUMNS: usize = 32;
 
-/// Sums x [.., C] over all axes but the last: [C].
+/// Sums x [.., C] over all axes but the last: `[C]`.
 pub fn sum_rows(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
     graph.push1(SumRows { copies: 1 }, &[x])
 }

@@ -118,8 +118,8 @@ impl Placer<'_> {
         let mut types = Types { inputs, outputs, wanted };
         let aliases: Vec<_> = (0..types.outputs.len()).map(|o| work.op.alias(o, &types)).collect();
         // A tensor that a wanted alias is part of must exist.
-        for o in 0..aliases.len() {
-            if let Some(Alias::Output { index, .. }) = aliases[o].filter(|_| types.wanted[o]) {
+        for (o, alias) in aliases.iter().enumerate() {
+            if let (Some(Alias::Output { index, .. }), true) = (*alias, types.wanted[o]) {
                 types.wanted[index] = true;
             }
         }
@@ -132,11 +132,11 @@ impl Placer<'_> {
             }
         }
         let mut copies = vec![];
-        for o in 0..types.outputs.len() {
+        for (o, alias) in aliases.iter().enumerate() {
             let value = Value { node, output: o };
             if let (Some(index), true) = (work.op.in_place(o), types.wanted[o]) {
                 self.spots.insert(value, self.spots[&work.inputs[index]]);
-            } else if types.wanted[o] && !matches!(aliases[o], Some(Alias::Output { .. })) {
+            } else if types.wanted[o] && !matches!(alias, Some(Alias::Output { .. })) {
                 let reserved = self.packed.get(&value).copied();
                 let spot = reserved.unwrap_or_else(|| self.own(types.outputs[o].dtype, types.outputs[o].len()));
                 self.spots.insert(value, spot);

@@ -176,6 +176,13 @@ pub fn load_last(path: &Path, expected: &[(String, Vec<usize>)]) -> Result<Last,
     Ok(Last { parameters, exp_avg, exp_avg_sq, state })
 }
 
+/// The shape that a tensor has in a file, if the file can be read and has it.
+pub fn stored_shape(path: &Path, name: &str) -> Option<Vec<usize>> {
+    let bytes = read(path).ok()?;
+    let (file, _) = open(path, &bytes).ok()?;
+    Some(file.tensor(name).ok()?.shape().to_vec())
+}
+
 fn named<'a>(tensors: &'a [NamedTensor], prefix: &str) -> impl Iterator<Item = (String, &'a NamedTensor)> {
     tensors.iter().map(move |tensor| (format!("{prefix}{}", tensor.name), tensor))
 }

@@ -1,5 +1,7 @@
 //! What ends a training run early.
 
+use std::path::PathBuf;
+
 use thiserror::Error;
 
 use crate::decode::DecodeError;
@@ -25,6 +27,12 @@ pub enum TrainError {
     Decode(#[from] DecodeError),
     #[error("wgrad put a graph together wrongly, please report this: {0}")]
     Graph(#[from] GraphError),
+    #[error(
+        "{} has {tokens} tokens but the model in {} was trained with {expected}: it is the tokenizer of another model. Restore the one that \
+         training wrote, or train again",
+        tokenizer.display(), checkpoint.display()
+    )]
+    WrongTokenizer { tokenizer: PathBuf, tokens: usize, checkpoint: PathBuf, expected: usize },
     #[error(
         "the loss is not a number any more at step {step}: the training diverged. The last checkpoint is intact; lower train.learning_rate \
          or train.clip_norm and train again"

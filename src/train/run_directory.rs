@@ -72,6 +72,22 @@ impl RunDirectory {
         Ok(run)
     }
 
+    /// Takes [`create`](Self::create) back for a run that cannot start: removes the files of the run, and the folder
+    /// unless something else is in it. The same name can be used again then.
+    pub fn discard(&self) {
+        for path in [
+            self.config_path(),
+            self.metrics_path(),
+            self.last_path(),
+            self.source_tokenizer_path(),
+            self.target_tokenizer_path(),
+        ] {
+            // What is not there need not go, and what cannot go does no harm.
+            let _ = fs::remove_file(path);
+        }
+        let _ = fs::remove_dir(&self.path);
+    }
+
     /// The folder of a trained model, to translate with it or to evaluate it.
     ///
     /// # Errors
@@ -234,6 +250,17 @@ mod tests {
         let file = path.join(".hidden");
         let error = RunDirectory::create(&file, Config::default()).unwrap_err().to_string();
         assert_eq!(error, format!("{} is not a folder; take another name with --out", file.display()));
+    }
+
+    #[test]
+    fn a_discarded_run_leaves_what_is_not_its_own() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("run");
+        complete(&path).discard();
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 1, "a model is never removed");
+        fs::remove_file(path.join(MODEL)).unwrap();
+        RunDirectory::create(&path, Config::default()).unwrap().discard();
+        assert!(!path.exists());
     }
 
     #[test]

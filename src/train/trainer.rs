@@ -9,7 +9,9 @@ use crate::models::Seq2Seq;
 use crate::plan::{Device, Plan, Prepared};
 use crate::text::{Batch, BatchShape, Batcher, ParallelText, Tokenizer, corpus_bleu};
 
-use super::checkpoint::{Last, NamedTensor, TrainingState, load_last, load_model, save_last, save_model};
+use super::checkpoint::{
+    CheckpointError, Last, NamedTensor, TrainingState, load_last, load_model, save_last, save_model, stored_shape,
+};
 use super::config::TrainConfig;
 use super::metrics::{EpochMetrics, Metrics, Record, StepMetrics};
 use super::progress::Progress;
@@ -91,10 +93,11 @@ impl<'a> Trainer<'a> {
         let batches =
             [&splits[0], &splits[1]].map(|s| Batcher::new(&s.lengths[0], &s.lengths[1], config.train.batch, BUCKET));
         let most = batches.iter().flat_map(Batcher::shapes).map(|s| s.sentences).max().expect("no split is empty");
-        let model = Seq2Seq::new(&config.model, [sides[0].vocabulary_size(), sides[1].vocabulary_size()]);
+        let vocabularies = sides.map(Tokenizer::vocabulary_size);
+        let model = Seq2Seq::new(&config.model, vocabularies);
         allocate(device, &model.parameters.initial(config.train.seed), most)?;
         let (state, metrics) = if resume {
-            let last = load_last(&run.last_path(), &expected(&model))?;
+            let last = load_last(&run.last_path(), &expected(&model)).map_err(|e| blame(e, run, vocabularies))?;
             let metrics = Metrics::resume(&run.metrics_path(), last.state.metrics_bytes)?;
             restore(device, &model, &last);
             (last.state, metrics)
@@ -341,6 +344,23 @@ fn expected(model: &Seq2Seq) -> Vec<(String, Vec<usize>)> {
     model.parameters.iter().map(|p| (p.name.clone(), p.shape.clone())).collect()
 }
 
+/// Names the tokenizer if it is why a checkpoint doesn't fit.
+fn blame(error: CheckpointError, run: &RunDirectory, vocabularies: [usize; 2]) -> TrainError {
+    let CheckpointError::Tensors { path, .. } = &error else {
+        return error.into();
+    };
+    for (embedding, tokenizer, tokens) in [
+        ("encoder.embedding.weight", run.source_tokenizer_path(), vocabularies[0]),
+        ("decoder.embedding.weight", run.target_tokenizer_path(), vocabularies[1]),
+    ] {
+        let stored = stored_shape(path, embedding).and_then(|shape| shape.first().copied());
+        if let Some(expected) = stored.filter(|&rows| rows != tokens) {
+            return TrainError::WrongTokenizer { tokenizer, tokens, checkpoint: path.clone(), expected };
+        }
+    }
+    error.into()
+}
+
 /// The flat buffer that these tensors make.
 fn flatten(model: &Seq2Seq, tensors: &[NamedTensor]) -> Vec<f32> {
     let mut flat = vec![0.0; model.parameters.flat_len()];
@@ -364,7 +384,7 @@ fn restore(device: &mut dyn Device, model: &Seq2Seq, last: &Last) {
 /// When `model.safetensors` is missing, damaged or of another model, or memory is short.
 pub fn load(device: &mut dyn Device, run: &RunDirectory, vocabularies: [usize; 2]) -> Result<Seq2Seq, TrainError> {
     let model = Seq2Seq::new(&run.config().model, vocabularies);
-    let tensors = load_model(&run.model_path(), &expected(&model))?;
+    let tensors = load_model(&run.model_path(), &expected(&model)).map_err(|e| blame(e, run, vocabularies))?;
     let flat = flatten(&model, &tensors);
     device.allocate("parameters", &crate::graph::TensorType::f32(&[flat.len()]))?;
     device.write_f32("parameters", &flat);

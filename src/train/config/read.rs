@@ -70,7 +70,7 @@ impl Config {
     ///
     /// The text is not TOML, has an unknown key, or has a value of the wrong type or out of range.
     pub fn overlay(&self, text: &str, origin: &str) -> Result<Self, ConfigError> {
-        self.merge(parse(text, origin)?, origin)
+        self.merge(vec![parse(text, origin)?], origin)
     }
 
     /// Changes one key, as the flag `--set` does: `train.learning_rate=3e-4`. The value is TOML, but text needs no
@@ -81,32 +81,44 @@ impl Config {
     ///
     /// There is no `=`, the key is unknown, or the value has the wrong type or is out of range.
     pub fn set(&mut self, assignment: &str) -> Result<(), ConfigError> {
-        let (key, text) =
-            assignment.split_once('=').ok_or_else(|| ConfigError::Assignment { assignment: assignment.to_owned() })?;
-        let value = toml::from_str::<Table>(&format!("value = {text}"))
-            .ok()
-            .and_then(|mut table| table.remove("value"))
-            .unwrap_or_else(|| Value::String(text.trim().to_owned()));
-        let nested =
-            key.trim().rsplit('.').fold(value, |value, name| Table::from_iter([(name.to_owned(), value)]).into());
-        let Value::Table(table) = nested else { unreachable!("a split has at least one part") };
-        *self = self.merge(table, "--set")?;
+        self.set_all(&[assignment])
+    }
+
+    /// [`set`](Self::set) for several assignments, of which only the result must be in range: `data.source=en` and
+    /// `data.target=de` together turn a translator from German around, each alone would make both sides the same.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`set`](Self::set).
+    pub fn set_all(&mut self, assignments: &[impl AsRef<str>]) -> Result<(), ConfigError> {
+        let tables = assignments.iter().map(|assignment| table_of(assignment.as_ref()));
+        *self = self.merge(tables.collect::<Result<_, _>>()?, "--set")?;
         Ok(())
     }
 
-    fn merge(&self, changes: Table, origin: &str) -> Result<Self, ConfigError> {
+    /// Every value must have its type, and the result must be in range.
+    fn merge(&self, tables: Vec<Table>, origin: &str) -> Result<Self, ConfigError> {
         let mut config = self.clone();
-        for (section, changes) in changes {
+        for (section, changes) in tables.iter().flatten() {
             let known = KEYS.iter().any(|(key, _)| section_of(key) == section);
             let keys = match changes {
                 Value::Table(keys) if known || !keys.is_empty() => keys,
-                _ => return Err(unknown_key(section, origin)),
+                _ => return Err(unknown_key(section.clone(), origin)),
             };
             for (name, value) in keys {
-                config = config.with(&section, &name, value, origin)?;
+                config = config.with(section, name, value.clone(), origin)?;
             }
         }
-        Ok(config)
+        match config.check() {
+            Err(ConfigError::Value { key, value, expected, .. }) => Err(ConfigError::Value {
+                // As it was written, where it was.
+                value: (tables.iter().rev()).find_map(|table| lookup(table, &key)).map_or(value, Value::to_string),
+                origin: origin.to_owned(),
+                key,
+                expected,
+            }),
+            checked => checked.map(|()| config),
+        }
     }
 
     /// This configuration with one value replaced. One at a time, so that the key and value at fault are known.
@@ -126,11 +138,21 @@ impl Config {
             }
             (old, new) => *old = new,
         }
-        match table.try_into::<Self>() {
-            Ok(config) if config.check().is_ok() => Ok(config),
-            _ => Err(ConfigError::Value { key, value: text, origin: origin.to_owned(), expected }),
-        }
+        table.try_into().map_err(|_| ConfigError::Value { key, value: text, origin: origin.to_owned(), expected })
     }
+}
+
+/// The assignment as TOML: `train.epochs=3` is `{ train = { epochs = 3 } }`.
+fn table_of(assignment: &str) -> Result<Table, ConfigError> {
+    let (key, text) =
+        assignment.split_once('=').ok_or_else(|| ConfigError::Assignment { assignment: assignment.to_owned() })?;
+    let value = toml::from_str::<Table>(&format!("value = {text}"))
+        .ok()
+        .and_then(|mut table| table.remove("value"))
+        .unwrap_or_else(|| Value::String(text.trim().to_owned()));
+    let nested = key.trim().rsplit('.').fold(value, |value, name| Table::from_iter([(name.to_owned(), value)]).into());
+    let Value::Table(table) = nested else { unreachable!("a split has at least one part") };
+    Ok(table)
 }
 
 fn parse<T: DeserializeOwned>(text: &str, origin: &str) -> Result<T, ConfigError> {
@@ -226,6 +248,21 @@ mod tests {
         assert!(matches!(config.train.schedule, Schedule::Plateau { patience: 9, .. }));
         config.set("train.schedule.kind=constant").unwrap();
         assert_eq!(config.train.schedule, Schedule::Constant {});
+    }
+
+    /// Neither half of these changes is in range without the other.
+    #[test]
+    fn values_that_depend_on_each_other_change_together() {
+        let mut config = Config::default();
+        config.set_all(&["data.source=en", "data.target=de"]).unwrap();
+        assert_eq!((&*config.data.source, &*config.data.target), ("en", "de"));
+        assert_eq!(Config::from_toml(&config.to_toml(), "config.toml").as_ref(), Ok(&config));
+        config.set_all(&["model.bidirectional=false", "model.hidden=13"]).unwrap();
+        let even = "[model]\nbidirectional = true\nhidden = 12";
+        assert_eq!(config.overlay(even, "my.toml").unwrap().model.hidden, 12);
+        let error = config.set_all(&["model.bidirectional=true", "train.epochs=3"]).unwrap_err();
+        assert!(error.to_string().starts_with("`model.hidden = 13` in --set: expected"), "{error}");
+        assert!(error_of("data.source=en").starts_with("`data.target = \"en\"` in --set: expected"));
     }
 
     #[test]

@@ -1,0 +1,363 @@
+//! Whatever is wrong with what a user hands over, wgrad says what it is and what to do, and leaves every file as it was.
+
+mod cli;
+
+use std::fs;
+use std::process::Command;
+
+use cli::{Sandbox, stderr};
+
+/// Trains the smallest model on the folder `data` into the folder `run`, on the CPU.
+const TRAIN: &str = "train --preset tiny --data data --out run --device cpu";
+
+impl Sandbox {
+    /// With a run of one epoch in `run`.
+    fn with_run() -> Self {
+        let sandbox = Self::with_captions(40);
+        sandbox.succeed(&format!("{TRAIN} --set train.epochs=1"));
+        sandbox
+    }
+
+    /// A run's folder once more.
+    fn copy(&self, from: &str, to: &str) {
+        fs::create_dir(self.path(to)).expect("a new folder");
+        for entry in fs::read_dir(self.path(from)).expect("a folder") {
+            let entry = entry.expect("an entry");
+            fs::copy(entry.path(), self.path(to).join(entry.file_name())).expect("a copy");
+        }
+    }
+
+    /// Runs `wgrad`, which must refuse: exit status 1, or 2 for a command line that makes no sense; an `error:` with all
+    /// of these parts; and no file created, changed or removed.
+    #[track_caller]
+    fn refuse(&self, arguments: &str, parts: &[&str]) -> String {
+        self.refuse_command(self.wgrad(arguments, None), parts)
+    }
+
+    #[track_caller]
+    fn refuse_command(&self, mut command: Command, parts: &[&str]) -> String {
+        let before = self.files();
+        let output = command.output().expect("wgrad runs");
+        let message = stderr(&output);
+        let wrong_usage = message.contains("Usage:");
+        assert_eq!(output.status.code(), Some(1 + i32::from(wrong_usage)), "{message}");
+        let error = message.find("error: ").map_or("", |at| &message[at..]);
+        for part in parts {
+            assert!(error.contains(part), "`{part}` is not in\n{message}");
+        }
+        assert!(self.files() == before, "files changed after\n{message}");
+        error.to_owned()
+    }
+}
+
+#[test]
+fn files_of_different_length() {
+    let sandbox = Sandbox::with_captions(8);
+    let english = String::from_utf8(sandbox.read("data/train.en")).unwrap();
+    sandbox.write("data/train.en", english.split_inclusive('\n').take(5).collect::<String>());
+    sandbox.refuse(
+        TRAIN,
+        &[
+            "data/train.de has 8 lines but ",
+            "data/train.en has 5; line n of one must translate line n of the other",
+            "line 6 is the first without a partner",
+        ],
+    );
+    let sandbox = Sandbox::with_run();
+    sandbox.refuse(
+        "evaluate run --src data/train.de --ref data/val.en --device cpu",
+        &["data/train.de has 40 lines and data/val.en has 20", "expected line n of one to translate line n"],
+    );
+}
+
+#[test]
+fn empty_files() {
+    let sandbox = Sandbox::with_run();
+    sandbox.write("data/val.en", "");
+    for arguments in [TRAIN, "evaluate run --src data/val.de --ref data/val.en --device cpu"] {
+        let other = arguments.replace("--out run", "--out other");
+        sandbox.refuse(&other, &["data/val.en is empty; expected one sentence a line"]);
+    }
+    sandbox.write("data/val.en", " \n".repeat(20));
+    sandbox.refuse(
+        "train --preset tiny --data data --out other",
+        &["data: every pair of val has a blank side; expected sentences"],
+    );
+}
+
+#[test]
+fn invalid_utf8_names_file_and_line() {
+    let sandbox = Sandbox::with_run();
+    sandbox.write("latin1", b"Ein Hund schl\xe4ft.\n");
+    let remedy = "iconv -f latin1 -t utf";
+    let mut german = sandbox.read("data/train.de");
+    let second_line = 1 + german.iter().position(|&byte| byte == b'\n').unwrap();
+    german[second_line + 3] = 0xe4;
+    sandbox.write("data/train.de", german);
+    sandbox.refuse(
+        "train --preset tiny --data data --out other --device cpu",
+        &["data/train.de, line 2: byte 4 of the line (0xe4) is not valid UTF-8", remedy],
+    );
+    sandbox.refuse(
+        "evaluate run --src latin1 --ref data/val.en --device cpu",
+        &["latin1, line 1: byte 14 of the line (0xe4) is not valid UTF-8", remedy],
+    );
+    sandbox.refuse_command(
+        sandbox.wgrad("translate run --device cpu", Some("latin1")),
+        &["standard input, line 1: expected UTF-8 text", remedy],
+    );
+}
+
+#[test]
+fn sentences_longer_than_the_limit_are_counted() {
+    let sandbox = Sandbox::with_captions(40);
+    for language in ["de", "en"] {
+        let name = format!("data/train.{language}");
+        let mut text = sandbox.read(&name);
+        text.extend_from_slice(format!("{}\n", "Hund ".repeat(100)).repeat(3).as_bytes());
+        sandbox.write(&name, text);
+    }
+    let arguments = format!("{TRAIN} --set data.max_tokens=80 --set train.epochs=1");
+    let output = sandbox.wgrad(&arguments, None).output().unwrap();
+    assert!(
+        output.status.success()
+            && stderr(&output).contains(
+                "3 training and 0 validation pairs have more than 80 tokens on a side and are left out of the loss (data.max_tokens)"
+            ),
+        "{}",
+        stderr(&output)
+    );
+    // Nothing is left, and no half-made run either: the same --out must do once the limit is right.
+    sandbox.refuse(
+        "train --preset tiny --data data --out other --device cpu --set data.max_tokens=1",
+        &["no training sentence is left: all 43 pairs have more than 1 tokens on a side", "Raise data.max_tokens"],
+    );
+    assert!(!sandbox.path("other").exists());
+}
+
+#[test]
+fn an_unknown_language() {
+    let sandbox = Sandbox::with_captions(8);
+    sandbox.refuse(
+        &format!("{TRAIN} --set data.source=fr"),
+        &["data/train.fr does not exist; found train.de, train.en; --set data.source=de takes another"],
+    );
+    sandbox.refuse("train --data nowhere", &["cannot read ", "nowhere: "]);
+    sandbox.refuse(
+        &format!("{TRAIN} --set data.source=en"),
+        &["`data.target = \"en\"` in --set", "another ending than data.source"],
+    );
+}
+
+#[test]
+fn an_empty_vocabulary() {
+    let sandbox = Sandbox::with_captions(8);
+    sandbox.refuse(
+        &format!("{TRAIN} --set data.min_frequency=1000"),
+        &[
+            "the vocabulary would be empty: nothing in the 8 lines of training text occurs at least 1000 times",
+            "--set data.min_frequency=1",
+        ],
+    );
+}
+
+#[test]
+fn a_run_that_exists() {
+    let sandbox = Sandbox::with_run();
+    sandbox.refuse(
+        TRAIN,
+        &["run already has files in it; continue its run with `--resume run`, or take another folder with --out"],
+    );
+    sandbox.refuse("train --preset tiny --data data --out data --device cpu", &["data already has files in it"]);
+    sandbox.refuse(
+        "train --preset tiny --data data --out data/train.de --device cpu",
+        &["data/train.de is not a folder; take another name with --out"],
+    );
+    sandbox.refuse(
+        "data captions --pairs 8 --out data",
+        &["--out data: the folder is not empty; nothing was written. Name another folder"],
+    );
+}
+
+#[test]
+fn folders_that_are_no_runs() {
+    let sandbox = Sandbox::with_captions(8);
+    for command in ["translate", "train --resume"] {
+        sandbox.refuse(&format!("{command} data"), &["data has no config.toml; expected the folder of a run"]);
+        sandbox.refuse(&format!("{command} nowhere"), &["nowhere is not a folder; expected the folder of a run"]);
+    }
+}
+
+#[test]
+fn damaged_and_truncated_checkpoints() {
+    let sandbox = Sandbox::with_run();
+    sandbox.write("input", "Ein Hund.\n");
+    for (file, command) in [
+        ("model.safetensors", "translate run --device cpu"),
+        ("model.safetensors", "evaluate run --src data/val.de --ref data/val.en --device cpu"),
+        ("last.safetensors", "train --resume run --device cpu"),
+    ] {
+        let name = format!("run/{file}");
+        let whole = sandbox.read(&name);
+        let mut flipped = whole.clone();
+        let middle = flipped.len() / 2;
+        flipped[middle] ^= 1;
+        for damaged in [&flipped[..], &whole[..middle], &whole[..4], &[]] {
+            sandbox.write(&name, damaged);
+            let message = format!("{name} is damaged (");
+            let remedy = "); copy it again from where it came from, or train again";
+            sandbox.refuse_command(sandbox.wgrad(command, Some("input")), &[&message, remedy]);
+        }
+        fs::remove_file(sandbox.path(&name)).unwrap();
+        sandbox.refuse(command, &[&format!("run has no {file}; the run ")]);
+        sandbox.write(&name, whole);
+    }
+}
+
+#[test]
+fn a_tokenizer_of_another_model() {
+    let sandbox = Sandbox::with_run();
+    sandbox.succeed("train --preset tiny --data data --out smaller --device cpu --set data.target_vocabulary=20");
+    sandbox.write("run/tokenizer.en.json", sandbox.read("smaller/tokenizer.en.json"));
+    for (command, checkpoint) in
+        [("translate run --device cpu", "model.safetensors"), ("train --resume run --device cpu", "last.safetensors")]
+    {
+        let found =
+            format!("run/tokenizer.en.json has 20 tokens but the model in run/{checkpoint} was trained with 64");
+        sandbox.refuse(command, &[&found, "Restore the one that training wrote, or train again"]);
+    }
+    sandbox.write("run/tokenizer.en.json", "{}");
+    sandbox.refuse("translate run --device cpu", &["run/tokenizer.en.json is not a tokenizer", "restore the file"]);
+}
+
+#[test]
+fn an_unknown_device() {
+    let sandbox = Sandbox::with_captions(8);
+    let devices: serde_json::Value = serde_json::from_str(&sandbox.succeed("devices --json")).unwrap();
+    let adapters = devices["adapters"].as_array().unwrap();
+    let error = sandbox.refuse(
+        &TRAIN.replace("cpu", "voodoo2"),
+        match adapters.is_empty() {
+            true => &["no graphics adapter was found"],
+            false => &["no device is called `voodoo2`. Present: ", "Choose one with --device NAME"],
+        },
+    );
+    for adapter in adapters {
+        let name = adapter["name"].as_str().unwrap();
+        assert!(error.contains(&format!("`{name}`")) && error.contains("`cpu`"), "{error}");
+    }
+    assert!(!sandbox.path("run").exists());
+}
+
+/// The loader of Vulkan is told of no driver, as on a machine that has none.
+#[test]
+#[cfg(target_os = "linux")]
+fn no_adapter() {
+    let sandbox = Sandbox::with_captions(8);
+    let without_drivers = |arguments: &str| {
+        let mut command = sandbox.wgrad(arguments, None);
+        for variable in ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"] {
+            command.env(variable, "/nonexistent");
+        }
+        command.env_remove("VK_ADD_DRIVER_FILES");
+        command
+    };
+    sandbox.refuse_command(
+        without_drivers(&TRAIN.replace("cpu", "llvmpipe")),
+        &[
+            "no graphics adapter was found",
+            "tests/install_vulkan.sh",
+            "sudo apt-get install libvulkan1 mesa-vulkan-drivers",
+            "--device cpu",
+        ],
+    );
+    let output = without_drivers(&TRAIN.replace("cpu", "auto")).output().unwrap();
+    assert!(
+        output.status.success()
+            && stderr(&output).contains("device    cpu (")
+            && stderr(&output).contains("there is no GPU"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+/// `/dev/full` refuses every write with the error of a full disk. Temporary files have names that are known, so the
+/// program as a whole meets it without a disk being full. What `write_atomically` and the log do then have tests of
+/// their own, in `train::files` and `train::metrics`.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk() {
+    let sandbox = Sandbox::with_run();
+    let two_epochs =
+        String::from_utf8(sandbox.read("run/config.toml")).unwrap().replace("epochs = 1\n", "epochs = 2\n");
+    sandbox.write("run/config.toml", two_epochs);
+    sandbox.copy("run", "undisturbed");
+    sandbox.succeed("train --resume undisturbed --device cpu");
+    for file in ["model.safetensors", "last.safetensors"] {
+        let run = format!("run-{file}");
+        sandbox.copy("run", &run);
+        let before = sandbox.read(&format!("{run}/{file}"));
+        let temporary = sandbox.path(&format!("{run}/{file}.tmp"));
+        std::os::unix::fs::symlink("/dev/full", &temporary).unwrap();
+        let command = format!("train --resume {run} --device cpu");
+        let output = sandbox.wgrad(&command, None).output().unwrap();
+        let message = format!(
+            "error: cannot write {run}/{file}: No space left on device (os error 28); free some space, then continue with --resume"
+        );
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr(&output).contains(&message), "{}", stderr(&output));
+        assert!(sandbox.read(&format!("{run}/{file}")) == before, "{file} is lost");
+        assert!(temporary.symlink_metadata().is_err(), "the temporary file takes space");
+        // Now there is space: the run goes on as if nothing had been.
+        sandbox.succeed(&command);
+        let (model, undisturbed) =
+            (sandbox.read(&format!("{run}/model.safetensors")), sandbox.read("undisturbed/model.safetensors"));
+        assert!(model == undisturbed, "the model is another after {file} met a full disk");
+    }
+}
+
+#[test]
+fn what_no_configuration_has() {
+    let sandbox = Sandbox::with_captions(8);
+    sandbox.write("mine.toml", "[train]\nlearning_rat = 0.1\n");
+    sandbox.write("syntax.toml", "[train]\nepochs 3\n");
+    for (arguments, message) in [
+        ("--config mine.toml", "unknown key `train.learning_rat` in mine.toml: did you mean `train.learning_rate`?"),
+        ("--config syntax.toml", "cannot read syntax.toml: TOML parse error at line 2"),
+        ("--config nowhere.toml", "--config nowhere.toml: No such file"),
+        ("--set train.epoch=3", "unknown key `train.epoch` in --set: did you mean `train.epochs`?"),
+        ("--set train.epochs=three", "`train.epochs = \"three\"` in --set: expected a whole number, at least 1"),
+        ("--set model.dropout=1.5", "`model.dropout = 1.5` in --set: expected a number from 0 to below 1"),
+        (
+            "--set train.epochs",
+            "`--set train.epochs` sets nothing: expected KEY=VALUE, e.g. --set train.learning_rate=3e-4",
+        ),
+        (
+            "--preset tine",
+            "there is no preset `tine`: did you mean `tiny`? The presets are captions, lstm-attention, lstm, rnn, tiny",
+        ),
+    ] {
+        sandbox.refuse(&format!("train --data data --out run {arguments}"), &[message]);
+        assert!(!sandbox.path("run").exists());
+    }
+}
+
+#[test]
+fn flags_that_contradict_each_other() {
+    let sandbox = Sandbox::with_run();
+    for flag in [
+        "--preset tiny",
+        "--data data",
+        "--out other",
+        "--config run/config.toml",
+        "--set train.epochs=3",
+        "--print-config",
+    ] {
+        let name = flag.split(' ').next().unwrap();
+        sandbox.refuse(
+            &format!("train --resume run {flag}"),
+            &["the argument '--resume <DIR>' cannot be used with", name],
+        );
+    }
+    sandbox.refuse("train --epochs 3", &["unexpected argument '--epochs'"]);
+}

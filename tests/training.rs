@@ -1,0 +1,271 @@
+//! Training and translating from the command line, on the CPU: what a run leaves behind, and that neither time nor
+//! interruptions change a bit of it.
+
+mod cli;
+
+use std::fs;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use cli::{Sandbox, stderr};
+use safetensors::SafeTensors;
+use wgrad::text::{corpus_bleu, read_lines};
+use wgrad::train::metrics::{EpochMetrics, Record, read_records};
+
+/// 8 epochs of 50 steps or a few less. Whole epochs lie between two checkpoints of different kinds, since 23 is a prime.
+const TRAIN: &str = "train --preset tiny --data data --device cpu --set data.max_tokens=40 --set train.epochs=8 \
+                     --set train.checkpoint_every=23";
+
+impl Sandbox {
+    fn train(&self, run: &str) {
+        self.succeed(&format!("{TRAIN} --out {run}"));
+    }
+
+    fn records(&self, run: &str) -> Vec<Record> {
+        read_records(&self.path(run).join("metrics.jsonl")).unwrap_or_else(|e| panic!("{e}"))
+    }
+
+    /// The records without what the clock says.
+    fn timeless(&self, run: &str) -> Vec<Record> {
+        let mut records = self.records(run);
+        for record in &mut records {
+            match record {
+                Record::Step(step) => step.tokens_per_second = 0.0,
+                Record::Epoch(epoch) => epoch.seconds = 0.0,
+            }
+        }
+        records
+    }
+
+    /// Whole lines of the log, whose last one may be cut.
+    fn lines(&self, run: &str) -> usize {
+        let log = fs::read(self.path(run).join("metrics.jsonl")).unwrap_or_default();
+        log.iter().filter(|&&byte| byte == b'\n').count()
+    }
+
+    fn epochs(&self, run: &str) -> Vec<EpochMetrics> {
+        let epoch = |record| match record {
+            Record::Epoch(epoch) => Some(epoch),
+            Record::Step(_) => None,
+        };
+        self.records(run).into_iter().filter_map(epoch).collect()
+    }
+
+    /// Two runs came to the same bits: models, optimizer states and logs. Only the clock may differ.
+    #[track_caller]
+    fn assert_same(&self, one: &str, other: &str) {
+        let read = |run: &str, file: &str| self.read(&format!("{run}/{file}"));
+        for file in ["model.safetensors", "config.toml", "tokenizer.de.json", "tokenizer.en.json"] {
+            assert!(read(one, file) == read(other, file), "{file} of {one} and of {other} differ");
+        }
+        assert_eq!(self.timeless(one), self.timeless(other));
+        let (one, other) = (read(one, "last.safetensors"), read(other, "last.safetensors"));
+        assert_eq!(state(&one), state(&other));
+        let [one, other] = [&one, &other].map(|bytes| SafeTensors::deserialize(bytes).unwrap());
+        assert_eq!(one.len(), other.len());
+        for (name, tensor) in one.iter() {
+            let found = other.tensor(name).unwrap();
+            assert_eq!(tensor.shape(), found.shape());
+            assert!(tensor.data() == found.data(), "{name} differs");
+        }
+    }
+
+    /// Starts a training run and waits until it has taken so many steps. Its standard error is a pipe that nobody reads
+    /// meanwhile.
+    fn start(&self, run: &str, steps: usize) -> Child {
+        let child = self
+            .wgrad(&format!("{TRAIN} --out {run}"), None)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let start = Instant::now();
+        while self.lines(run) < steps {
+            assert!(start.elapsed() < Duration::from_secs(60), "training stands still");
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        child
+    }
+}
+
+/// The training state in a checkpoint, without the time and what depends on how many digits times have.
+fn state(last: &[u8]) -> serde_json::Value {
+    let (_, header) = SafeTensors::read_metadata(last).unwrap();
+    let metadata = header.metadata().as_ref().unwrap()["wgrad"].clone();
+    let mut metadata: serde_json::Value = serde_json::from_str(&metadata).unwrap();
+    let mut state = metadata["state"].take();
+    for clock in ["seconds", "metrics_bytes"] {
+        assert!(state.as_object_mut().unwrap().remove(clock).is_some(), "no {clock}");
+    }
+    state
+}
+
+#[test]
+fn a_run_leaves_all_it_promises_and_learns() {
+    let sandbox = Sandbox::with_captions(200);
+    sandbox.train("run");
+    let mut names: Vec<String> = fs::read_dir(sandbox.path("run"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(
+        names,
+        [
+            "config.toml",
+            "last.safetensors",
+            "metrics.jsonl",
+            "model.safetensors",
+            "tokenizer.de.json",
+            "tokenizer.en.json"
+        ]
+    );
+    // Every step once, and an epoch's line after its last step.
+    let (mut steps, mut epochs) = (0, 0);
+    for record in sandbox.records("run") {
+        match record {
+            Record::Step(record) => {
+                steps += 1;
+                assert_eq!((record.step, record.epoch), (steps, epochs + 1));
+            }
+            Record::Epoch(record) => {
+                epochs += 1;
+                assert_eq!((record.epoch, record.step), (epochs, steps));
+                assert_eq!(steps, 50 * epochs as u64, "200 pairs are 50 batches of 4");
+            }
+        }
+    }
+    assert_eq!(epochs, 8);
+    let epochs = sandbox.epochs("run");
+    let (first, last) = (&epochs[0], &epochs[7]);
+    assert!(last.training_loss < 0.8 * first.training_loss, "{epochs:?}");
+    assert!(last.validation_loss < first.validation_loss, "{epochs:?}");
+    for language in ["de", "en"] {
+        let path = sandbox.path(&format!("run/tokenizer.{language}.json"));
+        let tokenizer = tokenizers::Tokenizer::from_file(path).unwrap();
+        assert_eq!(tokenizer.get_vocab_size(true), 64);
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bits() {
+    let sandbox = Sandbox::with_captions(200);
+    sandbox.train("one");
+    sandbox.train("two");
+    sandbox.assert_same("one", "two");
+    sandbox.succeed(&format!("{TRAIN} --out other --set train.seed=2"));
+    assert!(sandbox.read("one/model.safetensors") != sandbox.read("other/model.safetensors"));
+}
+
+#[test]
+fn a_killed_run_resumes_to_the_same_bits() {
+    let sandbox = Sandbox::with_captions(200);
+    sandbox.train("undisturbed");
+    // In the first epoch before any checkpoint of its own, in the first epoch, and in a later one.
+    for steps in [5, 30, 180] {
+        let run = format!("killed-{steps}");
+        let mut child = sandbox.start(&run, steps);
+        child.kill().unwrap();
+        let status = child.wait().unwrap();
+        assert!(!status.success(), "the run ended before it could be killed");
+        assert!(sandbox.lines(&run) < 8 * 51, "killed in the middle");
+        sandbox.succeed(&format!("train --resume {run} --device cpu"));
+        sandbox.assert_same("undisturbed", &run);
+    }
+    // Whoever resumes a finished run gets its result again.
+    let before = sandbox.read("undisturbed/model.safetensors");
+    let printed = sandbox.succeed("train --resume undisturbed --device cpu");
+    assert!(printed.contains("best epoch "), "{printed}");
+    assert!(sandbox.read("undisturbed/model.safetensors") == before);
+}
+
+#[test]
+#[cfg(unix)]
+fn ctrl_c_saves_and_says_how_to_resume() {
+    let sandbox = Sandbox::with_captions(200);
+    sandbox.train("undisturbed");
+    let child = sandbox.start("stopped", 70);
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(killed.unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let (printed, log) = (String::from_utf8_lossy(&output.stdout), stderr(&output));
+    assert!(output.status.success(), "{log}");
+    assert!(
+        printed.contains("Stopped; everything is saved") && printed.contains("wgrad train --resume stopped"),
+        "{printed}{log}"
+    );
+    assert!(log.contains("finishing this step and saving"), "{log}");
+    // Saved after the very step that was logged last.
+    let state = state(&sandbox.read("stopped/last.safetensors"));
+    let steps = sandbox.records("stopped").iter().filter(|r| matches!(r, Record::Step(_))).count();
+    assert_eq!(state["step"], steps);
+    assert!((70..400).contains(&steps), "{steps}");
+    sandbox.succeed("train --resume stopped --device cpu");
+    sandbox.assert_same("undisturbed", "stopped");
+}
+
+#[test]
+fn as_many_lines_out_as_in() {
+    let sandbox = Sandbox::with_captions(40);
+    sandbox.train("run");
+    sandbox.write("input", "\nEin Hund schläft.\n   \n\nZwei Hunde schlafen.\r\nxyz");
+    let translate = |input: &str| {
+        let output = sandbox.wgrad("translate run --device cpu", Some(input)).output().unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.is_empty() || text.ends_with('\n'));
+        text.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let lines = translate("input");
+    let blank: Vec<bool> = lines.iter().map(String::is_empty).collect();
+    assert_eq!(blank, [true, false, true, true, false, false], "{lines:?}");
+    sandbox.write("empty", "");
+    assert!(translate("empty").is_empty());
+    // More than are translated at a time, and each as it is alone.
+    sandbox.write("many", "Zwei Hunde schlafen.\n".repeat(1100));
+    assert_eq!(translate("many"), vec![lines[4].clone(); 1100]);
+
+    let hypotheses = translate("data/test.de");
+    for (flag, lowercase) in [("", false), ("--lowercase", true)] {
+        let arguments = format!("evaluate run --src data/test.de --ref data/test.en --device cpu --json {flag}");
+        let scored: serde_json::Value = serde_json::from_str(&sandbox.succeed(&arguments)).unwrap();
+        let case = |line: &String| if lowercase { line.to_lowercase() } else { line.clone() };
+        let references = read_lines(sandbox.path("data/test.en")).unwrap();
+        let [hypotheses, references] =
+            [&hypotheses, &references].map(|lines| lines.iter().map(case).collect::<Vec<_>>());
+        let bleu = corpus_bleu(&hypotheses, &references);
+        assert_eq!(scored["bleu"], bleu.score);
+        assert_eq!(scored["sentences"], 20);
+        assert_eq!(scored["lowercase"], lowercase);
+    }
+}
+
+/// A model that cannot learn eight sentences by heart has a wrong gradient somewhere, or a search that loses words.
+#[test]
+fn eight_pairs_are_learnt_by_heart() {
+    let sandbox = Sandbox::with_captions(8);
+    for file in ["val.de", "val.en"] {
+        sandbox.write(&format!("data/{file}"), sandbox.read(&format!("data/{}", file.replace("val", "train"))));
+    }
+    sandbox.succeed(
+        "train --preset tiny --data data --out run --device cpu --set data.max_tokens=40 --set data.source_vocabulary=200 \
+         --set data.target_vocabulary=200 --set model.attention=additive --set model.hidden=32 --set model.embedding=16 \
+         --set train.epochs=60 --set train.log_every=50",
+    );
+    let scored = sandbox.succeed("evaluate run --src data/train.de --ref data/train.en --device cpu --json");
+    let scored: serde_json::Value = serde_json::from_str(&scored).unwrap();
+    assert!(scored["bleu"].as_f64().unwrap() > 90.0, "{scored}");
+}
+
+#[test]
+fn a_printed_configuration_is_the_configuration() {
+    let sandbox = Sandbox::new();
+    let printed = sandbox.succeed(
+        "train --preset rnn --set data.source=en --set data.target=de --set model.dropout=0.1 --set train.batch.tokens=999 \
+         --print-config",
+    );
+    assert!(printed.contains("source = \"en\"\n") && printed.contains("tokens = 999"), "{printed}");
+    sandbox.write("mine.toml", &printed);
+    assert_eq!(sandbox.succeed("train --preset tiny --config mine.toml --print-config"), printed);
+    assert_eq!(sandbox.files().len(), 1, "--print-config writes nothing");
+}
