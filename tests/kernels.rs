@@ -8,7 +8,21 @@ use wgrad::gpu::Gpu;
 use wgrad::ops::OPS;
 
 #[test]
-fn kernels_stay_within_the_bound() {
+fn kernels_for_software_adapters_stay_within_the_bound() {
+    check(open);
+}
+
+/// The kernels that a hardware GPU gets, run by the software adapter.
+#[test]
+fn kernels_for_hardware_stay_within_the_bound() {
+    check(|| {
+        let mut gpu = open();
+        gpu.take_hardware_kernels();
+        gpu
+    });
+}
+
+fn check(open: impl Fn() -> Gpu) {
     for (name, cases) in OPS {
         let mut gpu = open();
         let worst = cases().iter().map(|case| common::compare(&mut gpu, case)).fold(0.0, f64::max);

@@ -7,6 +7,8 @@ mod device;
 mod fuse;
 mod live;
 mod place;
+#[cfg(test)]
+mod tests;
 
 pub use device::{Device, DeviceError, Prepared, share_slots};
 
