@@ -13,6 +13,7 @@ struct Parameters {
     batch: u32,
     hidden: u32,
     reverse: u32, // 1 walks each row from its end to its start
+    present: u32, // forward: 1 where there is an initial state; backward: one bit for each upstream gradient that is there
 }
 
 // pack: packed[j][u] = (W_hh[u, j], W_hh[H + u, j], W_hh[2H + u, j], W_hh[3H + u, j]); row j = H holds b_ih + b_hh
@@ -46,7 +47,7 @@ fn pack(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 @group(0) @binding(0) var<storage, read> xw: array<f32>; // [T, B, 4·H]
 @group(0) @binding(1) var<storage, read> weights: array<vec4f>; // packed
 @group(0) @binding(2) var<storage, read> lengths: array<u32>; // [B]
-@group(0) @binding(3) var<storage, read> h_initial: array<f32>; // [B, H], read where INITIAL
+@group(0) @binding(3) var<storage, read> h_initial: array<f32>; // [B, H], read where present
 @group(0) @binding(4) var<storage, read> c_initial: array<f32>; // [B, H]
 @group(0) @binding(5) var<storage, read_write> states: array<f32>; // [T + 1, B, H]
 @group(0) @binding(6) var<storage, read_write> cell: array<f32>; // [B, H], after the last step
@@ -67,7 +68,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
         c[r] = 0.0;
         var state = 0.0;
         if active_unit && row < p.batch {
-            if INITIAL == 1u {
+            if p.present == 1u {
                 state = h_initial[row * hidden + u];
                 c[r] = c_initial[row * hidden + u];
             }
@@ -133,7 +134,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 // dgates is the gradient of xw; the gradients of the weights are products of it, outside.
 @group(0) @binding(0) var<storage, read> saved_in: array<f32>; // [T, B, 5, H]
 @group(0) @binding(1) var<storage, read> weight: array<f32>; // W_hh [4·H, H]
-@group(0) @binding(3) var<storage, read> doutputs: array<f32>; // [T, B, H], read where bit 0 of INITIAL is set
+@group(0) @binding(3) var<storage, read> doutputs: array<f32>; // [T, B, H], read where bit 0 of present is set
 @group(0) @binding(4) var<storage, read> dhidden: array<f32>; // [B, H], bit 1
 @group(0) @binding(5) var<storage, read> dcell: array<f32>; // [B, H], bit 2
 @group(0) @binding(6) var<storage, read_write> dgates: array<f32>; // [T, B, 4·H]
@@ -153,10 +154,10 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
         dc[r] = 0.0;
         if active_unit && first + r < p.batch {
             let at = (first + r) * hidden + u;
-            if (INITIAL & 2u) != 0u {
+            if (p.present & 2u) != 0u {
                 dh[r] = dhidden[at];
             }
-            if (INITIAL & 4u) != 0u {
+            if (p.present & 4u) != 0u {
                 dc[r] = dcell[at];
             }
         }
@@ -168,7 +169,7 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
             var gradients = vec4f();
             if active_unit && row < p.batch {
                 let position = t * p.batch + row;
-                if (INITIAL & 1u) != 0u {
+                if (p.present & 1u) != 0u {
                     dh[r] += doutputs[position * hidden + u];
                 }
                 if t < lengths[row] {

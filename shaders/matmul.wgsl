@@ -19,29 +19,32 @@ struct Parameters {
     a_offset: u32, a_batch: u32, a_row: u32, a_column: u32,
     b_offset: u32, b_batch: u32, b_row: u32, b_column: u32,
     c_offset: u32, c_batch: u32, c_row: u32, c_column: u32,
+    added: u32, // 0: nothing; 1: a bias [n]; 2: a tensor laid out as C
+    activation: u32, // 0: none; 1: relu; 2: sigmoid; 3: tanh
+    accumulate: u32, // 1: add to the old C
 }
 @group(0) @binding(0) var<storage, read> a: array<f32>;
 @group(0) @binding(1) var<storage, read> b: array<f32>;
-@group(0) @binding(2) var<storage, read> added: array<f32>; // ADDED = 1: a bias [n]; 2: a tensor laid out as C
+@group(0) @binding(2) var<storage, read> added: array<f32>; // see p.added
 @group(0) @binding(3) var<storage, read_write> c: array<f32>;
 @group(0) @binding(4) var<uniform> p: Parameters;
 
 fn store(batch: u32, row: u32, column: u32, sum: f32) {
     let at = p.c_offset + batch * p.c_batch + row * p.c_row + column * p.c_column;
     var value = sum;
-    if ADDED == 1u {
+    if p.added == 1u {
         value += added[column];
-    } else if ADDED == 2u {
+    } else if p.added == 2u {
         value += added[at];
     }
-    if ACTIVATION == 1u {
+    if p.activation == 1u {
         value = max(value, 0.0);
-    } else if ACTIVATION == 2u {
+    } else if p.activation == 2u {
         value = sigmoid(value);
-    } else if ACTIVATION == 3u {
+    } else if p.activation == 3u {
         value = stable_tanh(value);
     }
-    if ACCUMULATE == 1u {
+    if p.accumulate == 1u {
         value += c[at];
     }
     c[at] = value;

@@ -3,20 +3,21 @@
 //! Needs a Vulkan driver: `tests/install_vulkan.sh` installs one. Without an adapter these tests fail and say so.
 
 mod common;
+mod gpu;
 
 use wgrad::gpu::Gpu;
 use wgrad::ops::OPS;
 
 #[test]
 fn kernels_for_software_adapters_stay_within_the_bound() {
-    check(open);
+    check(gpu::open);
 }
 
 /// The kernels that a hardware GPU gets, run by the software adapter.
 #[test]
 fn kernels_for_hardware_stay_within_the_bound() {
     check(|| {
-        let mut gpu = open();
+        let mut gpu = gpu::open();
         gpu.take_hardware_kernels();
         gpu
     });
@@ -28,8 +29,4 @@ fn check(open: impl Fn() -> Gpu) {
         let worst = cases().iter().map(|case| common::compare(&mut gpu, case)).fold(0.0, f64::max);
         println!("{name:22} worst error {:5.1} % of its bound", 100.0 * worst);
     }
-}
-
-fn open() -> Gpu {
-    Gpu::open("llvmpipe").unwrap_or_else(|e| panic!("{e}"))
 }

@@ -1,5 +1,7 @@
 //! Whole training steps: the same losses on the CPU and through the shaders, few launches, the same bits every run.
 
+mod gpu;
+
 use wgrad::cpu::Cpu;
 use wgrad::gpu::Gpu;
 use wgrad::graph::Target;
@@ -48,8 +50,8 @@ fn train(device: &mut dyn Device, config: &Config) -> (Vec<f64>, Vec<f32>) {
     (losses, device.read_f32("parameters").expect("parameters"))
 }
 
-fn llvmpipe(hardware_kernels: bool) -> Gpu {
-    let mut gpu = Gpu::open("llvmpipe").unwrap_or_else(|e| panic!("{e}"));
+fn adapter(hardware_kernels: bool) -> Gpu {
+    let mut gpu = gpu::open();
     if hardware_kernels {
         gpu.take_hardware_kernels();
     }
@@ -61,7 +63,7 @@ fn compare(assignments: &[&str]) {
     let (expected, _) = train(&mut Cpu::<f64>::new(), &config);
     assert!(expected[9] < 0.9 * expected[0], "the loss does not fall: {expected:?}");
     let mut devices: Vec<Box<dyn Device>> =
-        vec![Box::new(Cpu::<f32>::new()), Box::new(llvmpipe(false)), Box::new(llvmpipe(true))];
+        vec![Box::new(Cpu::<f32>::new()), Box::new(adapter(false)), Box::new(adapter(true))];
     for device in &mut devices {
         let (losses, _) = train(device.as_mut(), &config);
         for (step, (loss, expected)) in losses.iter().zip(&expected).enumerate() {
@@ -102,7 +104,7 @@ fn same_seed_same_bits() {
         assert!(first.iter().zip(&second).all(|(a, b)| a.to_bits() == b.to_bits()));
     };
     twice(Box::new(Cpu::<f32>::new()), Box::new(Cpu::<f32>::new()));
-    twice(Box::new(llvmpipe(false)), Box::new(llvmpipe(false)));
+    twice(Box::new(adapter(false)), Box::new(adapter(false)));
 }
 
 /// No GPU needed: the plan is data.

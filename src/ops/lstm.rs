@@ -143,7 +143,6 @@ impl Op for Lstm {
         let forward = Dispatch::new("lstm", "forward")
             .constant("ROWS", rows as u32)
             .constant("THREADS", threads(hidden))
-            .constant("INITIAL", self.initial.into())
             .read(Operand::Input(0))
             .read(weights)
             .read(Operand::Input(4))
@@ -152,18 +151,21 @@ impl Op for Lstm {
             .write(Operand::Output(3))
             .write(Operand::Output(2))
             .write(Operand::Output(4))
-            .uniform(&[time, batch, hidden, reverse.into()])
+            .uniform(&[time, batch, hidden, reverse.into(), self.initial.into()])
             .workgroups(groups(batch.div_ceil(rows)));
-        let pack = pack.constant("ROWS", 1).constant("THREADS", 64).constant("INITIAL", 0);
-        vec![pack.uniform(&[time, batch, hidden, 0]).workgroups(groups(((hidden + 1) * hidden).div_ceil(64))), forward]
+        let pack = pack.constant("ROWS", 1).constant("THREADS", 64);
+        vec![
+            pack.uniform(&[time, batch, hidden, 0, 0]).workgroups(groups(((hidden + 1) * hidden).div_ceil(64))),
+            forward,
+        ]
     }
 }
 
 /// Sequences that a workgroup runs side by side. Each weight read serves them all, and fewer rows fill more of a large GPU: 4 by design.md's
-/// arithmetic, not measured on hardware; 8 on llvmpipe, whose weight reads are gathers. The backward pass keeps four numbers a unit and row in
-/// workgroup memory, of which 16 KiB are guaranteed: 1,024 units and rows together.
+/// arithmetic, not measured on hardware. On llvmpipe a whole step took 2.7 s at 4 rows and 2.2 s at 8, but the first step, compiling, 10 and 16 s:
+/// 6. The backward pass keeps four numbers a unit and row in workgroup memory, of which 16 KiB are guaranteed: 1,024 units and rows together.
 fn rows_per_workgroup(hidden: usize, target: &Target) -> usize {
-    (1024 / threads(hidden) as usize).min(if target.software { 8 } else { 4 })
+    (1024 / threads(hidden) as usize).min(if target.software { 6 } else { 4 })
 }
 
 /// One invocation a unit, in whole subgroups of up to 32.
@@ -345,16 +347,15 @@ impl Op for LstmBackward {
         }
         let Walk { time, batch, hidden, reverse } = walk;
         let rows = rows_per_workgroup(hidden, target);
-        let bits = self.upstream.iter().enumerate().map(|(i, &u)| u32::from(u) << i).sum();
+        let bits: usize = self.upstream.iter().enumerate().map(|(i, &u)| usize::from(u) << i).sum();
         let dispatch = (0..3).fold(Dispatch::new("lstm", "backward"), |d, i| d.read(Operand::Input(i)));
         let dispatch = present.into_iter().fold(dispatch, |d, i| d.read(Operand::Input(i.unwrap_or(0))));
         let dispatch = dispatch
             .constant("ROWS", rows as u32)
             .constant("THREADS", threads(hidden))
-            .constant("INITIAL", bits)
             .write(Operand::Output(0))
             .write(Operand::Output(3));
-        vec![dispatch.uniform(&[time, batch, hidden, reverse.into()]).workgroups(groups(batch.div_ceil(rows)))]
+        vec![dispatch.uniform(&[time, batch, hidden, reverse.into(), bits]).workgroups(groups(batch.div_ceil(rows)))]
     }
 }
 

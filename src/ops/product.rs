@@ -26,11 +26,9 @@ impl Product {
         // A tile is what one workgroup computes.
         let (entry, tile_m, tile_n) = if target.software { ("registers", 8, 32) } else { ("tiles", 64, 64) };
         let mut dispatch = Dispatch::new("matmul", entry)
-            .constant("ADDED", self.added.0 as u32)
-            .constant("ACTIVATION", self.activation as u32)
-            .constant("ACCUMULATE", self.accumulate.into())
-            .constant("A_ROWS_ADJACENT", (self.a.2[1] == 1).into())
-            .constant("B_COLUMNS_ADJACENT", (self.b.2[2] == 1).into())
+            // The registers kernel reads elements one by one in any layout: one pipeline for all, at a second of llvmpipe's compiler each.
+            .constant("A_ROWS_ADJACENT", (!target.software && self.a.2[1] == 1).into())
+            .constant("B_COLUMNS_ADJACENT", (!target.software && self.b.2[2] == 1).into())
             .read(self.a.0)
             .read(self.b.0)
             .read(self.added.1)
@@ -39,6 +37,8 @@ impl Product {
         for (_, offset, strides) in [self.a, self.b, self.c] {
             dispatch = dispatch.uniform(&[offset, strides[0], strides[1], strides[2]]);
         }
+        // Not compile-time constants: a pipeline for each combination cost llvmpipe a second of compiling, and a branch here costs nothing.
+        let dispatch = dispatch.uniform(&[self.added.0 as usize, self.activation as usize, self.accumulate.into()]);
         dispatch.workgroups([n.div_ceil(tile_n) as u32, m.div_ceil(tile_m) as u32, batch as u32])
     }
 }
