@@ -12,8 +12,9 @@ pub fn add(graph: &mut Graph, a: Value, b: Value) -> Result<Value, GraphError> {
     graph.push1(Add, &[a, b])
 }
 
+/// Seen by `matmul`, which takes it in.
 #[derive(Debug)]
-struct Add;
+pub(super) struct Add;
 
 impl Op for Add {
     fn name(&self) -> &'static str {

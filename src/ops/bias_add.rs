@@ -13,8 +13,9 @@ pub fn bias_add(graph: &mut Graph, x: Value, bias: Value) -> Result<Value, Graph
     graph.push1(BiasAdd, &[x, bias])
 }
 
+/// Seen by `matmul`, which takes it in.
 #[derive(Debug)]
-struct BiasAdd;
+pub(super) struct BiasAdd;
 
 impl Op for BiasAdd {
     fn name(&self) -> &'static str {

@@ -1,5 +1,6 @@
 //! C = A·B in every transposition, batched, with bias and activation fused where the planner finds them behind it.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -8,9 +9,14 @@ use crate::graph::{
     Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, reference,
 };
 
+use super::add::Add;
+use super::bias_add::BiasAdd;
 use super::case::Case;
 use super::fast;
 use super::product::Product;
+use super::relu::Relu;
+use super::sigmoid::Sigmoid;
+use super::tanh::Tanh;
 
 /// How an operand of a product is stored.
 ///
@@ -164,12 +170,14 @@ impl Op for MatMul {
         if self.activation != Activation::None {
             return None;
         }
-        let fused = match (consumer.name(), input, self.added) {
-            ("bias_add", 0, Added::None) => Self { added: Added::Bias, ..self.clone() },
-            ("add", _, Added::None) => Self { added: Added::Whole, ..self.clone() },
-            ("relu", 0, _) => Self { activation: Activation::Relu, ..self.clone() },
-            ("sigmoid", 0, _) => Self { activation: Activation::Sigmoid, ..self.clone() },
-            ("tanh", 0, _) => Self { activation: Activation::Tanh, ..self.clone() },
+        let consumer = consumer as &dyn Any;
+        let with = |activation| Self { activation, ..self.clone() };
+        let fused = match (input, self.added) {
+            (0, Added::None) if consumer.is::<BiasAdd>() => Self { added: Added::Bias, ..self.clone() },
+            (_, Added::None) if consumer.is::<Add>() => Self { added: Added::Whole, ..self.clone() },
+            _ if consumer.is::<Relu>() => with(Activation::Relu),
+            _ if consumer.is::<Sigmoid>() => with(Activation::Sigmoid),
+            _ if consumer.is::<Tanh>() => with(Activation::Tanh),
             _ => return None,
         };
         Some(Arc::new(fused))

@@ -12,8 +12,9 @@ pub fn relu(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
     graph.push1(Relu, &[x])
 }
 
+/// Seen by `matmul`, which takes it in.
 #[derive(Debug)]
-struct Relu;
+pub(super) struct Relu;
 
 impl Op for Relu {
     fn name(&self) -> &'static str {

@@ -12,8 +12,9 @@ pub fn sigmoid(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
     graph.push1(Sigmoid, &[x])
 }
 
+/// Seen by `matmul`, which takes it in.
 #[derive(Debug)]
-struct Sigmoid;
+pub(super) struct Sigmoid;
 
 impl Op for Sigmoid {
     fn name(&self) -> &'static str {

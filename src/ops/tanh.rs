@@ -12,8 +12,9 @@ pub fn tanh(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
     graph.push1(Tanh, &[x])
 }
 
+/// Seen by `matmul`, which takes it in.
 #[derive(Debug)]
-struct Tanh;
+pub(super) struct Tanh;
 
 impl Op for Tanh {
     fn name(&self) -> &'static str {
