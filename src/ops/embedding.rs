@@ -103,7 +103,7 @@ impl Embedding {
     }
 }
 
-/// dweight[v] = Σ dy[n] over the n with ids[n] = v, added in the order of n: the same bits every run, without float
+/// `dweight[v]` = Σ `dy[n]` over the n with `ids[n]` = v, added in the order of n: the same bits every run, without float
 /// atomics.
 ///
 /// Inputs: ids, dy; with dropout, which is applied to dy first, they are dy, control words, ids.

@@ -99,7 +99,7 @@ pub fn matmul_stored(
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Added {
     None,
-    /// [N], to every row.
+    /// `[N]`, to every row.
     Bias,
     /// A tensor like the result: gradients that meet.
     Whole,
