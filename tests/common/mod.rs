@@ -66,6 +66,8 @@ pub fn compare(device: &mut dyn Device, case: &Case) -> f64 {
         let got = device.fetch_f32(prepared, output).expect("numbers");
         for (index, (got, want)) in got.iter().zip(judge.fetch(expected, output)).enumerate() {
             let (error, bound) = ((f64::from(*got) - want.value()).abs(), want.error() + f64::from(f32::MIN_POSITIVE));
+            // The loosest is the sum of 7,000 numbers in any order: 1.5. An exploding bound would pass anything.
+            assert!(bound <= 2.0 * (1.0 + want.value().abs()), "{}: a bound of {bound:e} says nothing", case.label());
             let share = if error == 0.0 { 0.0 } else { error / bound };
             assert!(
                 share <= 1.0,
