@@ -245,7 +245,7 @@ mod tests {
             }
         }
         // As short as it was written, not the nearest 64-bit number.
-        assert!(Config::default().to_toml().contains("dropout = 0.3\n"), "{}", Config::default().to_toml());
+        assert!(Config::default().to_toml().contains("dropout = 0.35\n"), "{}", Config::default().to_toml());
     }
 
     #[test]
