@@ -10,13 +10,13 @@ use std::time::Instant;
 use clap::Parser;
 use wgrad::cpu::Cpu;
 use wgrad::gpu::Gpu;
-use wgrad::models::Seq2Seq;
+use wgrad::models;
 use wgrad::ops::philox::philox;
 use wgrad::plan::{Device, Prepared};
 use wgrad::text::{BatchShape, EOS};
 use wgrad::train::Split;
 use wgrad::train::config::Config;
-use wgrad::train::step::{StepResult, allocate, control_words, training_plan};
+use wgrad::train::step::{StepBatch, StepResult, allocate, control_words, training_plan};
 
 const BATCH: usize = 128;
 const TOKENS: usize = 20;
@@ -60,14 +60,15 @@ impl Bench {
             let id = |i: usize| {
                 EOS + 1 + philox([i as u32, side as u32, 0, 7], [0, 0])[0] % (VOCABULARIES[side] as u32 - EOS - 1)
             };
-            (0..BATCH).map(|b| (0..TOKENS - 1).map(|t| id(b * TOKENS + t)).collect()).collect()
+            let words = TOKENS - config.data.frame.positions(0);
+            (0..BATCH).map(|b| (0..words).map(|t| id(b * TOKENS + t)).collect()).collect()
         };
-        let split = Split::new("training", [&ids(0), &ids(1)], TOKENS);
-        let model = Seq2Seq::new(&config.model, VOCABULARIES);
+        let split = Split::new("training", [&ids(0), &ids(1)], TOKENS, config.data.frame);
+        let model = models::build(&config.model, VOCABULARIES);
         split.upload(device.as_mut()).expect("memory");
-        allocate(device.as_mut(), &model.parameters.initial(config.train.seed), BATCH).expect("memory");
+        allocate(device.as_mut(), &model.parameters().initial(config.train.seed), BATCH).expect("memory");
         let shape = BatchShape { sentences: BATCH, source: TOKENS, target: TOKENS };
-        let plan = training_plan(&model, &config.train, config.model.dropout, (&split, shape, BATCH), &device.target());
+        let plan = training_plan(&*model, &config, StepBatch { split: &split, shape, most: BATCH }, &device.target());
         let plan = plan.expect("the preset's shapes");
         let launches = plan.dispatch_count();
         let plan = device.prepare(plan).unwrap_or_else(|e| panic!("{e}"));

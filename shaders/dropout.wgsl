@@ -9,6 +9,7 @@ struct Parameters {
     threshold: u32, // (1 − p)·(2³² − 1)
     stream: u32, // which dropout of the model
     scale: f32,
+    period: u32, // elements after which a variational mask repeats
 }
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> control: array<u32>; // seed in words 0 and 1, step in word 2
@@ -24,5 +25,17 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
         if element < parameters.len {
             y[element] = select(0.0, x[element] * parameters.scale, words[i] < parameters.threshold);
         }
+    }
+}
+
+// The same with the mask of element i mod period: one mask for all time steps. A block of four may straddle the end of a period, so that an
+// invocation handles one element.
+@compute @workgroup_size(WORKGROUP)
+fn variational(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+    let i = linear_element(group, groups, local);
+    if i < parameters.len {
+        let element = i % parameters.period;
+        let words = philox(vec4u(element / 4u, parameters.stream, control[2], 0u), vec2u(control[0], control[1]));
+        y[i] = select(0.0, x[i] * parameters.scale, words[element % 4u] < parameters.threshold);
     }
 }

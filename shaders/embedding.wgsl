@@ -39,7 +39,8 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 }
 
 // The gradient dweight[v] = Σ dy[n] over the n with ids[n] = v, without float atomics and in a fixed order: `link` chains the
-// positions of each id, `backward` lets the first position of an id walk its chain. The buffer was filled with zeros before.
+// positions of each id, `backward` lets the first position of an id walk its chain. The buffer was filled with zeros before;
+// where ACCUMULATE it holds a gradient to which this one is added.
 //
 // link: links[n] = the next position with the same id (0 where there is none), plus FIRST if none comes before. Every invocation scans
 // all ids: n² comparisons (6.5 million for 2,560 positions), all uniform loads, cheaper than sorting.
@@ -96,6 +97,9 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
         var sum = dropped(n * width + e);
         for (var m = chain[n] & ~FIRST; m != 0u; m = chain[m] & ~FIRST) {
             sum += dropped(m * width + e);
+        }
+        if ACCUMULATE == 1u {
+            sum += dweight[id * width + e];
         }
         dweight[id * width + e] = sum;
     }

@@ -1,17 +1,18 @@
-// y = value everywhere
+// y = one value everywhere
 #import shared/grid
 
 struct Parameters {
     len: u32,
-    value: f32,
+    bits: u32, // an id, or a number's bits
 }
-@group(0) @binding(0) var<storage, read_write> y: array<f32>;
+// Bits: as a number, a small id would be a subnormal, which may be flushed to zero.
+@group(0) @binding(0) var<storage, read_write> y: array<u32>;
 @group(0) @binding(1) var<uniform> parameters: Parameters;
 
 @compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let i = linear_element(group, groups, local);
     if i < parameters.len {
-        y[i] = parameters.value;
+        y[i] = parameters.bits;
     }
 }

@@ -2,15 +2,17 @@
 
 mod gpu;
 
+use std::sync::Arc;
+
 use wgrad::cpu::Cpu;
 use wgrad::gpu::Gpu;
 use wgrad::graph::Target;
-use wgrad::models::Seq2Seq;
+use wgrad::models::{self, Model};
 use wgrad::plan::{Device, Plan};
-use wgrad::text::BatchShape;
+use wgrad::text::{BatchShape, Frame};
 use wgrad::train::Split;
 use wgrad::train::config::Config;
-use wgrad::train::step::{StepResult, allocate, control_words, training_plan};
+use wgrad::train::step::{StepBatch, StepResult, allocate, control_words, training_plan};
 
 const SHAPE: BatchShape = BatchShape { sentences: 6, source: 8, target: 8 };
 
@@ -19,7 +21,7 @@ fn split() -> Split {
     let side = |salt: u32| -> Vec<Vec<u32>> {
         (0..5u32).map(|s| (0..1 + (s * 3 + salt) % 7).map(|t| 4 + (s * 11 + t * 7 + salt) % 40).collect()).collect()
     };
-    Split::new("training", [&side(0), &side(2)], 8)
+    Split::new("training", [&side(0), &side(2)], 8, Frame::Target)
 }
 
 fn config(assignments: &[&str]) -> Config {
@@ -30,9 +32,11 @@ fn config(assignments: &[&str]) -> Config {
     config
 }
 
-fn plan(config: &Config, target: &Target) -> (Seq2Seq, Plan) {
-    let model = Seq2Seq::new(&config.model, [45, 47]);
-    let plan = training_plan(&model, &config.train, config.model.dropout, (&split(), SHAPE, 6), target);
+fn plan(config: &Config, target: &Target) -> (Arc<dyn Model>, Plan) {
+    let vocabularies = if config.data.joint_vocabulary { [47, 47] } else { [45, 47] };
+    let model = models::build(&config.model, vocabularies);
+    let batch = StepBatch { split: &split(), shape: SHAPE, most: 6 };
+    let plan = training_plan(&*model, config, batch, target);
     (model, plan.expect("the shapes fit"))
 }
 
@@ -40,7 +44,7 @@ fn plan(config: &Config, target: &Target) -> (Seq2Seq, Plan) {
 fn train(device: &mut dyn Device, config: &Config) -> (Vec<f64>, Vec<f32>) {
     let (model, plan) = plan(config, &device.target());
     split().upload(device).expect("memory");
-    allocate(device, &model.parameters.initial(3), 6).expect("memory");
+    allocate(device, &model.parameters().initial(3), 6).expect("memory");
     let plan = device.prepare(plan).unwrap_or_else(|e| panic!("{e}"));
     for step in 1..=10 {
         device.write_u32("control", &control_words(&config.train, step, 1e-2, &[0, 1, 2, 3, 4], 6));
@@ -112,11 +116,10 @@ fn same_seed_same_bits() {
 fn a_step_takes_at_most_80_launches() {
     for preset in ["lstm", "lstm-attention", "captions", "rnn"] {
         let config = Config::preset(preset).expect("a preset");
-        let model = Seq2Seq::new(&config.model, [8000, 6000]);
+        let model = models::build(&config.model, [8000, 6000]);
         let shape = BatchShape { sentences: 128, source: 20, target: 20 };
-        let batch = (&split(), shape, 128);
-        let plan = training_plan(&model, &config.train, config.model.dropout, batch, &Target::webgpu())
-            .expect("the shapes fit");
+        let batch = StepBatch { split: &split(), shape, most: 128 };
+        let plan = training_plan(&*model, &config, batch, &Target::webgpu()).expect("the shapes fit");
         println!("{preset}: {} launches", plan.dispatch_count());
         assert!(plan.dispatch_count() <= 80, "{preset}: {} launches\n{plan}", plan.dispatch_count());
     }

@@ -26,7 +26,7 @@ pub struct Train {
     /// Folder for the run: configuration, metrics, model, tokenizers [default: runs/PRESET]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// A configuration that comes with wgrad: captions, lstm-attention, lstm, rnn, tiny
+    /// A configuration that comes with wgrad, e.g. captions, lstm-attention, translator, seed-transformer; a wrong name lists them all
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
     /// A TOML file that changes part of the preset
@@ -117,12 +117,11 @@ impl Train {
         }
         let model = &run.config().model;
         eprintln!(
-            "model     {} million parameters, vocabularies {} and {}: {:?}, attention {:?}",
+            "model     {}, {} million parameters, vocabularies {} and {}",
+            model.kind(),
             trainer.parameter_count() as f64 / 1e6,
             sizes[0],
-            sizes[1],
-            model.rnn,
-            model.attention
+            sizes[1]
         );
         let plan = trainer.largest_plan()?;
         if self.verbose {
@@ -191,15 +190,21 @@ impl Corpus {
 
     fn train_tokenizers(&self, config: &Config) -> anyhow::Result<[Tokenizer; 2]> {
         let data = &config.data;
+        let sides = &self.splits[0];
         let settings = |vocabulary| TokenizerSettings {
             kind: data.tokenizer,
             vocabulary,
             min_frequency: data.min_frequency,
             lowercase: data.lowercase,
         };
+        if data.joint_vocabulary {
+            let both = [&sides.source[..], &sides.target[..]].concat();
+            let tokenizer = Tokenizer::train(&both, &settings(data.source_vocabulary))?;
+            return Ok([tokenizer.clone(), tokenizer]);
+        }
         Ok([
-            Tokenizer::train(&self.splits[0].source, &settings(data.source_vocabulary))?,
-            Tokenizer::train(&self.splits[0].target, &settings(data.target_vocabulary))?,
+            Tokenizer::train(&sides.source, &settings(data.source_vocabulary))?,
+            Tokenizer::train(&sides.target, &settings(data.target_vocabulary))?,
         ])
     }
 

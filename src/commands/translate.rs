@@ -66,11 +66,18 @@ impl Translator {
         let mut device = device.open()?.device;
         let vocabularies = [tokenizers[0].vocabulary_size(), tokenizers[1].vocabulary_size()];
         let model = load(device.as_mut(), &run, vocabularies)?;
-        Ok(Self { device, tokenizers, greedy: Greedy::new(&model) })
+        Ok(Self { device, tokenizers, greedy: Greedy::new(model, run.config().data.frame) })
     }
 
     pub fn translate(&mut self, lines: &[String]) -> anyhow::Result<Vec<String>> {
         let sources = self.tokenizers[0].encode_all(lines);
+        let longest = self.greedy.longest();
+        let cut = sources.iter().filter(|ids| ids.len() > longest).count();
+        if cut > 0 {
+            eprintln!(
+                "warning: {cut} sentences have more than {longest} tokens, the most that this model has positions for; only their beginnings are translated"
+            );
+        }
         let translations = self.greedy.translate(self.device.as_mut(), &sources)?;
         if translations.len() != lines.len() {
             bail!("wgrad lost a line, please report this");

@@ -4,17 +4,19 @@
 //! next step on the device. The host reads the ids once at the end and cuts each sentence at its `<eos>`.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use thiserror::Error;
 
 use crate::graph::{ALIGNMENT, Graph, GraphError, TensorType};
-use crate::models::Seq2Seq;
+use crate::models::{Model, Source};
 use crate::nn::Scope;
 use crate::ops::argmax::argmax;
 use crate::ops::control::{NO_SENTENCE, SENTENCES};
+use crate::ops::fill::fill_ids;
 use crate::ops::gather_batch::{GatherBatch, gather_batch};
 use crate::plan::{Device, DeviceError, Plan, Prepared};
-use crate::text::{EOS, PAD, SOS};
+use crate::text::{EOS, Frame, PAD, SOS};
 
 /// Sentences that are translated side by side.
 const BATCH: usize = 64;
@@ -32,39 +34,48 @@ pub enum DecodeError {
 
 /// Translates with a model whose parameters lie on the device, in the resident buffer `parameters`.
 pub struct Greedy {
-    model: Seq2Seq,
+    model: Arc<dyn Model>,
+    frame: Frame,
     /// By source length.
     plans: HashMap<usize, Prepared>,
 }
 
-/// Longest translation of a source of this many tokens: half as long again, and ten more for very short ones.
-fn limit(source: usize) -> usize {
-    source + source / 2 + 10
-}
-
 impl Greedy {
-    pub fn new(model: &Seq2Seq) -> Self {
-        Self { model: model.clone(), plans: HashMap::new() }
+    pub fn new(model: Arc<dyn Model>, frame: Frame) -> Self {
+        Self { model, frame, plans: HashMap::new() }
     }
 
-    /// Translates token ids (without specials); the result is in the same order, without specials too.
+    /// The most tokens of a source sentence that the model has positions for; longer ones are cut.
+    pub fn longest(&self) -> usize {
+        self.model.max_positions().map_or(usize::MAX, |most| most - self.frame.positions(0))
+    }
+
+    /// Positions of a translation of a source of this many: half as many again, and ten more for very short ones.
+    fn limit(&self, source: usize) -> usize {
+        (source + source / 2 + 10).min(self.model.max_positions().unwrap_or(usize::MAX))
+    }
+
+    /// Translates token ids (without specials); the result is in the same order, without specials too. Of a source longer than
+    /// [`longest`](Self::longest) only the beginning is read.
     ///
     /// # Errors
     /// When the device fails.
     pub fn translate(&mut self, device: &mut dyn Device, sources: &[Vec<u32>]) -> Result<Vec<Vec<u32>>, DecodeError> {
+        let most = self.longest();
+        let sources: Vec<&[u32]> = sources.iter().map(|ids| &ids[..ids.len().min(most)]).collect();
         let mut order: Vec<usize> = (0..sources.len()).filter(|&i| !sources[i].is_empty()).collect();
         // Longest first: the first plan allocates the slots that all others reuse.
         order.sort_by_key(|&i| (std::cmp::Reverse(sources[i].len()), i));
         let mut results = vec![vec![]; sources.len()];
         for batch in order.chunks(BATCH) {
-            let longest = batch.iter().map(|&i| sources[i].len() + 1).max().unwrap_or(1);
-            let time = longest.next_multiple_of(BUCKET);
+            let longest = batch.iter().map(|&i| self.frame.positions(sources[i].len())).max().unwrap_or(1);
+            let time = longest.next_multiple_of(BUCKET).min(self.model.max_positions().unwrap_or(usize::MAX));
             let plan = self.prepare(device, time)?;
-            self.upload(device, time, batch.iter().map(|&i| sources[i].as_slice()));
+            self.upload(device, time, batch.iter().map(|&i| sources[i]));
             device.run(plan, false)?;
             let ids = device.fetch_u32(plan, 0)?;
             for (row, &i) in batch.iter().enumerate() {
-                let tokens = (0..limit(time)).map(|t| ids[t * padded_batch() + row]);
+                let tokens = (0..self.limit(time)).map(|t| ids[t * padded_batch() + row]);
                 results[i] = tokens.take_while(|&id| id != EOS).filter(|&id| id != PAD && id != SOS).collect();
             }
         }
@@ -75,6 +86,7 @@ impl Greedy {
         let (mut tokens, mut offsets): (Vec<u32>, Vec<u32>) = (vec![], vec![0]);
         let mut control = vec![0; SENTENCES];
         for (row, sentence) in batch.enumerate() {
+            tokens.extend(self.frame.source_start());
             tokens.extend(sentence);
             tokens.push(EOS);
             offsets.push(tokens.len() as u32);
@@ -92,16 +104,11 @@ impl Greedy {
         }
         let u32s = |len: usize| TensorType::u32(&[len]);
         if self.plans.is_empty() {
-            for (name, len) in
-                [("offsets", BATCH + 1), ("control", SENTENCES + BATCH), ("ones", BATCH), ("start", BATCH)]
-            {
-                device.allocate(&format!("greedy.{name}"), &u32s(len))?;
-            }
-            device.write_u32("greedy.ones", &[1; BATCH]);
-            device.write_u32("greedy.start", &[SOS; BATCH]);
+            device.allocate("greedy.offsets", &u32s(BATCH + 1))?;
+            device.allocate("greedy.control", &u32s(SENTENCES + BATCH))?;
         }
         device.allocate(&format!("greedy.tokens.{time}"), &u32s(BATCH * time))?;
-        device.allocate(&format!("greedy.ids.{time}"), &u32s(limit(time) * padded_batch()))?;
+        device.allocate(&format!("greedy.ids.{time}"), &u32s(self.limit(time) * padded_batch()))?;
         let plan = self.plan(device, time)?;
         let prepared = device.prepare(plan)?;
         self.plans.insert(time, prepared);
@@ -115,18 +122,18 @@ impl Greedy {
         let tokens = graph.input(&format!("greedy.tokens.{time}"), u32s(BATCH * time))?;
         let offsets = graph.input("greedy.offsets", u32s(BATCH + 1))?;
         let control = graph.input("greedy.control", u32s(SENTENCES + BATCH))?;
-        let ones = graph.input("greedy.ones", u32s(BATCH))?;
-        let start = graph.input("greedy.start", u32s(BATCH))?;
-        let found = graph.input(&format!("greedy.ids.{time}"), u32s(limit(time) * padded_batch()))?;
-        let which = GatherBatch { batch: BATCH, time, labels: false, padding: PAD };
-        let source = gather_batch(&mut graph, which, tokens, offsets, control)?;
-        let mut scope = Scope::evaluating(&mut graph, &self.model.parameters)?;
-        let encoded = self.model.encode(&mut scope, source.ids, source.lengths)?;
-        let (mut state, mut ids, mut all) = (encoded.initial, start, vec![]);
-        for t in 0..limit(time) {
-            let input = scope.graph.reshape(ids, &[1, BATCH])?;
-            let (features, next) = self.model.decode(&mut scope, &encoded, (input, ones), state)?;
-            let logits = self.model.logits(&mut scope, features)?;
+        let limit = self.limit(time);
+        let found = graph.input(&format!("greedy.ids.{time}"), u32s(limit * padded_batch()))?;
+        let which = |time| GatherBatch { batch: BATCH, time, labels: false, padding: PAD };
+        let source =
+            gather_batch(&mut graph, which(self.model.source_positions(time, limit)), tokens, offsets, control)?;
+        let mut scope = Scope::evaluating(&mut graph, self.model.parameters())?;
+        let encoded = self.model.encode(&mut scope, Source { ids: source.ids, lengths: source.lengths })?;
+        let mut ids = fill_ids(scope.graph, &[BATCH], SOS)?;
+        let (mut state, mut all) = (encoded.start.clone(), vec![]);
+        for t in 0..limit {
+            let (decoded, next) = self.model.step(&mut scope, &encoded, ids, &state, t)?;
+            let logits = self.model.projection().logits(&mut scope, decoded.features)?;
             ids = argmax(scope.graph, logits)?;
             all.push((ids, t * padded_batch()));
             state = next;

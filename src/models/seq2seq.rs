@@ -1,132 +1,233 @@
-//! Sequence to sequence with attention (Sutskever et al. 2014, Luong et al. 2015).
+//! Sequence to sequence with a recurrent encoder and decoder (Sutskever et al. 2014), and its attentions (Bahdanau et al. 2015, Luong et al. 2015).
 //!
-//! Encoder: embedding, dropout, RNN or LSTM; then the bridge h ← tanh(L₂·relu(L₁·h)), an LSTM's cell as it is. Decoder: embedding, dropout, RNN or LSTM,
-//! attention over the encoder's states, dropout, projection to the vocabulary.
+//! Encoder: embedding, dropout, RNN; then the bridge h ← tanh(L₂·relu(L₁·h)) of every layer's last state, an LSTM's cell as it is. Decoder:
+//! embedding, dropout, RNN, projection to the vocabulary, with the attention wired as [`AttentionKind`] says.
 
 use crate::graph::{GraphError, Value};
-use crate::nn::{Attention, AttentionKind, Embedding, Linear, Parameters, Recurrent, Scope, State};
+use crate::nn::{
+    Attention, AttentionKind, Context, Embedding, Linear, Memory, Parameters, Projection, Recurrent, RecurrentSizes,
+    RnnKind, RnnState, Scope,
+};
 use crate::ops::concat::concat;
-use crate::ops::linear_cross_entropy::{LinearCrossEntropy, Loss, linear_cross_entropy};
+use crate::ops::fill::{fill, fill_ids};
 use crate::ops::relu::relu;
+use crate::ops::reshape_rows;
 use crate::ops::tanh::tanh;
 
-use super::ModelConfig;
+use super::{Decoded, Encoded, Feedback, Model, Seq2SeqConfig, Source, State, Weights, unroll};
 
 /// Parameters under `encoder.` and `decoder.`.
 #[derive(Clone, Debug)]
 pub struct Seq2Seq {
-    pub parameters: Parameters,
+    config: Seq2SeqConfig,
+    parameters: Parameters,
     source_embedding: Embedding,
-    encoder: Vec<Recurrent>,
+    encoder: Recurrent,
     bridge: [Linear; 2],
     target_embedding: Embedding,
     decoder: Recurrent,
     attention: Option<Attention>,
+    /// `decoder.context`, [c; embedding] to the decoder's input.
+    context: Option<Linear>,
+    /// `decoder.attention.combine`, [c; o] to what the projection reads.
+    combine: Option<Linear>,
     output: Linear,
 }
 
-/// What the decoder needs of a batch of source sentences.
-#[derive(Clone, Copy, Debug)]
-pub struct Encoded {
-    /// Encoder states [S, B, H].
-    states: Value,
-    /// What the attention's score reads of them.
-    keys: Value,
-    /// Source lengths [B].
-    lengths: Value,
-    /// The decoder's first state.
-    pub initial: State,
-}
-
 impl Seq2Seq {
-    /// A model over vocabularies of these sizes. With `bidirectional`, each direction of the encoder has half of the units, so that its states have as
-    /// many numbers as the decoder's.
-    pub fn new(config: &ModelConfig, [source, target]: [usize; 2]) -> Self {
+    /// A model over vocabularies of these sizes.
+    pub fn new(config: &Seq2SeqConfig, [source, target]: [usize; 2]) -> Self {
         let mut parameters = Parameters::new();
         let p = &mut parameters;
-        let (embedding, hidden) = (config.embedding, config.hidden);
-        let directions: &[bool] = if config.bidirectional { &[false, true] } else { &[false] };
-        let units = hidden / directions.len();
-        let source_embedding = Embedding::new(p, "encoder.embedding", source, embedding);
-        let encoder = directions
-            .iter()
-            .map(|&reverse| Recurrent::new(p, "encoder.rnn", config.rnn, [embedding, units], reverse))
-            .collect();
-        let bridge = ["encoder.bridge.0", "encoder.bridge.2"].map(|name| Linear::new(p, name, hidden, hidden, true));
-        let target_embedding = Embedding::new(p, "decoder.embedding", target, embedding);
-        let decoder = Recurrent::new(p, "decoder.rnn", config.rnn, [embedding, hidden], false);
-        let additive = config.attention == AttentionKind::Additive;
-        let attention =
-            (config.attention != AttentionKind::None).then(|| Attention::new(p, "decoder.attention", additive, hidden));
-        let output = Linear::new(p, "decoder.output", hidden, target, true);
-        Self { source_embedding, encoder, bridge, target_embedding, decoder, attention, output, parameters }
+        let (embedding, hidden, kind) = (config.embedding, config.hidden, config.attention);
+        let sizes = RecurrentSizes {
+            kind: config.rnn,
+            layers: config.layers,
+            bidirectional: config.bidirectional,
+            inputs: embedding,
+            hidden,
+        };
+        let inputs = match kind {
+            AttentionKind::Additive => hidden + embedding,
+            _ if config.input_feeding => embedding + hidden,
+            _ => embedding,
+        };
+        let combines = matches!(kind, AttentionKind::Dot | AttentionKind::General);
+        Self {
+            source_embedding: Embedding::new(p, "encoder.embedding", [source, embedding], 1.0),
+            encoder: Recurrent::new(p, "encoder.rnn", sizes),
+            bridge: ["encoder.bridge.0", "encoder.bridge.2"].map(|name| Linear::new(p, name, hidden, hidden, true)),
+            target_embedding: Embedding::new(p, "decoder.embedding", [target, embedding], 1.0),
+            decoder: Recurrent::new(p, "decoder.rnn", RecurrentSizes { bidirectional: false, inputs, ..sizes }),
+            attention: Attention::new(p, "decoder.attention", kind, hidden),
+            context: (kind == AttentionKind::CosineConcat)
+                .then(|| Linear::new(p, "decoder.context", hidden + embedding, embedding, true)),
+            combine: combines.then(|| Linear::new(p, "decoder.attention.combine", 2 * hidden, hidden, true)),
+            output: Linear::new(p, "decoder.output", hidden, target, true),
+            config: config.clone(),
+            parameters,
+        }
     }
 
-    /// Encodes ids [S, B] of `lengths` `[B]`.
-    ///
-    /// # Errors
-    /// When shapes don't fit.
-    pub fn encode(&self, scope: &mut Scope, ids: Value, lengths: Value) -> Result<Encoded, GraphError> {
-        let x = self.source_embedding.forward(scope, ids)?;
-        let mut layer = self.encoder[0].forward(scope, x, lengths, None)?;
-        if let Some(reverse) = self.encoder.get(1) {
-            let other = reverse.forward(scope, x, lengths, None)?;
-            layer.outputs = concat(scope.graph, layer.outputs, other.outputs)?;
-            layer.last.hidden = concat(scope.graph, layer.last.hidden, other.last.hidden)?;
-            if let (Some(cell), Some(other)) = (layer.last.cell, other.last.cell) {
-                layer.last.cell = Some(concat(scope.graph, cell, other)?);
+    /// Whether a step reads what only the step before it can give.
+    fn feeds_the_step(&self) -> bool {
+        self.config.attention.feeds_the_step() || self.config.input_feeding
+    }
+
+    fn dropout(&self, scope: &mut Scope, place: &'static str, x: Value) -> Result<Value, GraphError> {
+        if self.config.variational_dropout { scope.variational_dropout(place, x) } else { scope.dropout(x) }
+    }
+
+    /// The layers' states in a [`State`]: each layer's hidden state, then an LSTM's cells; with input feeding õ follows.
+    fn pack(states: &[RnnState]) -> State {
+        states.iter().map(|s| s.hidden).chain(states.iter().filter_map(|s| s.cell)).collect()
+    }
+
+    fn unpack(&self, state: &State) -> Vec<RnnState> {
+        let layers = self.config.layers;
+        let cell = |layer: usize| (self.config.rnn == RnnKind::Lstm).then(|| state[layers + layer]);
+        (0..layers).map(|layer| RnnState { hidden: state[layer], cell: cell(layer) }).collect()
+    }
+
+    fn memory(encoded: &Encoded) -> Memory {
+        Memory { states: encoded.memory[0], keys: encoded.memory[1], lengths: encoded.lengths }
+    }
+
+    /// The context of queries [.., H], one a sentence.
+    fn attend(&self, scope: &mut Scope, query: Value, encoded: &Encoded) -> Result<Context, GraphError> {
+        let attention = self.attention.as_ref().expect("the wiring has an attention");
+        let [batch, hidden] = *scope.graph.shape(query) else { unreachable!("states are [B, H]") };
+        let query = scope.graph.reshape(query, &[1, batch, hidden])?;
+        attention.forward(scope, query, Self::memory(encoded))
+    }
+
+    /// Every layer's hidden state, and an LSTM's cell, gives way to its own context.
+    fn replace(
+        &self,
+        scope: &mut Scope,
+        states: &mut [RnnState],
+        encoded: &Encoded,
+    ) -> Result<Option<Value>, GraphError> {
+        let mut weights = None;
+        for state in states {
+            for part in [Some(&mut state.hidden), state.cell.as_mut()].into_iter().flatten() {
+                let shape = scope.graph.shape(*part).to_vec();
+                let attended = self.attend(scope, *part, encoded)?;
+                *part = scope.graph.reshape(attended.context, &shape)?;
+                weights.get_or_insert(attended.weights);
             }
         }
-        let inner = self.bridge[0].forward(scope, layer.last.hidden)?;
-        let inner = relu(scope.graph, inner)?;
-        let hidden = self.bridge[1].forward(scope, inner)?;
-        let initial = State { hidden: tanh(scope.graph, hidden)?, ..layer.last };
-        let keys = self.attention.as_ref().map_or(Ok(layer.outputs), |a| a.keys(scope, layer.outputs))?;
-        Ok(Encoded { states: layer.outputs, keys, lengths, initial })
+        Ok(weights)
     }
 
-    /// Reads ids [T, B] of `lengths` `[B]` from `state` on; gives what the projection reads, [T·B, H], and the new state.
-    ///
-    /// # Errors
-    /// When shapes don't fit.
-    pub fn decode(
+    /// õ = tanh(W·[c; o]) of outputs [T, B, H], and the attention's weights.
+    fn combine(
+        &self,
+        scope: &mut Scope,
+        outputs: Value,
+        encoded: &Encoded,
+    ) -> Result<(Value, Option<Value>), GraphError> {
+        let (Some(attention), Some(combine)) = (&self.attention, &self.combine) else { return Ok((outputs, None)) };
+        let attended = attention.forward(scope, outputs, Self::memory(encoded))?;
+        let joined = concat(scope.graph, attended.context, outputs)?;
+        let combined = combine.forward(scope, joined)?;
+        Ok((tanh(scope.graph, combined)?, Some(attended.weights)))
+    }
+
+    /// What the projection reads of õ: dropped out where there is a combining layer.
+    fn features(&self, scope: &mut Scope, combined: Value) -> Result<Value, GraphError> {
+        let dropped =
+            if self.combine.is_some() { self.dropout(scope, "decoder.attention", combined)? } else { combined };
+        reshape_rows(scope.graph, dropped)
+    }
+}
+
+impl Model for Seq2Seq {
+    fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    fn projection(&self) -> Projection<'_> {
+        self.output.projection()
+    }
+
+    fn encode(&self, scope: &mut Scope, source: Source) -> Result<Encoded, GraphError> {
+        let [time, batch] = *scope.graph.shape(source.ids) else { unreachable!("ids are [S, B]") };
+        let lengths = match self.config.mask_padding {
+            true => source.lengths,
+            false => fill_ids(scope.graph, &[batch], time as u32)?,
+        };
+        let x = self.source_embedding.forward(scope, source.ids)?;
+        let x = self.dropout(scope, "encoder.embedding", x)?;
+        let (states, mut last) = self.encoder.forward(scope, x, Some(lengths), None)?;
+        for state in &mut last {
+            let inner = self.bridge[0].forward(scope, state.hidden)?;
+            let inner = relu(scope.graph, inner)?;
+            let hidden = self.bridge[1].forward(scope, inner)?;
+            state.hidden = tanh(scope.graph, hidden)?;
+        }
+        let mut start = Self::pack(&last);
+        if self.config.input_feeding {
+            start.push(fill(scope.graph, &[batch, self.config.hidden], 0.0)?);
+        }
+        let memory = match &self.attention {
+            Some(attention) => vec![states, attention.keys(scope, states)?],
+            None => vec![],
+        };
+        Ok(Encoded { memory, lengths, start })
+    }
+
+    fn decode(&self, scope: &mut Scope, encoded: &Encoded, ids: Value, lengths: Value) -> Result<Decoded, GraphError> {
+        if self.feeds_the_step() {
+            return unroll(self, scope, encoded, ids, Feedback::Forced);
+        }
+        let x = self.target_embedding.forward(scope, ids)?;
+        let x = self.dropout(scope, "decoder.embedding", x)?;
+        let (outputs, _) = self.decoder.forward(scope, x, Some(lengths), Some(&self.unpack(&encoded.start)))?;
+        let (combined, weights) = self.combine(scope, outputs, encoded)?;
+        Ok(Decoded { features: self.features(scope, combined)?, weights: weights.map(Weights::Whole) })
+    }
+
+    fn step(
         &self,
         scope: &mut Scope,
         encoded: &Encoded,
-        (ids, lengths): (Value, Value),
-        state: State,
-    ) -> Result<(Value, State), GraphError> {
+        ids: Value,
+        state: &State,
+        _t: usize,
+    ) -> Result<(Decoded, State), GraphError> {
+        let batch = scope.graph.shape(ids)[0];
+        let hidden = self.config.hidden;
+        let mut states = self.unpack(state);
+        let ids = scope.graph.reshape(ids, &[1, batch])?;
         let x = self.target_embedding.forward(scope, ids)?;
-        let layer = self.decoder.forward(scope, x, lengths, Some(state))?;
-        let mut features = layer.outputs;
-        if let Some(attention) = &self.attention {
-            features = attention.forward(scope, features, [encoded.states, encoded.keys, encoded.lengths])?;
-            features = scope.dropout(features)?;
+        let mut x = self.dropout(scope, "decoder.embedding", x)?;
+        let mut weights = None;
+        match self.config.attention {
+            AttentionKind::CosineReplace => weights = self.replace(scope, &mut states, encoded)?,
+            AttentionKind::Additive | AttentionKind::CosineConcat => {
+                let query = states.last().expect("a model has layers").hidden;
+                let attended = self.attend(scope, query, encoded)?;
+                weights = Some(attended.weights);
+                x = concat(scope.graph, attended.context, x)?;
+                if let Some(context) = &self.context {
+                    x = context.forward(scope, x)?;
+                }
+            }
+            _ if self.config.input_feeding => {
+                let fed = *state.last().expect("the state ends with õ");
+                let fed = scope.graph.reshape(fed, &[1, batch, hidden])?;
+                x = concat(scope.graph, x, fed)?;
+            }
+            _ => {}
         }
-        Ok((crate::ops::reshape_rows(scope.graph, features)?, layer.last))
-    }
-
-    /// Cross-entropy of the projection of `features` [N, H] against labels `[N]`.
-    ///
-    /// # Errors
-    /// When shapes don't fit.
-    pub fn loss(
-        &self,
-        scope: &mut Scope,
-        features: Value,
-        labels: Value,
-        op: LinearCrossEntropy,
-    ) -> Result<Loss, GraphError> {
-        let weight = scope.parameter(&self.output.weight)?;
-        let bias = scope.parameter(self.output.bias.as_ref().expect("the projection has a bias"))?;
-        linear_cross_entropy(scope.graph, features, weight, bias, labels, op)
-    }
-
-    /// Logits [N, V] of `features` [N, H].
-    ///
-    /// # Errors
-    /// When shapes don't fit.
-    pub fn logits(&self, scope: &mut Scope, features: Value) -> Result<Value, GraphError> {
-        self.output.forward(scope, features)
+        let (outputs, last) = self.decoder.forward(scope, x, None, Some(&states))?;
+        let (combined, looked) = self.combine(scope, outputs, encoded)?;
+        let mut next = Self::pack(&last);
+        if self.config.input_feeding {
+            next.push(scope.graph.reshape(combined, &[batch, hidden])?);
+        }
+        let features = self.features(scope, combined)?;
+        Ok((Decoded { features, weights: weights.or(looked).map(Weights::Whole) }, next))
     }
 }

@@ -1,92 +1,133 @@
-//! Attention of a decoder's outputs over an encoder's states (Luong et al. 2015): c_t = Σ_τ a_tτ·k_τ, õ_t = tanh(W[c_t; o_t]).
+//! Attention of a recurrent decoder over an encoder's states: c = Σ_s a_s·k_s with a = softmax_s score(q, k_s).
 
 use serde::{Deserialize, Serialize};
 
 use crate::graph::{GraphError, Value};
 use crate::ops::additive_score::additive_score;
-use crate::ops::concat::concat;
 use crate::ops::matmul::{Stored, matmul_stored};
+use crate::ops::normalize::normalize;
 use crate::ops::softmax::masked_softmax;
-use crate::ops::tanh::tanh;
 
 use super::{Init, Linear, Parameter, Parameters, Scope};
 
-/// How the decoder looks at the source sentence.
+/// How the decoder looks at the source sentence: the score, and where query and context are wired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum AttentionKind {
     /// It sees the encoder's last state only (Sutskever et al. 2014).
     None,
-    /// Dot product of the decoder's and the encoder's states (Luong et al. 2015).
+    /// q·k. The query is the decoder's output o, the projection reads tanh(W·[c; o]) (Luong et al. 2015).
     Dot,
-    /// A small network on both states, vᵀ·tanh(W_q·o + W_k·k) (Bahdanau et al. 2015).
+    /// q·(W·k), wired as `Dot` (Luong et al. 2015).
+    General,
+    /// vᵀ·tanh(W_q·q + W_k·k). The query is the state before the step, which reads [c; embedding] (Bahdanau et al. 2015).
     Additive,
+    /// q·k/(‖q‖·‖k‖). The query is the state before the step, which reads Linear([c; embedding]).
+    CosineConcat,
+    /// The cosine too; the context takes the place of the state, its own query, before the step. An LSTM's cell is attended apart.
+    CosineReplace,
 }
 
-/// The additive score's parameters: query and key [H, H], score [1, H], without biases.
-#[derive(Clone, Debug)]
-struct Score {
-    query: Linear,
-    key: Linear,
-    score: Parameter,
+impl AttentionKind {
+    /// Whether a step's input or state depends on the attention, so that time steps cannot be computed side by side.
+    pub fn feeds_the_step(self) -> bool {
+        matches!(self, Self::Additive | Self::CosineConcat | Self::CosineReplace)
+    }
 }
 
-/// `NAME.combine` (2·H to H), and for the additive score `NAME.query`, `NAME.key` and `NAME.score`.
+/// The parameters of a score, without biases.
 #[derive(Clone, Debug)]
-pub struct Attention {
-    additive: Option<Score>,
-    combine: Linear,
+enum Score {
+    Dot,
+    Cosine,
+    /// `NAME.key` [H, H].
+    General(Linear),
+    /// `NAME.query` and `NAME.key` [H, H], `NAME.score` [1, H].
+    Additive {
+        query: Linear,
+        key: Linear,
+        score: Parameter,
+    },
 }
+
+/// What attention reads of the source, computed once a sentence: states [S, B, H] and what the score makes of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Memory {
+    pub states: Value,
+    pub keys: Value,
+    /// Source lengths `[B]`; positions past them are masked.
+    pub lengths: Value,
+}
+
+/// What attention gives: context [T, B, H], probabilities [B, T, S].
+#[derive(Clone, Copy, Debug)]
+pub struct Context {
+    pub context: Value,
+    pub weights: Value,
+}
+
+/// A score over states of `hidden` elements.
+#[derive(Clone, Debug)]
+pub struct Attention(Score);
 
 impl Attention {
-    pub fn new(parameters: &mut Parameters, name: &str, additive: bool, hidden: usize) -> Self {
-        let additive = additive.then(|| Score {
-            query: Linear::new(parameters, &format!("{name}.query"), hidden, hidden, false),
-            key: Linear::new(parameters, &format!("{name}.key"), hidden, hidden, false),
-            score: parameters.add(
-                format!("{name}.score.weight"),
-                &[1, hidden],
-                Init::Uniform(1.0 / (hidden as f32).sqrt()),
-            ),
-        });
-        Self { additive, combine: Linear::new(parameters, &format!("{name}.combine"), 2 * hidden, hidden, true) }
+    /// `None` for a model without attention.
+    pub fn new(parameters: &mut Parameters, name: &str, kind: AttentionKind, hidden: usize) -> Option<Self> {
+        let mut linear = |part: &str| Linear::new(parameters, &format!("{name}.{part}"), hidden, hidden, false);
+        Some(Self(match kind {
+            AttentionKind::None => return None,
+            AttentionKind::Dot => Score::Dot,
+            AttentionKind::CosineConcat | AttentionKind::CosineReplace => Score::Cosine,
+            AttentionKind::General => Score::General(linear("key")),
+            AttentionKind::Additive => {
+                let (query, key) = (linear("query"), linear("key"));
+                let init = Init::Uniform(1.0 / (hidden as f32).sqrt());
+                Score::Additive {
+                    query,
+                    key,
+                    score: parameters.add(format!("{name}.score.weight"), &[1, hidden], init),
+                }
+            }
+        }))
     }
 
-    /// What the score needs of the encoder's states [S, B, H], computed once a sentence.
+    /// What the score needs of the encoder's states [S, B, H].
     ///
     /// # Errors
     /// When the shapes don't fit.
     pub fn keys(&self, scope: &mut Scope, states: Value) -> Result<Value, GraphError> {
-        self.additive.as_ref().map_or(Ok(states), |additive| additive.key.forward(scope, states))
+        match &self.0 {
+            Score::Dot => Ok(states),
+            Score::Cosine => normalize(scope.graph, states),
+            Score::General(key) | Score::Additive { key, .. } => key.forward(scope, states),
+        }
     }
 
-    /// õ [T, B, H] for the decoder's outputs [T, B, H]. Source positions past `lengths` `[B]` are masked.
+    /// Looks at `memory` with queries [T, B, H].
     ///
     /// # Errors
     /// When the shapes don't fit.
-    pub fn forward(
-        &self,
-        scope: &mut Scope,
-        outputs: Value,
-        [states, keys, lengths]: [Value; 3],
-    ) -> Result<Value, GraphError> {
+    pub fn forward(&self, scope: &mut Scope, queries: Value, memory: Memory) -> Result<Context, GraphError> {
+        let scores = self.scores(scope, queries, memory.keys)?;
+        let weights = masked_softmax(scope.graph, scores, memory.lengths)?;
         let time_major = Stored::TIME_MAJOR;
-        let scores = match &self.additive {
-            None => matmul_stored(scope.graph, (outputs, time_major), (keys, time_major.flipped()), Stored::PLAIN)?,
-            Some(additive) => {
-                let queries = additive.query.forward(scope, outputs)?;
-                let score = scope.parameter(&additive.score)?;
-                let score = scope.graph.reshape(score, &[additive.score.len()])?;
-                additive_score(scope.graph, queries, keys, score)?
+        let context = matmul_stored(scope.graph, (weights, Stored::PLAIN), (memory.states, time_major), time_major)?;
+        Ok(Context { context, weights })
+    }
+
+    /// [B, T, S]
+    fn scores(&self, scope: &mut Scope, queries: Value, keys: Value) -> Result<Value, GraphError> {
+        let queries = match &self.0 {
+            Score::Dot | Score::General(_) => queries,
+            Score::Cosine => normalize(scope.graph, queries)?,
+            Score::Additive { query, score, .. } => {
+                let queries = query.forward(scope, queries)?;
+                let parameter = scope.parameter(score)?;
+                let vector = scope.graph.reshape(parameter, &[score.len()])?;
+                return additive_score(scope.graph, queries, keys, vector);
             }
         };
-        let weights = masked_softmax(scope.graph, scores, lengths)?;
-        let context = matmul_stored(scope.graph, (weights, Stored::PLAIN), (states, time_major), time_major)?;
-        let joined = concat(scope.graph, context, outputs)?;
-        let shape = scope.graph.shape(outputs).to_vec();
-        let joined = crate::ops::reshape_rows(scope.graph, joined)?;
-        let combined = self.combine.forward(scope, joined)?;
-        let combined = tanh(scope.graph, combined)?;
-        scope.graph.reshape(combined, &shape)
+        let time_major = Stored::TIME_MAJOR;
+        matmul_stored(scope.graph, (queries, time_major), (keys, time_major.flipped()), Stored::PLAIN)
     }
 }

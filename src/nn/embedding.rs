@@ -12,18 +12,17 @@ pub struct Embedding {
 }
 
 impl Embedding {
-    /// Parameter `NAME.weight`.
-    pub fn new(parameters: &mut Parameters, name: &str, vocabulary: usize, width: usize) -> Self {
-        Self { weight: parameters.add(format!("{name}.weight"), &[vocabulary, width], Init::Normal(1.0)) }
+    /// Parameter `NAME.weight`, from N(0, `deviation`²).
+    pub fn new(parameters: &mut Parameters, name: &str, [vocabulary, width]: [usize; 2], deviation: f32) -> Self {
+        Self { weight: parameters.add(format!("{name}.weight"), &[vocabulary, width], Init::Normal(deviation)) }
     }
 
-    /// ids [T, B] to [T, B, width], with dropout in training.
+    /// ids [..] to [.., width].
     ///
     /// # Errors
     /// When the ids are not u32.
     pub fn forward(&self, scope: &mut Scope, ids: Value) -> Result<Value, GraphError> {
         let weight = scope.parameter(&self.weight)?;
-        let y = embedding(scope.graph, weight, ids)?;
-        scope.dropout(y)
+        embedding(scope.graph, weight, ids)
     }
 }

@@ -10,6 +10,17 @@ pub enum Init {
     Uniform(f32),
     /// N(0, σ²): torch.nn.Embedding, with σ = 1.
     Normal(f32),
+    /// One number everywhere: torch.nn.LayerNorm, with 1 and 0.
+    Constant(f32),
+    /// Row p, columns 2i and 2i + 1: sin and cos of p/10000^(2i/columns) (Vaswani et al. 2017, 3.5).
+    Sinusoidal,
+}
+
+impl Init {
+    /// Uniform with the variance 2/(in + out) (Glorot and Bengio 2010): torch.nn.init.xavier_uniform_.
+    pub fn xavier(outputs: usize, inputs: usize) -> Self {
+        Init::Uniform((6.0 / (inputs + outputs) as f32).sqrt())
+    }
 }
 
 /// A parameter's place in the flat buffer.
@@ -36,6 +47,8 @@ impl Parameter {
 #[derive(Clone, Debug, Default)]
 pub struct Parameters {
     list: Vec<Parameter>,
+    /// Tables that lie in the flat buffer too, but are neither trained nor saved.
+    constants: Vec<Parameter>,
     flat_len: usize,
 }
 
@@ -46,9 +59,21 @@ impl Parameters {
 
     /// Adds a parameter at the end of the flat buffer.
     pub fn add(&mut self, name: String, shape: &[usize], init: Init) -> Parameter {
+        let parameter = self.place(name, shape, init);
+        self.list.push(parameter.clone());
+        parameter
+    }
+
+    /// Adds a table that is not trained: its gradient stays zero, so that the optimizer leaves it alone.
+    pub fn add_constant(&mut self, name: String, shape: &[usize], init: Init) -> Parameter {
+        let constant = self.place(name, shape, init);
+        self.constants.push(constant.clone());
+        constant
+    }
+
+    fn place(&mut self, name: String, shape: &[usize], init: Init) -> Parameter {
         let parameter = Parameter { name, shape: shape.to_vec(), offset: self.flat_len, init };
         self.flat_len += parameter.len().next_multiple_of(ALIGNMENT);
-        self.list.push(parameter.clone());
         parameter
     }
 
@@ -68,20 +93,44 @@ impl Parameters {
 
     /// The flat buffer at the start of training: a function of the seed, the same on every machine. Gaps are zero.
     pub fn initial(&self, seed: u64) -> Vec<f32> {
+        self.flat(self.list.iter().enumerate().map(|(number, parameter)| parameter.start(number, seed)))
+    }
+
+    /// The flat buffer with these values of the parameters, in their order.
+    pub fn flat<V: AsRef<[f32]>>(&self, values: impl IntoIterator<Item = V>) -> Vec<f32> {
         let mut flat = vec![0.0; self.flat_len];
-        let key = [seed as u32, (seed >> 32) as u32];
-        for (number, parameter) in self.list.iter().enumerate() {
-            for (i, value) in flat[parameter.offset..][..parameter.len()].iter_mut().enumerate() {
-                // The last counter word sets these numbers apart from dropout's.
-                let words = philox([i as u32, number as u32, 0, 1], key);
-                *value = match parameter.init {
-                    Init::Uniform(bound) => bound * (2.0 * uniform(words[0]) - 1.0),
-                    Init::Normal(deviation) => deviation * normal(words[0], words[1]),
-                };
-            }
+        for (parameter, values) in self.list.iter().zip(values) {
+            flat[parameter.offset..][..parameter.len()].copy_from_slice(values.as_ref());
+        }
+        for constant in &self.constants {
+            flat[constant.offset..][..constant.len()].copy_from_slice(&constant.start(0, 0));
         }
         flat
     }
+}
+
+impl Parameter {
+    /// The values at the start of training, of the parameter with this `number`.
+    fn start(&self, number: usize, seed: u64) -> Vec<f32> {
+        let key = [seed as u32, (seed >> 32) as u32];
+        // The last counter word sets these numbers apart from dropout's.
+        let words = |i: usize| philox([i as u32, number as u32, 0, 1], key);
+        let columns = self.shape.last().copied().unwrap_or(1);
+        let value = |i: usize| match self.init {
+            Init::Uniform(bound) => bound * (2.0 * uniform(words(i)[0]) - 1.0),
+            Init::Normal(deviation) => deviation * normal(words(i)[0], words(i)[1]),
+            Init::Constant(value) => value,
+            Init::Sinusoidal => sinusoid(i / columns, i % columns, columns),
+        };
+        (0..self.len()).map(value).collect()
+    }
+}
+
+/// In f64: WGSL bounds the error of sin and cos only from −π to π, and f32 angles would be off by 1e-5 at position 100.
+fn sinusoid(position: usize, column: usize, columns: usize) -> f32 {
+    let frequency = 1e4_f64.powf(-((column - column % 2) as f64) / columns as f64);
+    let angle = position as f64 * frequency;
+    (if column.is_multiple_of(2) { angle.sin() } else { angle.cos() }) as f32
 }
 
 /// A normal number from two uniform words (Box and Muller 1958), in f64 so that libraries' rounding does not show in f32.

@@ -1,8 +1,11 @@
-//! Recurrent layers: torch.nn.RNN and torch.nn.LSTM, one direction of one layer.
+//! Recurrent layers: torch.nn.RNN, torch.nn.LSTM and torch.nn.GRU.
 
 use serde::{Deserialize, Serialize};
 
 use crate::graph::{GraphError, Value};
+use crate::ops::concat::concat;
+use crate::ops::fill::fill_ids;
+use crate::ops::gru::gru;
 use crate::ops::lstm::{LstmWeights, lstm};
 use crate::ops::matmul::matmul_nt;
 use crate::ops::reshape_rows;
@@ -18,25 +21,31 @@ pub enum RnnKind {
     Rnn,
     /// Long short-term memory (Hochreiter and Schmidhuber 1997).
     Lstm,
+    /// Gated recurrent unit (Cho et al. 2014).
+    Gru,
 }
 
-/// A state between steps: hidden [B, H], and an LSTM's cell [B, H].
+impl RnnKind {
+    fn gates(self) -> usize {
+        match self {
+            RnnKind::Rnn => 1,
+            RnnKind::Gru => 3,
+            RnnKind::Lstm => 4,
+        }
+    }
+}
+
+/// A layer's state between steps: hidden [B, H], and an LSTM's cell [B, H].
 #[derive(Clone, Copy, Debug)]
-pub struct State {
+pub struct RnnState {
     pub hidden: Value,
     pub cell: Option<Value>,
 }
 
-/// What a layer leaves: the hidden state after every step [T, B, H], and the last state.
-#[derive(Clone, Copy, Debug)]
-pub struct Layer {
-    pub outputs: Value,
-    pub last: State,
-}
-
-/// weight_ih [G·H, in], weight_hh [G·H, H], bias_ih and bias_hh [G·H], with G = 4 gates i, f, g, o for an LSTM and 1 for an RNN.
+/// One direction of one layer: weight_ih [G·H, in], weight_hh [G·H, H], bias_ih and bias_hh [G·H], with the G gates in PyTorch's order: i, f, g, o
+/// for an LSTM, r, z, n for a GRU, one for an RNN.
 #[derive(Clone, Debug)]
-pub struct Recurrent {
+struct Direction {
     kind: RnnKind,
     weight_ih: Parameter,
     weight_hh: Parameter,
@@ -45,40 +54,35 @@ pub struct Recurrent {
     reverse: bool,
 }
 
-impl Recurrent {
-    /// Parameters `NAME.weight_ih_l0` and so on, with `_reverse` behind them for the direction from a sequence's end to its start.
-    pub fn new(
+impl Direction {
+    /// `suffix` is `_l0` and so on, with `_reverse` behind it for the direction from a sequence's end to its start.
+    fn new(
         parameters: &mut Parameters,
-        name: &str,
+        (name, suffix): (&str, &str),
         kind: RnnKind,
         [inputs, hidden]: [usize; 2],
-        reverse: bool,
     ) -> Self {
-        let gates = hidden * if kind == RnnKind::Lstm { 4 } else { 1 };
+        let gates = hidden * kind.gates();
         let init = Init::Uniform(1.0 / (hidden as f32).sqrt());
-        let direction = if reverse { "_reverse" } else { "" };
-        let mut add = |part: &str, shape: &[usize]| parameters.add(format!("{name}.{part}_l0{direction}"), shape, init);
+        let mut add = |part: &str, shape: &[usize]| parameters.add(format!("{name}.{part}{suffix}"), shape, init);
         Self {
             kind,
             weight_ih: add("weight_ih", &[gates, inputs]),
             weight_hh: add("weight_hh", &[gates, hidden]),
             bias_ih: add("bias_ih", &[gates]),
             bias_hh: add("bias_hh", &[gates]),
-            reverse,
+            reverse: suffix.ends_with("_reverse"),
         }
     }
 
-    /// Runs over x [T, B, in] with lengths `[B]`; zeros are the initial state if none is given.
-    ///
-    /// # Errors
-    /// When the shapes don't fit.
-    pub fn forward(
+    /// The hidden states after each step [T, B, H], and the last state.
+    fn forward(
         &self,
         scope: &mut Scope,
         x: Value,
         lengths: Value,
-        initial: Option<State>,
-    ) -> Result<Layer, GraphError> {
+        initial: Option<RnnState>,
+    ) -> Result<(Value, RnnState), GraphError> {
         let [time, batch, _] = *scope.graph.shape(x) else { unreachable!("sequences are [T, B, width]") };
         let [weight_ih, w_hh, b_ih, b_hh] =
             [&self.weight_ih, &self.weight_hh, &self.bias_ih, &self.bias_hh].map(|p| scope.parameter(p));
@@ -87,16 +91,89 @@ impl Recurrent {
         let rows = reshape_rows(scope.graph, x)?;
         let xw = matmul_nt(scope.graph, rows, weight_ih?)?;
         let xw = scope.graph.reshape(xw, &[time, batch, self.weight_ih.shape[0]])?;
+        let hidden = initial.map(|s| s.hidden);
         Ok(match self.kind {
             RnnKind::Rnn => {
-                let layer = rnn(scope.graph, xw, [w_hh, b_ih, b_hh], lengths, initial.map(|s| s.hidden), self.reverse)?;
-                Layer { outputs: layer.outputs, last: State { hidden: layer.hidden, cell: None } }
+                let layer = rnn(scope.graph, xw, [w_hh, b_ih, b_hh], lengths, hidden, self.reverse)?;
+                (layer.outputs, RnnState { hidden: layer.hidden, cell: None })
+            }
+            RnnKind::Gru => {
+                let layer = gru(scope.graph, xw, [w_hh, b_ih, b_hh], lengths, hidden, self.reverse)?;
+                (layer.outputs, RnnState { hidden: layer.hidden, cell: None })
             }
             RnnKind::Lstm => {
                 let initial = initial.map(|s| [s.hidden, s.cell.expect("an LSTM's state has a cell")]);
                 let layer = lstm(scope.graph, xw, LstmWeights { w_hh, b_ih, b_hh }, lengths, initial, self.reverse)?;
-                Layer { outputs: layer.outputs, last: State { hidden: layer.hidden, cell: Some(layer.cell) } }
+                (layer.outputs, RnnState { hidden: layer.hidden, cell: Some(layer.cell) })
             }
         })
+    }
+}
+
+/// Layers on top of each other, each of one direction or two whose states are joined.
+#[derive(Clone, Debug)]
+pub struct Recurrent {
+    layers: Vec<Vec<Direction>>,
+}
+
+/// What a [`Recurrent`] is made of. `hidden` is split between the directions if it is bidirectional.
+#[derive(Clone, Copy, Debug)]
+pub struct RecurrentSizes {
+    pub kind: RnnKind,
+    pub layers: usize,
+    pub bidirectional: bool,
+    pub inputs: usize,
+    pub hidden: usize,
+}
+
+impl Recurrent {
+    /// Parameters `NAME.weight_ih_l0` and so on.
+    pub fn new(parameters: &mut Parameters, name: &str, sizes: RecurrentSizes) -> Self {
+        let directions: &[&str] = if sizes.bidirectional { &["", "_reverse"] } else { &[""] };
+        let units = sizes.hidden / directions.len();
+        let layer = |number: usize| {
+            let inputs = if number == 0 { sizes.inputs } else { sizes.hidden };
+            let direction = |direction: &&str| {
+                let suffix = format!("_l{number}{direction}");
+                Direction::new(parameters, (name, &suffix), sizes.kind, [inputs, units])
+            };
+            directions.iter().map(direction).collect()
+        };
+        Self { layers: (0..sizes.layers).map(layer).collect() }
+    }
+
+    /// Runs over x [T, B, in] with lengths `[B]` (all of T if `None`), from zeros if no state is given, with dropout between layers. Gives the top
+    /// layer's hidden states [T, B, H] and each layer's last state.
+    ///
+    /// # Errors
+    /// When the shapes don't fit.
+    pub fn forward(
+        &self,
+        scope: &mut Scope,
+        x: Value,
+        lengths: Option<Value>,
+        initial: Option<&[RnnState]>,
+    ) -> Result<(Value, Vec<RnnState>), GraphError> {
+        let [time, batch, _] = *scope.graph.shape(x) else { unreachable!("sequences are [T, B, width]") };
+        let lengths = lengths.map_or_else(|| fill_ids(scope.graph, &[batch], time as u32), Ok)?;
+        let (mut x, mut last) = (x, vec![]);
+        for (number, directions) in self.layers.iter().enumerate() {
+            if number > 0 {
+                x = scope.dropout(x)?;
+            }
+            let initial = initial.map(|states| states[number]);
+            let (mut outputs, mut state) = directions[0].forward(scope, x, lengths, initial)?;
+            if let Some(reverse) = directions.get(1) {
+                let (others, other) = reverse.forward(scope, x, lengths, initial)?;
+                outputs = concat(scope.graph, outputs, others)?;
+                state.hidden = concat(scope.graph, state.hidden, other.hidden)?;
+                if let (Some(cell), Some(other)) = (state.cell, other.cell) {
+                    state.cell = Some(concat(scope.graph, cell, other)?);
+                }
+            }
+            last.push(state);
+            x = outputs;
+        }
+        Ok((x, last))
     }
 }

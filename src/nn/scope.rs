@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::graph::{Graph, GraphError, TensorType, Value};
-use crate::ops::dropout::dropout;
+use crate::ops::dropout::{dropout, variational_dropout};
 
 use super::{Parameter, Parameters};
 
@@ -13,6 +13,8 @@ pub struct Scope<'g> {
     flat: Value,
     dropout: Option<Dropout>,
     values: HashMap<usize, Value>,
+    /// Control words and stream of each variational dropout.
+    places: HashMap<&'static str, (Value, u32)>,
 }
 
 /// Dropout in training: its probability, the control words with seed and step, and the streams given out so far.
@@ -29,7 +31,7 @@ impl<'g> Scope<'g> {
     /// When the graph already has a buffer of this name with another shape.
     pub fn evaluating(graph: &'g mut Graph, parameters: &Parameters) -> Result<Self, GraphError> {
         let flat = graph.input("parameters", TensorType::f32(&[parameters.flat_len()]))?;
-        Ok(Self { graph, flat, dropout: None, values: HashMap::new() })
+        Ok(Self { graph, flat, dropout: None, values: HashMap::new(), places: HashMap::new() })
     }
 
     /// A scope with dropout of probability `p`, seeded by the `control` words (see [`crate::ops::control`]).
@@ -63,8 +65,30 @@ impl<'g> Scope<'g> {
     /// # Errors
     /// As the op.
     pub fn dropout(&mut self, x: Value) -> Result<Value, GraphError> {
-        let Some(state) = &mut self.dropout else { return Ok(x) };
+        let Some(p) = self.dropout.as_ref().map(|dropout| dropout.p) else { return Ok(x) };
+        let (control, stream) = self.random().expect("there is dropout");
+        dropout(self.graph, x, control, p, stream)
+    }
+
+    /// Dropout of x [T, B, C] with one mask for all time steps (Gal and Ghahramani 2016): the same wherever `place` is the same, so that a decoder
+    /// may ask for it step by step.
+    ///
+    /// # Errors
+    /// As the op.
+    pub fn variational_dropout(&mut self, place: &'static str, x: Value) -> Result<Value, GraphError> {
+        let Some(p) = self.dropout.as_ref().map(|dropout| dropout.p) else { return Ok(x) };
+        let (control, fresh) = match self.places.get(place) {
+            Some(&known) => known,
+            None => self.random().expect("there is dropout"),
+        };
+        self.places.insert(place, (control, fresh));
+        variational_dropout(self.graph, x, control, p, fresh)
+    }
+
+    /// The control words and a stream of random numbers that nobody else has; `None` outside training.
+    pub fn random(&mut self) -> Option<(Value, u32)> {
+        let state = self.dropout.as_mut()?;
         state.streams += 1;
-        dropout(self.graph, x, state.control, state.p, state.streams)
+        Some((state.control, state.streams))
     }
 }

@@ -1,11 +1,14 @@
 //! `y[r]` = the first column with the largest x[r, c].
 
+use rayon::prelude::*;
+
 use crate::graph::{
     Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups,
     reference,
 };
 
 use super::case::Case;
+use super::fast;
 
 /// Index of the largest number in each row of x [.., C]: ids [..]. The first of equals wins. No gradient passes.
 pub fn argmax(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
@@ -34,7 +37,7 @@ impl Op for Argmax {
         Ok(())
     }
 
-    reference!();
+    reference!(parallel);
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         let (rows, columns) = (types.inputs[0].rows(), types.inputs[0].columns());
@@ -44,6 +47,23 @@ impl Op for Argmax {
 }
 
 impl Argmax {
+    /// Rows on all threads; in a row the largest number first, then its place, both of which vectorize.
+    fn parallel(&self, mut call: Call<f32>) {
+        let columns = call.types.inputs[0].columns();
+        let rows = call.output_ids(0).par_iter_mut().zip(call.input(0).par_chunks_exact(columns));
+        rows.for_each(|(y, x)| {
+            let max = fast::vectorized(|| {
+                let mut lanes = [f32::MIN; 16];
+                let (whole, rest) = x.as_chunks::<16>();
+                for chunk in whole {
+                    lanes.iter_mut().zip(chunk).for_each(|(max, &x)| *max = if x > *max { x } else { *max });
+                }
+                lanes.iter().chain(rest).fold(f32::MIN, |max, &x| if x > max { x } else { max })
+            });
+            *y = x.iter().position(|&x| x >= max).unwrap_or(0) as u32;
+        });
+    }
+
     fn reference<T: Real>(&self, mut call: Call<T>) {
         let rows = call.input(0).chunks_exact(call.types.inputs[0].columns());
         for (y, x) in call.output_ids(0).iter_mut().zip(rows) {

@@ -22,16 +22,30 @@ pub fn dropout(graph: &mut Graph, x: Value, control: Value, p: f32, stream: u32)
     if p == 0.0 { Ok(x) } else { graph.push1(Dropout::new(p, stream), &[x, control]) }
 }
 
+/// [`dropout`] of x [T, B, C] with one mask [B, C] for all time steps (Gal and Ghahramani 2016).
+pub fn variational_dropout(
+    graph: &mut Graph,
+    x: Value,
+    control: Value,
+    p: f32,
+    stream: u32,
+) -> Result<Value, GraphError> {
+    let period = graph.shape(x)[1..].iter().product();
+    if p == 0.0 { Ok(x) } else { graph.push1(Dropout { period, ..Dropout::new(p, stream) }, &[x, control]) }
+}
+
 /// Public to `embedding`, which takes it in.
 #[derive(Debug, Clone)]
 pub struct Dropout {
     p: f32,
     stream: u32,
+    /// Elements after which the mask repeats; 0 = never.
+    period: usize,
 }
 
 impl Dropout {
     pub fn new(p: f32, stream: u32) -> Self {
-        Self { p, stream }
+        Self { p, stream, period: 0 }
     }
 
     /// An element stays if its random word is below this.
@@ -54,16 +68,27 @@ impl Dropout {
         philox([block as u32, self.stream, control[control::STEP], 0], key)
     }
 
+    /// Whether every element has a mask of its own, as the ops that take dropout in assume.
+    pub fn is_plain(&self) -> bool {
+        self.period == 0
+    }
+
+    /// Whether element `i` stays.
+    pub fn keeps(&self, i: usize, control: &[u32]) -> bool {
+        self.words(i / 4, control)[i % 4] < self.threshold()
+    }
+
     /// Drops in place: `x` are the elements from `first` on.
     pub fn apply<T: Real>(&self, x: &mut [T], first: usize, control: &[u32]) {
         let (scale, threshold) = (T::of(f64::from(self.scale())), self.threshold());
         let (mut block, mut words) = (usize::MAX, [0; 4]);
         for (i, x) in x.iter_mut().enumerate() {
-            if (first + i) / 4 != block {
-                block = (first + i) / 4;
+            let element = (first + i) % if self.period == 0 { usize::MAX } else { self.period };
+            if element / 4 != block {
+                block = element / 4;
                 words = self.words(block, control);
             }
-            *x = if words[(first + i) % 4] < threshold { *x * scale } else { T::default() };
+            *x = if words[element % 4] < threshold { *x * scale } else { T::default() };
         }
     }
 }
@@ -92,7 +117,8 @@ impl Op for Dropout {
 
     /// The gradient of an embedding drops what the forward pass dropped while it adds.
     fn absorb(&self, consumer: &dyn Op, input: usize) -> Option<Arc<dyn Op>> {
-        let backward = (consumer as &dyn Any).downcast_ref::<EmbeddingBackward>().filter(|_| input == 1)?;
+        let backward =
+            (consumer as &dyn Any).downcast_ref::<EmbeddingBackward>().filter(|_| input == 1 && self.is_plain())?;
         backward.with_dropout(self).map(|op| Arc::new(op) as Arc<dyn Op>)
     }
 
@@ -100,9 +126,10 @@ impl Op for Dropout {
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         let len = types.outputs[0].len();
-        let dispatch = Dispatch::new("dropout", "forward").read(Operand::Input(0)).read(Operand::Input(1));
-        let dispatch = self.uniform(dispatch.write(Operand::Output(0)).uniform(&[len]));
-        vec![dispatch.workgroups(groups(len.div_ceil(4 * WORKGROUP)))]
+        let (entry, count) = if self.is_plain() { ("forward", len.div_ceil(4)) } else { ("variational", len) };
+        let dispatch = Dispatch::new("dropout", entry).read(Operand::Input(0)).read(Operand::Input(1));
+        let dispatch = self.uniform(dispatch.write(Operand::Output(0)).uniform(&[len])).uniform(&[self.period]);
+        vec![dispatch.workgroups(groups(count.div_ceil(WORKGROUP)))]
     }
 }
 
@@ -127,7 +154,12 @@ impl Dropout {
 pub fn cases() -> Vec<Case> {
     let shapes: [&[usize]; 5] = [&[1], &[7, 17], &[257], &[33, 65], &[9, 1000]];
     let control = vec![7, 1, 42, 0, 0, 0, 0, 0];
-    shapes.iter().map(|s| Case::new(Dropout::new(0.3, 5)).random(s).ids(&[8], control.clone())).collect()
+    let plain = shapes.iter().map(|s| Case::new(Dropout::new(0.3, 5)).random(s).ids(&[8], control.clone()));
+    let variational = [(7, 17), (33, 65)].into_iter().map(|(time, period)| {
+        let op = Dropout { period, ..Dropout::new(0.3, 5) };
+        Case::new(op).random(&[time, 1, period]).ids(&[8], control.clone())
+    });
+    plain.chain(variational).collect()
 }
 
 #[cfg(test)]

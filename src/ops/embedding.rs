@@ -10,6 +10,7 @@ use crate::graph::{
     groups, reference,
 };
 
+use super::add::Add;
 use super::case::Case;
 use super::dropout::Dropout;
 use super::elementwise::WORKGROUP;
@@ -46,13 +47,14 @@ impl Op for Embedding {
             dy = at.graph.push1(dropout.clone(), &[dy, control])?;
         }
         let vocabulary = at.graph.shape(weight)[0];
-        let dweight = at.graph.push1(EmbeddingBackward { vocabulary, dropout: None }, &[ids, dy])?;
+        let dweight = at.graph.push1(EmbeddingBackward::new(vocabulary), &[ids, dy])?;
         at.set(0, dweight);
         Ok(())
     }
 
     fn absorb(&self, consumer: &dyn Op, _input: usize) -> Option<Arc<dyn Op>> {
-        let dropout = (consumer as &dyn Any).downcast_ref::<Dropout>().filter(|_| self.dropout.is_none())?;
+        let dropout =
+            (consumer as &dyn Any).downcast_ref::<Dropout>().filter(|d| self.dropout.is_none() && d.is_plain())?;
         Some(Arc::new(Embedding { dropout: Some(dropout.clone()) }))
     }
 
@@ -63,7 +65,7 @@ impl Op for Embedding {
         let [vocabulary, width] = *types.input(0) else { unreachable!("checked by the shape rule") };
         // Bound even without dropout: the ids again, which the kernel does not read there.
         let control = Operand::Input(if self.dropout.is_some() { 2 } else { 1 });
-        let dispatch = kernel("forward", self.dropout.as_ref(), [len, vocabulary, width]);
+        let dispatch = kernel("forward", self.dropout.as_ref(), [len, vocabulary, width]).constant("ACCUMULATE", 0);
         let dispatch = dispatch.read(Operand::Input(0)).read(Operand::Input(1)).read(control).write(Operand::Output(0));
         vec![dispatch.workgroups(groups(len.div_ceil(4 * WORKGROUP)))]
     }
@@ -106,17 +108,28 @@ impl Embedding {
 /// `dweight[v]` = Σ `dy[n]` over the n with `ids[n]` = v, added in the order of n: the same bits every run, without float
 /// atomics.
 ///
-/// Inputs: ids, dy; with dropout, which is applied to dy first, they are dy, control words, ids.
-#[derive(Debug)]
+/// Inputs: ids, dy; with dropout, which is applied to dy first, they are dy, control words, ids. With `accumulate` one more, a gradient like the
+/// result, to which the rows are added in place: a decoder that runs step by step has a gradient of the whole table from every step.
+#[derive(Debug, Clone)]
 pub struct EmbeddingBackward {
     vocabulary: usize,
     dropout: Option<Dropout>,
+    accumulate: bool,
 }
 
 impl EmbeddingBackward {
+    fn new(vocabulary: usize) -> Self {
+        Self { vocabulary, dropout: None, accumulate: false }
+    }
+
     /// This op behind `dropout`, if there is none yet.
     pub fn with_dropout(&self, dropout: &Dropout) -> Option<Self> {
-        self.dropout.is_none().then(|| Self { dropout: Some(dropout.clone()), ..*self })
+        (self.dropout.is_none() && !self.accumulate).then(|| Self { dropout: Some(dropout.clone()), ..*self })
+    }
+
+    /// The old gradient's place among the inputs.
+    fn old(&self) -> usize {
+        if self.dropout.is_some() { 3 } else { 2 }
     }
 
     /// Which inputs hold ids, dy and control words (without dropout the ids again, unread).
@@ -132,7 +145,20 @@ impl Op for EmbeddingBackward {
 
     fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
         let [_, dy, _] = self.inputs();
-        Ok(vec![TensorType::f32(&[self.vocabulary, inputs[dy].columns()])])
+        let result = TensorType::f32(&[self.vocabulary, inputs[dy].columns()]);
+        if self.accumulate && inputs[self.old()] != result {
+            return Err(format!("the gradient to add to must be {result}"));
+        }
+        Ok(vec![result])
+    }
+
+    fn in_place(&self, _output: usize) -> Option<usize> {
+        self.accumulate.then(|| self.old())
+    }
+
+    fn absorb(&self, consumer: &dyn Op, _input: usize) -> Option<Arc<dyn Op>> {
+        let fits = !self.accumulate && (consumer as &dyn Any).is::<Add>();
+        fits.then(|| Arc::new(Self { accumulate: true, ..self.clone() }) as Arc<dyn Op>)
     }
 
     reference!();
@@ -148,13 +174,16 @@ impl Op for EmbeddingBackward {
         let sizes = [positions, self.vocabulary, types.inputs[dy].columns()];
         let [ids, dy, control] = [ids, dy, control].map(Operand::Input);
         let links = Operand::Scratch(0);
+        let kernel =
+            |entry, dropout, sizes| kernel(entry, dropout, sizes).constant("ACCUMULATE", self.accumulate.into());
         let link = kernel("link", None, sizes).read(ids).write(links);
         let backward = kernel("backward", self.dropout.as_ref(), sizes).read(ids).read(links).read(dy).read(control);
-        vec![
-            Dispatch::clear(Operand::Output(0)),
+        let clear = (!self.accumulate).then(|| Dispatch::clear(Operand::Output(0)));
+        let add = [
             link.workgroups(groups(positions.div_ceil(64))),
             backward.write(Operand::Output(0)).workgroups(groups(positions)),
-        ]
+        ];
+        clear.into_iter().chain(add).collect()
     }
 }
 
@@ -163,7 +192,9 @@ impl EmbeddingBackward {
         let [ids, dy, control] = self.inputs();
         let width = call.types.inputs[dy].columns();
         let dweight = call.output(0);
-        dweight.fill(T::default());
+        if !self.accumulate {
+            dweight.fill(T::default());
+        }
         let mut row = vec![T::default(); width];
         for (n, (&id, dy)) in call.ids(ids).iter().zip(call.input(dy).chunks_exact(width)).enumerate() {
             row.copy_from_slice(dy);
@@ -184,18 +215,21 @@ pub fn cases() -> Vec<Case> {
     for (vocabulary, width, ids) in shapes {
         let forward = Case::new(Embedding { dropout: None }).random(&[vocabulary, width]);
         cases.push(forward.random_ids(ids, vocabulary as u32));
-        let backward = Case::new(EmbeddingBackward { vocabulary, dropout: None });
+        let backward = Case::new(EmbeddingBackward::new(vocabulary));
         cases.push(backward.random_ids(ids, vocabulary as u32).constant(&[ids, &[width]].concat(), 1.0));
     }
     for (width, dropout) in [(17, Dropout::new(0.3, 2)), (64, Dropout::new(0.5, 3))] {
         let control = vec![7, 1, 42, 0, 0, 0, 0, 0];
         let forward = Case::new(Embedding { dropout: Some(dropout.clone()) }).random(&[33, width]);
         cases.push(forward.random_ids(&[9, 7], 33).ids(&[8], control.clone()));
-        let backward = Case::new(EmbeddingBackward { vocabulary: 33, dropout: Some(dropout) });
+        let backward = Case::new(EmbeddingBackward::new(33).with_dropout(&dropout).expect("it has none"));
         cases.push(backward.constant(&[9, 7, width], 1.0).ids(&[8], control).random_ids(&[9, 7], 33));
     }
+    // Added to a gradient that is not zero.
+    let backward = Case::new(EmbeddingBackward { accumulate: true, ..EmbeddingBackward::new(33) });
+    cases.push(backward.random_ids(&[9], 33).constant(&[9, 17], 1.0).constant(&[33, 17], 1.0));
     // The same id everywhere, and the extreme ids.
-    let backward = Case::new(EmbeddingBackward { vocabulary: 9, dropout: None });
+    let backward = Case::new(EmbeddingBackward::new(9));
     cases.push(backward.ids(&[130], vec![4; 130]).constant(&[130, 5], 1.0));
     cases.push(Case::new(Embedding { dropout: None }).random(&[9, 5]).ids(&[3], vec![0, 8, u32::MAX]));
     cases

@@ -1,7 +1,7 @@
 //! y = a constant everywhere.
 
 use crate::graph::{
-    Backward, Call, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, reference,
 };
 
 use super::case::Case;
@@ -9,19 +9,25 @@ use super::elementwise::dispatch;
 
 /// A tensor of `value`s. Differentiation starts from a fill with 1.
 pub fn fill(graph: &mut Graph, shape: &[usize], value: f32) -> Result<Value, GraphError> {
-    graph.push1(Fill { shape: shape.to_vec(), value }, &[])
+    graph.push1(Fill { tensor: TensorType::f32(shape), bits: value.to_bits() }, &[])
+}
+
+/// A tensor of ids that are all `id`: full lengths, first tokens.
+pub fn fill_ids(graph: &mut Graph, shape: &[usize], id: u32) -> Result<Value, GraphError> {
+    graph.push1(Fill { tensor: TensorType::u32(shape), bits: id }, &[])
 }
 
 /// Whether a value is a fill with 1, so that multiplying by it can be left out.
 pub fn is_one(graph: &Graph, value: Value) -> bool {
-    let one = format!("{:?}", Fill { shape: graph.shape(value).to_vec(), value: 1.0 });
+    let one = format!("{:?}", Fill { tensor: TensorType::f32(graph.shape(value)), bits: 1.0f32.to_bits() });
     matches!(&graph.nodes()[value.node].kind, crate::graph::Kind::Op(op) if format!("{op:?}") == one)
 }
 
 #[derive(Debug)]
 struct Fill {
-    shape: Vec<usize>,
-    value: f32,
+    tensor: TensorType,
+    /// An id, or a number's bits.
+    bits: u32,
 }
 
 impl Op for Fill {
@@ -30,7 +36,7 @@ impl Op for Fill {
     }
 
     fn infer(&self, _inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
-        Ok(vec![TensorType::f32(&self.shape)])
+        Ok(vec![self.tensor.clone()])
     }
 
     fn gradient(&self, _at: &mut Backward) -> Result<(), GraphError> {
@@ -40,16 +46,24 @@ impl Op for Fill {
     reference!();
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
-        vec![dispatch("fill", "forward", 0, types.outputs[0].len()).number(self.value)]
+        vec![dispatch("fill", "forward", 0, types.outputs[0].len()).uniform(&[self.bits as usize])]
     }
 }
 
 impl Fill {
     fn reference<T: Real>(&self, mut call: Call<T>) {
-        call.output(0).fill(T::of(f64::from(self.value)));
+        match self.tensor.dtype {
+            DType::U32 => call.output_ids(0).fill(self.bits),
+            DType::F32 => call.output(0).fill(T::from_bits(self.bits)),
+        }
     }
 }
 
 pub fn cases() -> Vec<Case> {
-    vec![Case::new(Fill { shape: vec![7, 17], value: 0.5 }), Case::new(Fill { shape: vec![65, 1000], value: -3.0 })]
+    let case = |tensor, bits| Case::new(Fill { tensor, bits });
+    vec![
+        case(TensorType::f32(&[7, 17]), 0.5f32.to_bits()),
+        case(TensorType::f32(&[65, 1000]), (-3.0f32).to_bits()),
+        case(TensorType::u32(&[257]), 20),
+    ]
 }

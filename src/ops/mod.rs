@@ -4,10 +4,13 @@
 
 pub mod adam;
 pub mod add;
+pub mod add_position;
 pub mod additive_score;
 pub mod argmax;
+pub mod attention;
 pub mod bias_add;
 pub mod case;
+pub mod choose_ids;
 pub mod clip_grad_norm;
 pub mod concat;
 pub mod control;
@@ -17,12 +20,15 @@ pub mod embedding;
 mod fast;
 pub mod fill;
 pub mod gather_batch;
+pub mod gru;
+pub mod layer_norm;
 pub mod linear_cross_entropy;
 pub mod lstm;
 mod lstm_gates;
 pub mod matmul;
 pub mod mean;
 pub mod mul;
+pub mod normalize;
 pub mod philox;
 mod product;
 mod recurrence;
@@ -32,6 +38,7 @@ pub mod scale;
 pub mod sigmoid;
 pub mod slice;
 pub mod softmax;
+pub mod stack;
 pub mod sum;
 pub mod sum_rows;
 pub mod tanh;
@@ -47,25 +54,32 @@ pub type Listed = (&'static str, fn() -> Vec<Case>);
 pub const OPS: &[Listed] = &[
     ("adam", adam::cases),
     ("add", add::cases),
+    ("add_position", add_position::cases),
     ("additive_score", additive_score::cases),
     ("argmax", argmax::cases),
+    ("attention", attention::cases),
     ("bias_add", bias_add::cases),
+    ("choose_ids", choose_ids::cases),
     ("clip_grad_norm", clip_grad_norm::cases),
     ("concat", concat::cases),
     ("dropout", dropout::cases),
     ("embedding", embedding::cases),
     ("fill", fill::cases),
     ("gather_batch", gather_batch::cases),
+    ("gru", gru::cases),
+    ("layer_norm", layer_norm::cases),
     ("linear_cross_entropy", linear_cross_entropy::cases),
     ("lstm", lstm::cases),
     ("matmul", matmul::cases),
     ("mul", mul::cases),
+    ("normalize", normalize::cases),
     ("relu", relu::cases),
     ("rnn", rnn::cases),
     ("scale", scale::cases),
     ("sigmoid", sigmoid::cases),
     ("slice", slice::cases),
     ("softmax", softmax::cases),
+    ("stack", stack::cases),
     ("sum", sum::cases),
     ("sum_rows", sum_rows::cases),
     ("tanh", tanh::cases),

@@ -1,7 +1,7 @@
 //! Fuses an op into its only reader, where the op knows how ([`Op::absorb`](crate::graph::Op::absorb)): a bias and an activation go into the
 //! product before them, dropout into the embedding.
 
-use crate::graph::{Graph, Value};
+use crate::graph::{Graph, Kind, Types, Value};
 
 use super::live::{Reader, Work, readers};
 
@@ -18,11 +18,27 @@ pub fn fuse(work: &mut [Option<Work>], graph: &Graph, roots: &[Value]) {
             continue;
         };
         if let Some(op) = producer.op.absorb(&*consumer.op, input) {
-            let inputs = producer.inputs.iter().chain(others(&consumer.inputs, input)).copied().collect();
+            let inputs: Vec<Value> = producer.inputs.iter().chain(others(&consumer.inputs, input)).copied().collect();
+            // What an op overwrites must have no other reader, now or at the end of the plan.
+            if op
+                .in_place(0)
+                .is_some_and(|i| readers[inputs[i].node][inputs[i].output].len() > 1 || !owned(graph, inputs[i]))
+            {
+                continue;
+            }
             work[reader] = Some(Work { op, inputs });
             work[node] = None;
         }
     }
+}
+
+/// Whether a value is computed into memory that no other value shares.
+fn owned(graph: &Graph, value: Value) -> bool {
+    let node = &graph.nodes()[value.node];
+    let Kind::Op(op) = &node.kind else { return false };
+    let inputs = node.inputs.iter().map(|v| graph.type_of(*v).clone()).collect();
+    let types = Types { inputs, outputs: node.outputs.clone(), wanted: vec![true; node.outputs.len()] };
+    op.alias(value.output, &types).is_none()
 }
 
 /// All inputs but one.

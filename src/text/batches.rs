@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::SOS;
 use crate::text::shuffle::SplitMix64;
 
 /// Shape of a batch: the graph is built once for each.
@@ -56,11 +57,40 @@ impl BatchSize {
     }
 }
 
+/// Which special tokens stand around a pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Frame {
+    /// The source ends with `<eos>`; the decoder reads `<sos>` and the target, and says the target and `<eos>`.
+    Target,
+    /// Both sides are `<sos> … <eos>`; the decoder reads one more `<sos>` and has to say the target's `<sos>` too, as some course materials do.
+    Both,
+}
+
+impl Frame {
+    /// What stands before a source sentence.
+    pub fn source_start(self) -> &'static [u32] {
+        if self == Frame::Both { &[SOS] } else { &[] }
+    }
+
+    /// What stands before a target sentence: the decoder's first input, and in `Both` its first label.
+    pub fn target_start(self) -> &'static [u32] {
+        if self == Frame::Both { &[SOS, SOS] } else { &[SOS] }
+    }
+
+    /// Positions of a sentence of `tokens` tokens, on the source side and among the labels.
+    pub fn positions(self, tokens: usize) -> usize {
+        tokens + if self == Frame::Both { 2 } else { 1 }
+    }
+}
+
 /// Plans batches for a corpus, given the lengths of its sentences.
 #[derive(Clone, Debug)]
 pub struct Batcher {
     /// Ascending by area; every sentence fits the last.
     groups: Vec<Group>,
+    /// Whether epochs differ in the order of their sentences.
+    shuffled: bool,
 }
 
 /// The sentences whose lengths round up to one shape.
@@ -84,12 +114,15 @@ impl Batcher {
         assert_eq!(source_lengths.len(), target_lengths.len(), "every source sentence needs a target sentence");
         assert!(bucket > 0, "lengths must be rounded up to a multiple of at least 1");
         assert!(!matches!(size, BatchSize::Sentences(0) | BatchSize::Tokens(0)), "a batch needs at least one sentence");
-        let rounded = |length: usize| length.max(1).next_multiple_of(bucket);
+        let longest = |lengths: &[usize]| lengths.iter().copied().max().unwrap_or(1).max(1);
+        // No longer than the longest: a table of positions may end there.
+        let rounded = |length: usize, longest| length.max(1).next_multiple_of(bucket).min(longest);
+        let (most_source, most_target) = (longest(source_lengths), longest(target_lengths));
         // Keyed by area first: a group's next group has a larger area, so one pass in this order fills all batches.
         let mut members = BTreeMap::<(usize, usize, usize), Vec<u32>>::new();
         let (mut longest_source, mut longest_target) = (0, 0);
         for (index, (&source, &target)) in source_lengths.iter().zip(target_lengths).enumerate() {
-            let (source, target) = (rounded(source), rounded(target));
+            let (source, target) = (rounded(source, most_source), rounded(target, most_target));
             longest_source = longest_source.max(source);
             longest_target = longest_target.max(target);
             members.entry((source * target, source, target)).or_default().push(index as u32);
@@ -107,12 +140,27 @@ impl Batcher {
         for index in 0..groups.len() {
             groups[index].next = next_group(&groups, index);
         }
-        Self { groups }
+        Self { groups, shuffled: true }
+    }
+
+    /// Batches of neighbours in the order of the corpus, all `length` positions long on both sides.
+    ///
+    /// # Panics
+    ///
+    /// If `sentences` is 0.
+    pub fn sequential(count: usize, sentences: usize, length: usize) -> Self {
+        assert!(sentences > 0, "a batch needs at least one sentence");
+        let shape = BatchShape { sentences, source: length, target: length };
+        let group = Group { shape, members: (0..count as u32).collect(), next: None };
+        Self { groups: if count > 0 { vec![group] } else { vec![] }, shuffled: false }
     }
 
     /// The batches of an epoch in the order of training: a function of `seed` and `epoch` only, so that a resumed run
     /// needs no state.
     pub fn epoch(&self, seed: u64, epoch: usize) -> Vec<Batch> {
+        if !self.shuffled {
+            return self.in_order();
+        }
         let mut random = SplitMix64::new(seed, epoch as u64);
         let mut batches = self.plan(|members| random.shuffle(members));
         random.shuffle(&mut batches);
@@ -290,6 +338,17 @@ mod tests {
         let expected = [(4, vec![0, 1]), (4, vec![2, 3]), (8, vec![5, 6]), (8, vec![4])];
         assert_eq!(batches, expected.map(|(source, sentences)| Batch { shape: shape(source), sentences }));
         assert_eq!(batcher.shapes(), [shape(8), shape(4)]);
+    }
+
+    #[test]
+    fn a_sequential_corpus_keeps_its_order() {
+        let batcher = Batcher::sequential(5, 2, 20);
+        let shape = BatchShape { sentences: 2, source: 20, target: 20 };
+        let batches = [vec![0, 1], vec![2, 3], vec![4]].map(|sentences| Batch { shape, sentences });
+        assert_eq!(
+            (batcher.epoch(3, 1), batcher.in_order(), batcher.shapes()),
+            (batches.to_vec(), batches.to_vec(), vec![shape])
+        );
     }
 
     #[test]

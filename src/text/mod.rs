@@ -22,7 +22,7 @@ mod error;
 mod shuffle;
 pub mod tokenizer;
 
-pub use batches::{Batch, BatchShape, BatchSize, Batcher, within_limit};
+pub use batches::{Batch, BatchShape, BatchSize, Batcher, Frame, within_limit};
 pub use bleu::{Bleu, corpus_bleu};
 pub use corpus::{ParallelText, read_lines, read_pairs, test_splits};
 pub use error::TextError;

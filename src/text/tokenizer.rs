@@ -1,6 +1,6 @@
 //! Tokenizers: text to token ids and back, one for each language, learned from the training text.
 //!
-//! Both kinds cut a line the same way. Runs of white space become one space, a space becomes the mark `▁` of the word
+//! `word` and `bpe` cut a line the same way. Runs of white space become one space, a space becomes the mark `▁` of the word
 //! that follows it (Kudo and Richardson 2018, "SentencePiece"), and every punctuation character stands alone:
 //! `Er ruft: "Halt!"` becomes `▁Er ▁ruft : ▁ " Halt ! "`. The marks make decoding exact: joining the tokens and turning
 //! `▁` into spaces restores the text. A word-level vocabulary holds these pieces themselves; byte-pair encoding
@@ -21,24 +21,26 @@ pub use training::TokenizerSettings;
 
 mod training;
 
-/// Fills a sentence up to the length of its batch.
-pub const PAD: u32 = 0;
 /// Stands for a word or character outside the vocabulary.
-pub const UNK: u32 = 1;
+pub const UNK: u32 = 0;
+/// Fills a sentence up to the length of its batch.
+pub const PAD: u32 = 1;
 /// Starts a sentence: the decoder's first input.
 pub const SOS: u32 = 2;
 /// Ends a sentence: the decoder's last output.
 pub const EOS: u32 = 3;
 
 /// The special tokens; the place of each is its id.
-const SPECIAL_TOKENS: [&str; 4] = ["<pad>", "<unk>", "<sos>", "<eos>"];
+const SPECIAL_TOKENS: [&str; 4] = ["<unk>", "<pad>", "<sos>", "<eos>"];
 
 /// What the tokens of a vocabulary are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum TokenizerKind {
     /// Whole words and punctuation characters; any other word is `<unk>`.
     Word,
+    /// The matches of the regular expression `\b\w+\b`: punctuation is lost. Not for use, but for comparison with published experiments.
+    WordsOnly,
     /// Byte-pair encoding: words are put together from subwords, only unknown characters are `<unk>`.
     Bpe,
 }

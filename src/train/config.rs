@@ -9,8 +9,9 @@ use std::fmt::Debug;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::models::ModelConfig;
-use crate::text::{BatchSize, TokenizerKind};
+use crate::models::{ModelConfig, Tied};
+use crate::nn::AttentionKind;
+use crate::text::{BatchSize, Frame, TokenizerKind};
 use read::{expected, nearest};
 
 mod read;
@@ -43,8 +44,12 @@ pub struct DataConfig {
     pub min_frequency: u32,
     /// Whether to read and write lower case only.
     pub lowercase: bool,
+    /// Whether both languages share one vocabulary, learned from both sides, of `source_vocabulary` tokens.
+    pub joint_vocabulary: bool,
     /// Pairs with more tokens on either side are left out of training.
     pub max_tokens: usize,
+    /// Which special tokens stand around a sentence.
+    pub frame: Frame,
 }
 
 /// `[train]`: batches, Adam, and when to report, save and stop.
@@ -67,6 +72,13 @@ pub struct TrainConfig {
     pub clip_norm: f32,
     /// Probability that the loss moves from the right token to all tokens (Szegedy et al. 2016).
     pub label_smoothing: f32,
+    /// Probability that the decoder reads the right token, not its own likeliest one. Below 1 in training; validation is free-running at 0,
+    /// else forced.
+    pub teacher_forcing: f32,
+    /// Whether every epoch has an order of its own. If not, batches are neighbours in the corpus, padded to `data.max_tokens`.
+    pub shuffle: bool,
+    /// Epochs whose parameters are averaged for validation and for the model that is saved; 1 = the last alone.
+    pub average_epochs: usize,
     /// Epochs without a better validation loss after which training stops; 0 = never.
     pub patience: usize,
     /// Steps between two reports.
@@ -83,21 +95,36 @@ pub struct TrainConfig {
 pub enum Schedule {
     /// Not at all.
     Constant {},
-    /// Multiplied by `factor` when more than `patience` epochs in a row brought no better validation loss, down to
+    /// Multiplied by `factor` when more than `patience` epochs in a row brought no better `metric`, down to
     /// `min_learning_rate` (torch.optim.lr_scheduler.ReduceLROnPlateau).
-    Plateau { factor: f32, patience: usize, min_learning_rate: f32 },
+    Plateau { metric: Metric, factor: f32, patience: usize, min_learning_rate: f32 },
     /// Linear growth to `learning_rate` over `warmup_steps`, then decay with the square root of the step
     /// (Vaswani et al. 2017).
     InverseSqrt { warmup_steps: usize },
 }
 
+/// The loss that a schedule watches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Metric {
+    Training,
+    Validation,
+}
+
 /// The configurations that come with the program, by name.
-pub const PRESETS: [(&str, &str); 5] = [
+pub const PRESETS: [(&str, &str); 12] = [
     ("captions", include_str!("../../data/presets/captions.toml")),
     ("lstm-attention", include_str!("../../data/presets/lstm-attention.toml")),
     ("lstm", include_str!("../../data/presets/lstm.toml")),
     ("rnn", include_str!("../../data/presets/rnn.toml")),
+    ("seed-full-transformer", include_str!("../../data/presets/seed-full-transformer.toml")),
+    ("seed-lstm", include_str!("../../data/presets/seed-lstm.toml")),
+    ("seed-lstm-attention", include_str!("../../data/presets/seed-lstm-attention.toml")),
+    ("seed-rnn", include_str!("../../data/presets/seed-rnn.toml")),
+    ("seed-rnn-attention", include_str!("../../data/presets/seed-rnn-attention.toml")),
+    ("seed-transformer", include_str!("../../data/presets/seed-transformer.toml")),
     ("tiny", include_str!("../../data/presets/tiny.toml")),
+    ("translator", include_str!("../../data/presets/translator.toml")),
 ];
 
 /// A configuration that cannot be used.
@@ -108,6 +135,21 @@ pub enum ConfigError {
 
     #[error("unknown key `{key}` in {origin}: did you mean `{nearest}`?")]
     UnknownKey { key: String, origin: String, nearest: &'static str },
+
+    /// A key of another family of models.
+    #[error(
+        "`{key}` in {origin}: a {kind} has no such key; it belongs to model.kind = {}. Take a preset of that kind, or leave the key out",
+        owners.join(" and ")
+    )]
+    OtherKind { key: String, origin: String, kind: String, owners: Vec<String> },
+
+    #[error(
+        "`model.kind = {value}` in {origin}: the preset is a {kind}, whose other keys would not fit; take a preset of that kind, e.g. --preset {example}"
+    )]
+    Kind { value: String, origin: String, kind: String, example: &'static str },
+
+    #[error("`{key} = {value}` contradicts {other}: {advice}")]
+    Contradiction { key: &'static str, value: String, other: String, advice: String },
 
     #[error("`{key}` is missing in {origin}; expected {expected}")]
     MissingKey { key: &'static str, origin: String, expected: &'static str },
@@ -158,37 +200,32 @@ impl Config {
         toml::to_string(self).expect("only a seed above i64::MAX has no TOML")
     }
 
-    /// Whether all values are in range. Configurations that were read or set always are.
+    /// Whether all values are in range and none contradicts another. Configurations that were read or set always are.
     ///
     /// # Errors
     ///
     /// The first key that is not.
     pub fn check(&self) -> Result<(), ConfigError> {
-        let (data, model, train) = (&self.data, &self.model, &self.train);
-        let probability = |p: f32| (0.0..1.0).contains(&p);
-        let ending = |language: &str| !language.is_empty() && !language.contains(['/', '\\', '.']);
-        let even = !model.bidirectional || model.hidden.is_multiple_of(2);
-        let positive = |x: f32| x > 0.0 && x.is_finite();
+        let train = &self.train;
         let batch = match train.batch {
             BatchSize::Sentences(size) | BatchSize::Tokens(size) => size >= 1,
         };
         let schedule = match train.schedule {
             Schedule::Constant {} => true,
-            Schedule::Plateau { factor, patience, min_learning_rate } => {
+            Schedule::Plateau { factor, patience, min_learning_rate, .. } => {
                 positive(factor) && factor < 1.0 && patience >= 1 && (0.0..f32::INFINITY).contains(&min_learning_rate)
             }
             Schedule::InverseSqrt { warmup_steps } => warmup_steps >= 1,
         };
-        let in_range: [(&str, &dyn Debug, bool); 20] = [
+        let data = &self.data;
+        let ending = |language: &str| !language.is_empty() && !language.contains(['/', '\\', '.']);
+        let mut in_range: Vec<(&str, &dyn Debug, bool)> = vec![
             ("data.source", &data.source, ending(&data.source)),
             ("data.target", &data.target, ending(&data.target) && data.target != data.source),
             ("data.source_vocabulary", &data.source_vocabulary, data.source_vocabulary >= 5),
             ("data.target_vocabulary", &data.target_vocabulary, data.target_vocabulary >= 5),
             ("data.min_frequency", &data.min_frequency, data.min_frequency >= 1),
             ("data.max_tokens", &data.max_tokens, data.max_tokens >= 1),
-            ("model.embedding", &model.embedding, model.embedding >= 1),
-            ("model.hidden", &model.hidden, model.hidden >= 1 && even),
-            ("model.dropout", &model.dropout, probability(model.dropout)),
             ("train.epochs", &train.epochs, train.epochs >= 1),
             ("train.seed", &train.seed, i64::try_from(train.seed).is_ok()),
             ("train.learning_rate", &train.learning_rate, positive(train.learning_rate)),
@@ -197,12 +234,15 @@ impl Config {
             ("train.epsilon", &train.epsilon, positive(train.epsilon)),
             ("train.clip_norm", &train.clip_norm, positive(train.clip_norm)),
             ("train.label_smoothing", &train.label_smoothing, probability(train.label_smoothing)),
+            ("train.teacher_forcing", &train.teacher_forcing, (0.0..=1.0).contains(&train.teacher_forcing)),
+            ("train.average_epochs", &train.average_epochs, train.average_epochs >= 1),
             ("train.log_every", &train.log_every, train.log_every >= 1),
             ("train.batch", &train.batch, batch),
             ("train.schedule", &train.schedule, schedule),
         ];
+        in_range.extend(model_ranges(&self.model));
         match in_range.iter().find(|(.., ok)| !ok) {
-            None => Ok(()),
+            None => self.check_together(),
             Some((key, value, _)) => Err(ConfigError::Value {
                 key: (*key).to_owned(),
                 value: format!("{value:?}"),
@@ -210,6 +250,109 @@ impl Config {
                 expected: expected(key).expect("the keys above are among the known ones"),
             }),
         }
+    }
+
+    /// Values that are in range each, but not together.
+    fn check_together(&self) -> Result<(), ConfigError> {
+        let contradiction = |key, value: &dyn Debug, other: String, advice: &str| {
+            Err(ConfigError::Contradiction { key, value: format!("{value:?}"), other, advice: advice.to_owned() })
+        };
+        let (data, train) = (&self.data, &self.train);
+        if !train.shuffle && matches!(train.batch, BatchSize::Tokens(_)) {
+            let advice =
+                "batches in the order of the corpus have a fixed number of sentences; set train.batch.sentences";
+            return contradiction("train.shuffle", &train.shuffle, "train.batch = { tokens = … }".into(), advice);
+        }
+        let positions = match &self.model {
+            ModelConfig::Seq2Seq(model) => {
+                let fed = matches!(model.attention, AttentionKind::Dot | AttentionKind::General);
+                if model.input_feeding && !fed {
+                    let advice = "only dot and general attention have an output to feed";
+                    let other = format!("model.attention = {:?}", model.attention);
+                    return contradiction("model.input_feeding", &model.input_feeding, other, advice);
+                }
+                return Ok(());
+            }
+            ModelConfig::TransformerEncoder(model) => {
+                if train.teacher_forcing < 1.0 {
+                    let advice = "it has no decoder that could read its own words; set train.teacher_forcing=1.0";
+                    let other = "model.kind = transformer-encoder".into();
+                    return contradiction("train.teacher_forcing", &train.teacher_forcing, other, advice);
+                }
+                model.max_positions
+            }
+            ModelConfig::Transformer(model) => {
+                if !model.hidden.is_multiple_of(model.heads) {
+                    let advice = "the heads share the hidden elements out, so their number must divide them";
+                    return contradiction(
+                        "model.heads",
+                        &model.heads,
+                        format!("model.hidden = {}", model.hidden),
+                        advice,
+                    );
+                }
+                if model.tied == Tied::All && !data.joint_vocabulary {
+                    let advice = "one matrix serves both languages, which needs data.joint_vocabulary=true";
+                    return contradiction("model.tied", &model.tied, "data.joint_vocabulary = false".into(), advice);
+                }
+                model.max_positions
+            }
+        };
+        let needed = data.frame.positions(data.max_tokens);
+        if positions < needed {
+            let advice = format!("a sentence of that many tokens takes {needed} positions with its special tokens");
+            return contradiction(
+                "model.max_positions",
+                &positions,
+                format!("data.max_tokens = {}", data.max_tokens),
+                &advice,
+            );
+        }
+        Ok(())
+    }
+}
+
+fn probability(p: f32) -> bool {
+    (0.0..1.0).contains(&p)
+}
+
+fn positive(x: f32) -> bool {
+    x > 0.0 && x.is_finite()
+}
+
+/// Each key of the model with its value and whether that is in range.
+fn model_ranges(model: &ModelConfig) -> Vec<(&'static str, &dyn Debug, bool)> {
+    fn size<'a>(key: &'static str, value: &'a usize) -> (&'static str, &'a dyn Debug, bool) {
+        (key, value, *value >= 1)
+    }
+    match model {
+        ModelConfig::Seq2Seq(model) => {
+            let even = !model.bidirectional || model.hidden.is_multiple_of(2);
+            vec![
+                size("model.layers", &model.layers),
+                size("model.embedding", &model.embedding),
+                ("model.hidden", &model.hidden, model.hidden >= 1 && even),
+                ("model.dropout", &model.dropout, probability(model.dropout)),
+            ]
+        }
+        ModelConfig::TransformerEncoder(model) => vec![
+            size("model.hidden", &model.hidden),
+            size("model.heads", &model.heads),
+            size("model.head_width", &model.head_width),
+            size("model.value_width", &model.value_width),
+            size("model.feed_forward", &model.feed_forward),
+            size("model.max_positions", &model.max_positions),
+            ("model.dropout", &model.dropout, probability(model.dropout)),
+        ],
+        ModelConfig::Transformer(model) => vec![
+            size("model.hidden", &model.hidden),
+            size("model.heads", &model.heads),
+            size("model.feed_forward", &model.feed_forward),
+            size("model.encoder_layers", &model.encoder_layers),
+            size("model.decoder_layers", &model.decoder_layers),
+            size("model.max_positions", &model.max_positions),
+            ("model.dropout", &model.dropout, probability(model.dropout)),
+        ],
     }
 }
 
@@ -251,7 +394,7 @@ mod tests {
     #[test]
     fn an_unknown_preset_lists_the_known_ones() {
         let error = Config::preset("lstm-atention").unwrap_err().to_string();
-        let list = "captions, lstm-attention, lstm, rnn, tiny";
+        let list = PRESETS.map(|(name, _)| name).join(", ");
         assert_eq!(
             error,
             format!("there is no preset `lstm-atention`: did you mean `lstm-attention`? The presets are {list}")
@@ -262,13 +405,40 @@ mod tests {
     fn check_names_key_value_and_range() {
         let mut config = Config::default();
         assert_eq!(config.check(), Ok(()));
-        config.model.dropout = 1.0;
+        config.set("model.dropout=0.5").unwrap();
+        let set = |config: &mut Config, p: f32| {
+            let ModelConfig::Seq2Seq(model) = &mut config.model else { panic!("the default is a seq2seq") };
+            model.dropout = p;
+        };
+        set(&mut config, 1.0);
         let error = config.check().unwrap_err().to_string();
         assert_eq!(error, "`model.dropout = 1.0` in the configuration: expected a number from 0 to below 1");
-        config.model.dropout = f32::NAN;
+        set(&mut config, f32::NAN);
         assert!(config.check().is_err());
-        config.model.dropout = 0.0;
+        set(&mut config, 0.0);
         config.train.seed = u64::MAX;
         assert!(config.check().unwrap_err().to_string().contains("`train.seed = 18446744073709551615`"));
+    }
+
+    #[test]
+    fn what_contradicts_is_refused() {
+        for (preset, assignment, message) in [
+            ("lstm", "model.input_feeding=true", "`model.input_feeding = true` contradicts model.attention = None"),
+            ("seed-transformer", "train.teacher_forcing=0.5", "contradicts model.kind = transformer-encoder"),
+            ("seed-full-transformer", "model.heads=3", "`model.heads = 3` contradicts model.hidden = 128"),
+            ("seed-full-transformer", "model.tied=all", "needs data.joint_vocabulary=true"),
+            ("seed-full-transformer", "data.max_tokens=19", "takes 21 positions"),
+            ("seed-lstm", "train.batch.tokens=512", "`train.shuffle = false` contradicts train.batch"),
+            (
+                "seed-transformer",
+                "model.rnn=lstm",
+                "a transformer-encoder has no such key; it belongs to model.kind = seq2seq",
+            ),
+            ("lstm", "model.heads=2", "belongs to model.kind = transformer-encoder and transformer"),
+            ("lstm", "model.kind=transformer", "e.g. --preset seed-full-transformer"),
+        ] {
+            let error = Config::preset(preset).unwrap().set(assignment).unwrap_err().to_string();
+            assert!(error.contains(message), "{preset} {assignment}: {error}");
+        }
     }
 }

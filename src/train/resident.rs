@@ -3,9 +3,9 @@
 use crate::graph::{Graph, GraphError, TensorType, Value};
 use crate::ops::gather_batch::{GatherBatch, gather_batch};
 use crate::plan::{Device, DeviceError};
-use crate::text::{BatchShape, EOS, PAD, SOS, within_limit};
+use crate::text::{BatchShape, EOS, Frame, PAD, within_limit};
 
-/// Token ids of one side, `<eos>` (and on the target side `<sos>`) included: sentence s is tokens[offsets[s]..offsets[s + 1]].
+/// Token ids of one side, the special ones of its [`Frame`] included: sentence s is tokens[offsets[s]..offsets[s + 1]].
 #[derive(Clone, Debug, Default)]
 struct Side {
     tokens: Vec<u32>,
@@ -31,7 +31,7 @@ pub struct Split {
     name: &'static str,
     source: Side,
     target: Side,
-    /// Tokens that a step holds for each pair: source with `<eos>`, and labels, target with `<eos>`.
+    /// Positions that a step holds for each pair, special tokens included: of the source, and labels.
     pub lengths: [Vec<usize>; 2],
     /// Pairs left out because a side has more than the limit's tokens.
     pub too_long: usize,
@@ -53,13 +53,13 @@ pub struct GatheredPairs {
 
 impl Split {
     /// Pairs of token ids without specials, sources and targets. Those with more than `limit` tokens on a side are dropped.
-    pub fn new(name: &'static str, [sources, targets]: [&[Vec<u32>]; 2], limit: usize) -> Self {
-        let lengths = [sources, targets].map(|side| side.iter().map(|s| s.len() + 1).collect::<Vec<_>>());
-        let (kept, too_long) = within_limit(&lengths[0], &lengths[1], limit + 1);
+    pub fn new(name: &'static str, [sources, targets]: [&[Vec<u32>]; 2], limit: usize, frame: Frame) -> Self {
+        let lengths = [sources, targets].map(|side| side.iter().map(|s| frame.positions(s.len())).collect::<Vec<_>>());
+        let (kept, too_long) = within_limit(&lengths[0], &lengths[1], frame.positions(limit));
         let side = |sentences: &[Vec<u32>], start: &[u32]| {
             Side::new(kept.iter().map(|&i| sentences[i as usize].as_slice()), start)
         };
-        let (source, target) = (side(sources, &[]), side(targets, &[SOS]));
+        let (source, target) = (side(sources, frame.source_start()), side(targets, frame.target_start()));
         let lengths = lengths.map(|lengths| kept.iter().map(|&i| lengths[i as usize]).collect());
         Self { name, source, target, lengths, too_long }
     }

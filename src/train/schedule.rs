@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::train::config::{Schedule, TrainConfig};
+use crate::train::config::{Metric, Schedule, TrainConfig};
 
 /// A validation loss counts as better if it is smaller by this fraction of the best one: PyTorch's `threshold`.
 const THRESHOLD: f64 = 1e-4;
@@ -22,7 +22,7 @@ pub struct Scheduler {
 pub struct ScheduleState {
     /// `train.learning_rate`, times what [`Schedule::Plateau`] has made of it so far.
     learning_rate: f64,
-    /// Smallest validation loss so far, up to [`THRESHOLD`]; `None` before the first epoch.
+    /// Smallest loss of the watched kind so far, up to [`THRESHOLD`]; `None` before the first epoch.
     best: Option<f64>,
     /// Epochs since `best` or since the last reduction.
     bad_epochs: usize,
@@ -62,16 +62,17 @@ impl Scheduler {
         (self.state.learning_rate * scale) as f32
     }
 
-    /// Takes note of an epoch's validation loss, which only [`Schedule::Plateau`] heeds, exactly as
+    /// Takes note of an epoch's losses, which only [`Schedule::Plateau`] heeds, exactly as
     /// `torch.optim.lr_scheduler.ReduceLROnPlateau` does with `mode="min"`, a relative threshold and no cooldown: the
     /// rate is reduced after `patience + 1` epochs in a row without a better loss. NaN is not better.
-    pub fn end_epoch(&mut self, validation_loss: f64) {
-        let Schedule::Plateau { factor, patience, min_learning_rate } = self.schedule else {
+    pub fn end_epoch(&mut self, training_loss: f64, validation_loss: f64) {
+        let Schedule::Plateau { metric, factor, patience, min_learning_rate } = self.schedule else {
             return;
         };
+        let loss = if metric == Metric::Training { training_loss } else { validation_loss };
         let state = &mut self.state;
-        if validation_loss < state.best.unwrap_or(f64::INFINITY) * (1.0 - THRESHOLD) {
-            state.best = Some(validation_loss);
+        if loss < state.best.unwrap_or(f64::INFINITY) * (1.0 - THRESHOLD) {
+            state.best = Some(loss);
             state.bad_epochs = 0;
         } else {
             state.bad_epochs += 1;
@@ -99,7 +100,7 @@ mod tests {
     }
 
     fn plateau(learning_rate: f32, factor: f32, patience: usize, min_learning_rate: f32) -> Scheduler {
-        let schedule = Schedule::Plateau { factor, patience, min_learning_rate };
+        let schedule = Schedule::Plateau { metric: Metric::Validation, factor, patience, min_learning_rate };
         scheduler(learning_rate, schedule)
     }
 
@@ -135,7 +136,7 @@ mod tests {
             (plateau(1e-6, 0.5, 1, 1e-5), [1.0; 18], below_the_minimum),
         ] {
             for (epoch, (loss, expected)) in losses.into_iter().zip(expected).enumerate() {
-                scheduler.end_epoch(loss);
+                scheduler.end_epoch(0.0, loss);
                 let what = format!("epoch {epoch} of {:?}", scheduler.schedule);
                 assert_close(scheduler.learning_rate(1 + epoch as u64), expected, &what);
             }
@@ -148,8 +149,8 @@ mod tests {
         for loss in LOSSES {
             let json = serde_json::to_string(&uninterrupted.state()).unwrap();
             let mut resumed = Scheduler::resume(uninterrupted.schedule, serde_json::from_str(&json).unwrap());
-            uninterrupted.end_epoch(loss);
-            resumed.end_epoch(loss);
+            uninterrupted.end_epoch(0.0, loss);
+            resumed.end_epoch(0.0, loss);
             assert_eq!(resumed.state(), uninterrupted.state());
         }
     }
@@ -160,7 +161,7 @@ mod tests {
         let mut scheduler = scheduler(1e-3, Schedule::InverseSqrt { warmup_steps: 4 });
         for (step, expected) in [(1, 2.5e-4), (2, 5e-4), (4, 1e-3), (9, 1e-3 * 2.0 / 3.0), (16, 5e-4), (400, 1e-4)] {
             assert_close(scheduler.learning_rate(step), expected, &format!("step {step}"));
-            scheduler.end_epoch(1.0);
+            scheduler.end_epoch(0.0, 1.0);
         }
     }
 
@@ -168,7 +169,7 @@ mod tests {
     fn constant_is_constant() {
         let mut scheduler = scheduler(3e-4, Schedule::Constant {});
         for step in [1, 2, 1_000_000] {
-            scheduler.end_epoch(1.0);
+            scheduler.end_epoch(0.0, 1.0);
             assert_eq!(scheduler.learning_rate(step), 3e-4);
         }
     }

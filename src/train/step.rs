@@ -1,8 +1,8 @@
 //! A training step as one graph: gather, forward, backward, clip, Adam.
 
 use crate::graph::{Graph, GraphError, Target, TensorType, Value};
-use crate::models::Seq2Seq;
-use crate::nn::{Parameter, Scope};
+use crate::models::{Feedback, Model, Source, unroll};
+use crate::nn::{Parameters, Scope};
 use crate::ops;
 use crate::ops::adam::{Adam, adam};
 use crate::ops::clip_grad_norm::clip_grad_norm;
@@ -12,7 +12,7 @@ use crate::plan::{Device, DeviceError, Plan};
 use crate::text::{BatchShape, PAD};
 
 use super::Split;
-use super::config::TrainConfig;
+use super::config::{Config, TrainConfig};
 
 /// What a step reports: the numbers that [`training_plan`] and [`validation_plan`] log.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -85,64 +85,109 @@ pub fn control_words(train: &TrainConfig, step: u64, learning_rate: f32, sentenc
     words
 }
 
-/// The loss of one batch in `scope`.
-fn batch_loss(
-    model: &Seq2Seq,
-    scope: &mut Scope,
-    split: &Split,
-    shape: BatchShape,
-    control: Value,
-    smoothing: f32,
-) -> Result<Loss, GraphError> {
-    let batch = split.gather(scope.graph, shape, control)?;
-    let encoded = model.encode(scope, batch.source, batch.source_lengths)?;
-    let (features, _) = model.decode(scope, &encoded, (batch.target, batch.target_lengths), encoded.initial)?;
-    model.loss(scope, features, batch.labels, LinearCrossEntropy { ignore: PAD, smoothing })
+/// What a plan is made for: the sentences of a split, the shape of the batch, and the most sentences that any batch of the run has.
+#[derive(Clone, Copy)]
+pub struct StepBatch<'a> {
+    pub split: &'a Split,
+    pub shape: BatchShape,
+    pub most: usize,
 }
 
-/// A whole step on a batch of this shape. Logs what [`StepResult::from_log`] reads.
+/// The loss of one batch in `scope`.
+fn batch_loss(
+    model: &dyn Model,
+    scope: &mut Scope,
+    StepBatch { split, shape, .. }: StepBatch,
+    control: Value,
+    (feedback, smoothing): (Feedback, f32),
+) -> Result<Loss, GraphError> {
+    let source = model.source_positions(shape.source, shape.target);
+    let batch = split.gather(scope.graph, BatchShape { source, ..shape }, control)?;
+    let encoded = model.encode(scope, Source { ids: batch.source, lengths: batch.source_lengths })?;
+    let decoded = match feedback {
+        Feedback::Forced => model.decode(scope, &encoded, batch.target, batch.target_lengths)?,
+        _ => unroll(model, scope, &encoded, batch.target, feedback)?,
+    };
+    model.projection().loss(scope, decoded.features, batch.labels, LinearCrossEntropy { ignore: PAD, smoothing })
+}
+
+/// Gradients of `loss` by the parameters that it reaches, with each one's place in the flat buffer.
+///
+/// # Errors
+/// When an op on the way has no derivative.
+pub fn parameter_gradients(
+    graph: &mut Graph,
+    parameters: &Parameters,
+    loss: Value,
+) -> Result<Vec<(Value, usize)>, GraphError> {
+    let mut scope = Scope::evaluating(graph, parameters)?;
+    let values = parameters.iter().map(|p| scope.parameter(p)).collect::<Result<Vec<_>, _>>()?;
+    let gradients = ops::gradients(graph, loss, &values)?;
+    Ok(gradients.into_iter().zip(parameters.iter()).filter_map(|(g, p)| Some((g?, p.offset))).collect())
+}
+
+/// The graph of a whole step on a batch, and what it is made for.
+pub struct TrainingGraph {
+    pub graph: Graph,
+    /// Number of nodes of the forward pass, which come first.
+    pub forward: usize,
+    fetches: [Value; 2],
+    updated: Vec<Value>,
+}
+
+/// Builds a whole step: gather, forward, backward, clip, Adam.
 ///
 /// # Errors
 /// When the model's shapes don't fit.
-pub fn training_plan(
-    model: &Seq2Seq,
-    train: &TrainConfig,
-    dropout: f32,
-    (split, shape, most): (&Split, BatchShape, usize),
-    target: &Target,
-) -> Result<Plan, GraphError> {
+pub fn training_graph(model: &dyn Model, config: &Config, batch: StepBatch) -> Result<TrainingGraph, GraphError> {
+    let train = &config.train;
     let mut graph = Graph::new();
-    let control = graph.input("control", control_type(most))?;
-    let mut scope = Scope::training(&mut graph, &model.parameters, control, dropout)?;
-    let loss = batch_loss(model, &mut scope, split, shape, control, train.label_smoothing)?;
-    let parameters: Vec<&Parameter> = model.parameters.iter().collect();
-    let values = parameters.iter().map(|p| scope.parameter(p)).collect::<Result<Vec<_>, _>>()?;
+    let control = graph.input("control", control_type(batch.most))?;
+    let mut scope = Scope::training(&mut graph, model.parameters(), control, config.model.dropout())?;
+    let criterion = (Feedback::new(train.teacher_forcing), train.label_smoothing);
+    let loss = batch_loss(model, &mut scope, batch, control, criterion)?;
     let flat = scope.flat();
-    let gradients = ops::gradients(&mut graph, loss.mean, &values)?;
+    let forward = graph.nodes().len();
     // A parameter that the loss does not reach keeps a gradient of zero: its part of the buffer is never written.
-    let packed: Vec<(Value, usize)> =
-        gradients.iter().zip(&parameters).filter_map(|(g, p)| Some(((*g)?, p.offset))).collect();
+    let packed = parameter_gradients(&mut graph, model.parameters(), loss.mean)?;
     let [buffer, exp_avg, exp_avg_sq] =
         ["gradients", "exp_avg", "exp_avg_sq"].map(|name| graph.input(name, graph.type_of(flat).clone()));
     let gradients = graph.pack(buffer?, &packed)?;
     let clip = clip_grad_norm(&mut graph, gradients, train.clip_norm)?;
     let op = Adam { beta1: train.beta1, beta2: train.beta2, epsilon: train.epsilon };
     let updated = adam(&mut graph, op, [flat, exp_avg?, exp_avg_sq?], gradients, clip, control)?;
-    Ok(Plan::new(&graph, &[loss.statistics, clip], &updated, target))
+    Ok(TrainingGraph { graph, forward, fetches: [loss.statistics, clip], updated: updated.to_vec() })
 }
 
-/// The loss of a batch, without dropout, smoothing or update.
+/// [`training_graph`] as a plan. Logs what [`StepResult::from_log`] reads.
+///
+/// # Errors
+/// When the model's shapes don't fit.
+pub fn training_plan(
+    model: &dyn Model,
+    config: &Config,
+    batch: StepBatch,
+    target: &Target,
+) -> Result<Plan, GraphError> {
+    let TrainingGraph { graph, fetches, updated, .. } = training_graph(model, config, batch)?;
+    Ok(Plan::new(&graph, &fetches, &updated, target))
+}
+
+/// The loss of a batch, without dropout, smoothing or update. Free-running if training is so all the time, else forced: a loss under a coin's
+/// decisions could not be compared from epoch to epoch.
 ///
 /// # Errors
 /// When the model's shapes don't fit.
 pub fn validation_plan(
-    model: &Seq2Seq,
-    (split, shape, most): (&Split, BatchShape, usize),
+    model: &dyn Model,
+    config: &Config,
+    batch: StepBatch,
     target: &Target,
 ) -> Result<Plan, GraphError> {
     let mut graph = Graph::new();
-    let control = graph.input("control", control_type(most))?;
-    let mut scope = Scope::evaluating(&mut graph, &model.parameters)?;
-    let loss = batch_loss(model, &mut scope, split, shape, control, 0.0)?;
+    let control = graph.input("control", control_type(batch.most))?;
+    let mut scope = Scope::evaluating(&mut graph, model.parameters())?;
+    let feedback = if config.train.teacher_forcing == 0.0 { Feedback::Free } else { Feedback::Forced };
+    let loss = batch_loss(model, &mut scope, batch, control, (feedback, 0.0))?;
     Ok(Plan::new(&graph, &[loss.statistics], &[], target))
 }

@@ -1,23 +1,25 @@
 //! The training loop.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use crate::decode::Greedy;
-use crate::models::Seq2Seq;
+use crate::models::{self, Model};
+use crate::nn::Parameters;
 use crate::plan::{Device, Plan, Prepared};
-use crate::text::{Batch, BatchShape, Batcher, ParallelText, Tokenizer, corpus_bleu};
+use crate::text::{Batch, BatchShape, BatchSize, Batcher, ParallelText, Tokenizer, corpus_bleu};
 
 use super::checkpoint::{
     CheckpointError, Last, NamedTensor, TrainingState, load_last, load_model, save_last, save_model, stored_shape,
 };
-use super::config::TrainConfig;
+use super::config::{Config, TrainConfig};
 use super::metrics::{EpochMetrics, Metrics, Record, StepMetrics};
 use super::progress::Progress;
 use super::run_directory::RunDirectory;
 use super::schedule::{ScheduleState, Scheduler};
-use super::step::{StepResult, allocate, control_words, training_plan, validation_plan};
+use super::step::{StepBatch, StepResult, allocate, control_words, training_plan, validation_plan};
 use super::{Split, TrainError};
 
 /// Lengths are rounded up to a multiple of this: 24 shapes and 11 % padding on Multi30k (at 2, 53 shapes and 5 %; at 8, 13 and 21 %).
@@ -42,7 +44,7 @@ struct Pending {
 pub struct Trainer<'a> {
     device: &'a mut dyn Device,
     run: &'a RunDirectory,
-    model: Seq2Seq,
+    model: Arc<dyn Model>,
     tokenizers: [Tokenizer; 2],
     splits: [Split; 2],
     validation_text: ParallelText,
@@ -81,7 +83,7 @@ impl<'a> Trainer<'a> {
         let sides = [&tokenizers[0], &tokenizers[1]];
         let splits = [("training", &training), ("validation", &validation)].map(|(name, text)| {
             let ids = [sides[0].encode_all(&text.source), sides[1].encode_all(&text.target)];
-            Split::new(name, [&ids[0], &ids[1]], config.data.max_tokens)
+            Split::new(name, [&ids[0], &ids[1]], config.data.max_tokens, config.data.frame)
         });
         for (split, name, text) in [(&splits[0], "training", &training), (&splits[1], "validation", &validation)] {
             if split.is_empty() {
@@ -90,16 +92,16 @@ impl<'a> Trainer<'a> {
             }
             split.upload(device)?;
         }
-        let batches =
-            [&splits[0], &splits[1]].map(|s| Batcher::new(&s.lengths[0], &s.lengths[1], config.train.batch, BUCKET));
+        let batches = [&splits[0], &splits[1]].map(|split| batcher(config, split));
         let most = batches.iter().flat_map(Batcher::shapes).map(|s| s.sentences).max().expect("no split is empty");
         let vocabularies = sides.map(Tokenizer::vocabulary_size);
-        let model = Seq2Seq::new(&config.model, vocabularies);
-        allocate(device, &model.parameters.initial(config.train.seed), most)?;
+        let model = models::build(&config.model, vocabularies);
+        allocate(device, &model.parameters().initial(config.train.seed), most)?;
         let (state, metrics) = if resume {
-            let last = load_last(&run.last_path(), &expected(&model)).map_err(|e| blame(e, run, vocabularies))?;
+            let last =
+                load_last(&run.last_path(), &expected(model.parameters())).map_err(|e| blame(e, run, vocabularies))?;
             let metrics = Metrics::resume(&run.metrics_path(), last.state.metrics_bytes)?;
-            restore(device, &model, &last);
+            restore(device, model.parameters(), &last);
             (last.state, metrics)
         } else {
             (first_state(&config.train), Metrics::create(&run.metrics_path())?)
@@ -107,7 +109,7 @@ impl<'a> Trainer<'a> {
         let plans = [TRAINING, VALIDATION].map(|kind| {
             let mut plans = HashMap::new();
             for shape in batches[kind].shapes() {
-                let plan = plan_for(&model, config, kind, (&splits[kind], shape, most), &*device)?;
+                let plan = plan_for(&*model, config, kind, StepBatch { split: &splits[kind], shape, most }, &*device)?;
                 plans.insert(shape, device.prepare(plan)?);
             }
             Ok::<_, TrainError>(plans)
@@ -117,7 +119,7 @@ impl<'a> Trainer<'a> {
         let mut trainer = Self {
             device,
             run,
-            greedy: Greedy::new(&model),
+            greedy: Greedy::new(model.clone(), config.data.frame),
             model,
             tokenizers,
             splits,
@@ -146,12 +148,13 @@ impl<'a> Trainer<'a> {
     /// When the model's shapes don't fit.
     pub fn largest_plan(&self) -> Result<Plan, TrainError> {
         let shape = self.batches[TRAINING].shapes()[0];
-        plan_for(&self.model, self.run.config(), TRAINING, (&self.splits[TRAINING], shape, self.most), &*self.device)
+        let batch = StepBatch { split: &self.splits[TRAINING], shape, most: self.most };
+        plan_for(&*self.model, self.run.config(), TRAINING, batch, &*self.device)
     }
 
     /// Number of parameters.
     pub fn parameter_count(&self) -> usize {
-        self.model.parameters.count()
+        self.model.parameters().count()
     }
 
     /// Pairs of training and validation that were left out for their length.
@@ -255,7 +258,7 @@ impl<'a> Trainer<'a> {
         };
         self.metrics.write(Record::Epoch(metrics))?;
         self.progress.finish_epoch(&metrics, best);
-        self.scheduler.end_epoch(validation.loss());
+        self.scheduler.end_epoch(training.loss(), validation.loss());
         self.state.epoch += 1;
         self.state.batch = 0;
         (self.state.epoch_loss_sum, self.state.epoch_nll_sum, self.state.epoch_tokens) = (0.0, 0.0, 0.0);
@@ -304,22 +307,32 @@ impl<'a> Trainer<'a> {
             shape: p.shape.clone(),
             values: flat[p.offset..][..p.len()].to_vec(),
         };
-        Ok(self.model.parameters.iter().map(cut).collect())
+        Ok(self.model.parameters().iter().map(cut).collect())
     }
 }
 
 fn plan_for(
-    model: &Seq2Seq,
-    config: &super::config::Config,
+    model: &dyn Model,
+    config: &Config,
     kind: usize,
-    batch: (&Split, BatchShape, usize),
+    batch: StepBatch,
     device: &dyn Device,
 ) -> Result<Plan, TrainError> {
     let target = device.target();
     Ok(match kind {
-        TRAINING => training_plan(model, &config.train, config.model.dropout, batch, &target)?,
-        _ => validation_plan(model, batch, &target)?,
+        TRAINING => training_plan(model, config, batch, &target)?,
+        _ => validation_plan(model, config, batch, &target)?,
     })
+}
+
+/// The batches of a split: of similar lengths, or in its own order.
+fn batcher(config: &Config, split: &Split) -> Batcher {
+    match config.train.batch {
+        BatchSize::Sentences(sentences) if !config.train.shuffle => {
+            Batcher::sequential(split.len(), sentences, config.data.frame.positions(config.data.max_tokens))
+        }
+        size => Batcher::new(&split.lengths[0], &split.lengths[1], size, BUCKET),
+    }
 }
 
 fn first_state(train: &TrainConfig) -> TrainingState {
@@ -340,8 +353,8 @@ fn first_state(train: &TrainConfig) -> TrainingState {
 }
 
 /// Names and shapes of a model's parameters, as a checkpoint must have them.
-fn expected(model: &Seq2Seq) -> Vec<(String, Vec<usize>)> {
-    model.parameters.iter().map(|p| (p.name.clone(), p.shape.clone())).collect()
+pub(super) fn expected(parameters: &Parameters) -> Vec<(String, Vec<usize>)> {
+    parameters.iter().map(|p| (p.name.clone(), p.shape.clone())).collect()
 }
 
 /// Names the tokenizer if it is why a checkpoint doesn't fit.
@@ -349,9 +362,10 @@ fn blame(error: CheckpointError, run: &RunDirectory, vocabularies: [usize; 2]) -
     let CheckpointError::Tensors { path, .. } = &error else {
         return error.into();
     };
+    let names = models::vocabulary_tensors(&run.config().model);
     for (embedding, tokenizer, tokens) in [
-        ("encoder.embedding.weight", run.source_tokenizer_path(), vocabularies[0]),
-        ("decoder.embedding.weight", run.target_tokenizer_path(), vocabularies[1]),
+        (names[0], run.source_tokenizer_path(), vocabularies[0]),
+        (names[1], run.target_tokenizer_path(), vocabularies[1]),
     ] {
         let stored = stored_shape(path, embedding).and_then(|shape| shape.first().copied());
         if let Some(expected) = stored.filter(|&rows| rows != tokens) {
@@ -361,20 +375,11 @@ fn blame(error: CheckpointError, run: &RunDirectory, vocabularies: [usize; 2]) -
     error.into()
 }
 
-/// The flat buffer that these tensors make.
-fn flatten(model: &Seq2Seq, tensors: &[NamedTensor]) -> Vec<f32> {
-    let mut flat = vec![0.0; model.parameters.flat_len()];
-    for (parameter, tensor) in model.parameters.iter().zip(tensors) {
-        flat[parameter.offset..][..parameter.len()].copy_from_slice(&tensor.values);
-    }
-    flat
-}
-
-fn restore(device: &mut dyn Device, model: &Seq2Seq, last: &Last) {
+fn restore(device: &mut dyn Device, parameters: &Parameters, last: &Last) {
     for (name, tensors) in
         [("parameters", &last.parameters), ("exp_avg", &last.exp_avg), ("exp_avg_sq", &last.exp_avg_sq)]
     {
-        device.write_f32(name, &flatten(model, tensors));
+        device.write_f32(name, &parameters.flat(tensors.iter().map(|tensor| &tensor.values)));
     }
 }
 
@@ -382,10 +387,15 @@ fn restore(device: &mut dyn Device, model: &Seq2Seq, last: &Last) {
 ///
 /// # Errors
 /// When `model.safetensors` is missing, damaged or of another model, or memory is short.
-pub fn load(device: &mut dyn Device, run: &RunDirectory, vocabularies: [usize; 2]) -> Result<Seq2Seq, TrainError> {
-    let model = Seq2Seq::new(&run.config().model, vocabularies);
-    let tensors = load_model(&run.model_path(), &expected(&model)).map_err(|e| blame(e, run, vocabularies))?;
-    let flat = flatten(&model, &tensors);
+pub fn load(
+    device: &mut dyn Device,
+    run: &RunDirectory,
+    vocabularies: [usize; 2],
+) -> Result<Arc<dyn Model>, TrainError> {
+    let model = models::build(&run.config().model, vocabularies);
+    let parameters = model.parameters();
+    let tensors = load_model(&run.model_path(), &expected(parameters)).map_err(|e| blame(e, run, vocabularies))?;
+    let flat = parameters.flat(tensors.iter().map(|tensor| &tensor.values));
     device.allocate("parameters", &crate::graph::TensorType::f32(&[flat.len()]))?;
     device.write_f32("parameters", &flat);
     Ok(model)

@@ -39,17 +39,19 @@ impl Tokenizer {
     pub fn train(lines: &[String], settings: &TokenizerSettings) -> Result<Self, TextError> {
         let unknown = SPECIAL_TOKENS[UNK as usize].to_owned();
         let model: ModelWrapper = match settings.kind {
-            TokenizerKind::Word => library(WordLevel::builder().unk_token(unknown).build()).into(),
+            TokenizerKind::Word | TokenizerKind::WordsOnly => {
+                library(WordLevel::builder().unk_token(unknown).build()).into()
+            }
             TokenizerKind::Bpe => library(BPE::builder().unk_token(unknown).build()).into(),
         };
         let mut tokenizer = tokenizers::Tokenizer::new(model);
         tokenizer
-            .with_normalizer(Some(normalizer(settings.lowercase)))
-            .with_pre_tokenizer(Some(pre_tokenizer()))
+            .with_normalizer(Some(normalizer(settings)))
+            .with_pre_tokenizer(Some(pre_tokenizer(settings.kind)))
             .with_decoder(Some(Metaspace::default()));
 
         let alphabet = match settings.kind {
-            TokenizerKind::Word => 0,
+            TokenizerKind::Word | TokenizerKind::WordsOnly => 0,
             TokenizerKind::Bpe => frequent_characters(lines, settings),
         };
         let needed = SPECIAL_TOKENS.len() + alphabet.max(1);
@@ -59,7 +61,7 @@ impl Tokenizer {
         let min_frequency = settings.min_frequency.into();
         let special_tokens = SPECIAL_TOKENS.map(|token| AddedToken::from(token, true)).to_vec();
         let mut trainer: TrainerWrapper = match settings.kind {
-            TokenizerKind::Word => WordLevelTrainer::builder()
+            TokenizerKind::Word | TokenizerKind::WordsOnly => WordLevelTrainer::builder()
                 .vocab_size(settings.vocabulary)
                 .min_frequency(min_frequency)
                 .special_tokens(special_tokens)
@@ -84,18 +86,22 @@ impl Tokenizer {
     }
 }
 
-/// One form for each character (NFC), one space between words, none around the line.
-fn normalizer(lowercase: bool) -> NormalizerWrapper {
-    let white_space = library(Replace::new(ReplacePattern::Regex(r"\s+".to_owned()), " "));
+/// One form for each character (NFC), one space between words, none around the line. For `words-only`, all that is no word is space.
+fn normalizer(settings: &TokenizerSettings) -> NormalizerWrapper {
+    let space = if settings.kind == TokenizerKind::WordsOnly { r"\W+" } else { r"\s+" };
+    let white_space = library(Replace::new(ReplacePattern::Regex(space.to_owned()), " "));
     let mut steps: Vec<NormalizerWrapper> = vec![NFC.into(), white_space.into(), Strip::new(true, true).into()];
-    if lowercase {
+    if settings.lowercase {
         steps.push(Lowercase.into());
     }
     normalizers::Sequence::new(steps).into()
 }
 
-/// Cuts before each space, which becomes `▁`, and around each punctuation character.
-fn pre_tokenizer() -> PreTokenizerWrapper {
+/// Cuts before each space, which becomes `▁`, and around each punctuation character, of which `words-only` has left the underscore.
+fn pre_tokenizer(kind: TokenizerKind) -> PreTokenizerWrapper {
+    if kind == TokenizerKind::WordsOnly {
+        return Metaspace::default().into();
+    }
     pre_tokenizers::sequence::Sequence::new(vec![Metaspace::default().into(), Punctuation::default().into()]).into()
 }
 
@@ -104,7 +110,7 @@ fn pre_tokenizer() -> PreTokenizerWrapper {
 /// As the limit of the trainer's alphabet it keeps exactly these characters. (A limit that cuts among equally frequent
 /// characters would leave the choice to the order of a hash map.)
 fn frequent_characters(lines: &[String], settings: &TokenizerSettings) -> usize {
-    let (normalizer, pre_tokenizer) = (normalizer(settings.lowercase), pre_tokenizer());
+    let (normalizer, pre_tokenizer) = (normalizer(settings), pre_tokenizer(settings.kind));
     let mut counts = HashMap::<char, u32>::new();
     for line in lines {
         let mut line = NormalizedString::from(line.as_str());
@@ -136,6 +142,17 @@ mod tests {
         let rare = TokenizerSettings { min_frequency: 2, ..settings(TokenizerKind::Bpe) };
         let bpe = Tokenizer::train(&lines(&TEXT), &rare).unwrap();
         assert_eq!(bpe.decode(&bpe.encode("mané")), "man<unk>", "é occurs once");
+    }
+
+    #[test]
+    fn words_only_drops_punctuation() {
+        let settings = TokenizerSettings { lowercase: true, ..settings(TokenizerKind::WordsOnly) };
+        let tokenizer = Tokenizer::train(&lines(&TEXT), &settings).unwrap();
+        let ids = tokenizer.encode(" A man, who is 'old' -- on a T-shirt. ");
+        assert_eq!(tokenizer.decode(&ids), "a man who is old on a t shirt");
+        assert!(tokenizer.encode(" -- !").is_empty());
+        let again = Tokenizer::from_json(&tokenizer.to_json(), std::path::Path::new("a.json")).unwrap();
+        assert_eq!(again.encode(TEXT[5]), tokenizer.encode(TEXT[5]));
     }
 
     #[test]

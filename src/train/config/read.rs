@@ -6,25 +6,45 @@ use toml::{Table, Value};
 use super::{Config, ConfigError};
 
 /// Every key and the values it takes, in the words of error messages.
-const KEYS: [(&str, &str); 28] = [
+const KEYS: [(&str, &str); 48] = [
     (
         "data.directory",
         "the folder with train.de, train.en, val.de and val.en, or \"\" for the corpus that comes with wgrad",
     ),
     ("data.source", "the language of the source files, e.g. \"de\" for train.de: a file name's ending"),
     ("data.target", "the language of the target files, e.g. \"en\" for train.en: another ending than data.source"),
-    ("data.tokenizer", "\"word\" or \"bpe\""),
+    ("data.tokenizer", "\"word\", \"bpe\" or \"words-only\""),
     ("data.source_vocabulary", "a whole number, at least 5 (four tokens are special)"),
     ("data.target_vocabulary", "a whole number, at least 5 (four tokens are special)"),
     ("data.min_frequency", "a whole number, at least 1"),
     ("data.lowercase", "true or false"),
+    ("data.joint_vocabulary", "true or false"),
     ("data.max_tokens", "a whole number, at least 1"),
-    ("model.rnn", "\"rnn\" or \"lstm\""),
-    ("model.attention", "\"none\", \"dot\" or \"additive\""),
+    (
+        "data.frame",
+        "\"target\", or \"both\" to put <sos> and <eos> around the source too and to predict the target's <sos>",
+    ),
+    ("model.kind", "\"seq2seq\", \"transformer-encoder\" or \"transformer\""),
+    ("model.rnn", "\"rnn\", \"lstm\" or \"gru\""),
+    ("model.layers", "a whole number, at least 1"),
+    ("model.attention", "\"none\", \"dot\", \"general\", \"additive\", \"cosine-concat\" or \"cosine-replace\""),
+    ("model.input_feeding", "true or false"),
+    ("model.mask_padding", "true or false"),
     ("model.embedding", "a whole number, at least 1"),
     ("model.hidden", "a whole number, at least 1, even where model.bidirectional = true"),
     ("model.bidirectional", "true or false"),
     ("model.dropout", "a number from 0 to below 1"),
+    ("model.variational_dropout", "true or false"),
+    ("model.heads", "a whole number, at least 1, by which model.hidden can be divided in a transformer"),
+    ("model.head_width", "a whole number, at least 1"),
+    ("model.value_width", "a whole number, at least 1"),
+    ("model.feed_forward", "a whole number, at least 1"),
+    ("model.encoder_layers", "a whole number, at least 1"),
+    ("model.decoder_layers", "a whole number, at least 1"),
+    ("model.norm_first", "true or false"),
+    ("model.positions", "\"learned\" or \"sinusoidal\""),
+    ("model.max_positions", "a whole number, at least 1"),
+    ("model.tied", "\"none\", \"target\" or \"all\""),
     ("train.epochs", "a whole number, at least 1"),
     ("train.seed", "a whole number from 0 to 9223372036854775807"),
     ("train.learning_rate", "a number above 0"),
@@ -33,17 +53,48 @@ const KEYS: [(&str, &str); 28] = [
     ("train.epsilon", "a number above 0"),
     ("train.clip_norm", "a number above 0"),
     ("train.label_smoothing", "a number from 0 to below 1"),
+    ("train.teacher_forcing", "a number from 0 (free-running) to 1 (always the right token)"),
+    ("train.shuffle", "true or false"),
+    ("train.average_epochs", "a whole number, at least 1"),
     ("train.patience", "a whole number (0 = never stop early)"),
     ("train.log_every", "a whole number, at least 1"),
     ("train.checkpoint_every", "a whole number (0 = at the end of an epoch only)"),
     ("train.batch", "{ sentences = 128 } or { tokens = 4096 }, with a whole number, at least 1"),
     (
         "train.schedule",
-        "{ kind = \"constant\" }, { kind = \"plateau\", factor = 0.5, patience = 1, min_learning_rate = 1e-5 } with a \
-         factor between 0 and 1 and a patience of at least 1, or { kind = \"inverse-sqrt\", warmup_steps = 4000 } with \
+        "{ kind = \"constant\" }, { kind = \"plateau\", metric = \"validation\", factor = 0.5, patience = 1, \
+         min_learning_rate = 1e-5 } with the metric \"training\" or \"validation\", a factor between 0 and 1 and a patience of at least 1, or { kind = \"inverse-sqrt\", warmup_steps = 4000 } with \
          at least 1 step",
     ),
 ];
+
+/// The families of models, each with a preset of it.
+const KINDS: [(&str, &str); 3] = [
+    ("seq2seq", "lstm-attention"),
+    ("transformer-encoder", "seed-transformer"),
+    ("transformer", "seed-full-transformer"),
+];
+
+/// Whether a configuration with this `model.kind` has the key.
+fn belongs(key: &str, kind: &str) -> bool {
+    let kinds: &[&str] = match key {
+        "model.rnn"
+        | "model.layers"
+        | "model.bidirectional"
+        | "model.attention"
+        | "model.input_feeding"
+        | "model.embedding"
+        | "model.variational_dropout" => &["seq2seq"],
+        "model.mask_padding" => &["seq2seq", "transformer-encoder"],
+        "model.head_width" | "model.value_width" => &["transformer-encoder"],
+        "model.heads" | "model.feed_forward" | "model.max_positions" => &["transformer-encoder", "transformer"],
+        "model.encoder_layers" | "model.decoder_layers" | "model.norm_first" | "model.positions" | "model.tied" => {
+            &["transformer"]
+        }
+        _ => return true,
+    };
+    kinds.contains(&kind)
+}
 
 impl Config {
     /// Reads a complete configuration, e.g. one that [`to_toml`](Self::to_toml) wrote. `origin` is the file to name in
@@ -54,9 +105,12 @@ impl Config {
     /// Those of [`overlay`](Self::overlay), and a missing key.
     pub fn from_toml(text: &str, origin: &str) -> Result<Self, ConfigError> {
         // First what the file says, then what it fails to say: a misspelt key is a better error than a missing one.
-        Self::default().overlay(text, origin)?;
         let table: Table = parse(text, origin)?;
-        match KEYS.iter().find(|(key, _)| lookup(&table, key).is_none()) {
+        let kind = lookup(&table, "model.kind").and_then(Value::as_str).unwrap_or_default();
+        let preset = KINDS.iter().find(|(known, _)| *known == kind).map_or("lstm-attention", |(_, preset)| preset);
+        Self::preset(preset)?.overlay(text, origin)?;
+        let kind = lookup(&table, "model.kind").and_then(Value::as_str).unwrap_or_default();
+        match KEYS.iter().find(|(key, _)| lookup(&table, key).is_none() && belongs(key, kind)) {
             Some((key, expected)) => Err(ConfigError::MissingKey { key, origin: origin.to_owned(), expected }),
             // Read afresh, so that nothing comes from the default, not even a field of the schedule.
             None => parse(text, origin),
@@ -127,6 +181,20 @@ impl Config {
         let Some(expected) = expected(&key) else {
             return Err(unknown_key(key, origin));
         };
+        let kind = self.model.kind();
+        if !belongs(&key, kind) {
+            let owners =
+                KINDS.iter().map(|(kind, _)| *kind).filter(|kind| belongs(&key, kind)).map(str::to_owned).collect();
+            return Err(ConfigError::OtherKind { key, origin: origin.to_owned(), kind: kind.to_owned(), owners });
+        }
+        if let Some((other, example)) =
+            KINDS.iter().find(|(other, _)| key == "model.kind" && value.as_str() == Some(other))
+        {
+            if *other != kind {
+                let (value, origin, kind) = ((*other).to_owned(), origin.to_owned(), kind.to_owned());
+                return Err(ConfigError::Kind { value, origin, kind, example });
+            }
+        }
         let text = value.to_string();
         let mut table = Table::try_from(self).expect("a configuration in range has a TOML value");
         match (&mut table[section][name], value) {

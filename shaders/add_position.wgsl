@@ -1,0 +1,51 @@
+// y[t, b, c] = scale·x[t, b, c] + table[first + t, c], one invocation an element
+#import shared/grid
+
+struct Parameters {
+    len: u32, // elements of x
+    step: u32, // elements of a time step, B·C
+    columns: u32, // C
+    first: u32,
+    scale: f32,
+}
+@group(0) @binding(0) var<storage, read> x: array<f32>; // [T, B, C]
+@group(0) @binding(1) var<storage, read> table: array<f32>; // [P, C]
+@group(0) @binding(2) var<storage, read_write> y: array<f32>; // [T, B, C]
+@group(0) @binding(3) var<uniform> parameters: Parameters;
+
+@compute @workgroup_size(WORKGROUP)
+fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+    let p = parameters;
+    let i = linear_element(group, groups, local);
+    if i < p.len {
+        y[i] = x[i] * p.scale + table[(p.first + i / p.step) * p.columns + i % p.columns];
+    }
+}
+
+// dtable[p, c] = Σ_b dy[p − first, b, c] for first ≤ p < first + T, else 0; the binding x holds dy. One invocation an element of the table.
+struct BackwardParameters {
+    len: u32, // elements of the table
+    columns: u32, // C
+    batch: u32, // B
+    first: u32,
+    time: u32, // T
+}
+@group(0) @binding(1) var<storage, read_write> dtable: array<f32>; // [P, C]
+@group(0) @binding(2) var<uniform> backward_parameters: BackwardParameters;
+
+@compute @workgroup_size(WORKGROUP)
+fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+    let p = backward_parameters;
+    let i = linear_element(group, groups, local);
+    if i >= p.len {
+        return;
+    }
+    let t = i / p.columns - p.first; // wraps to a large number before the first
+    var sum = 0.0;
+    if t < p.time {
+        for (var b = 0u; b < p.batch; b++) {
+            sum += x[(t * p.batch + b) * p.columns + i % p.columns];
+        }
+    }
+    dtable[i] = sum;
+}

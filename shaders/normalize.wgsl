@@ -1,0 +1,63 @@
+// y[r, c] = x[r, c] / max(√Σ_c x[r, c]², ε)
+//
+// One invocation a row, 64 a workgroup: a batch has hundreds of rows of a few hundred numbers. Not measured on hardware.
+#import shared/grid
+
+struct Parameters {
+    rows: u32,
+    columns: u32,
+    epsilon: f32,
+}
+@group(0) @binding(0) var<storage, read> x: array<f32>; // [rows, columns]
+@group(0) @binding(1) var<storage, read_write> y: array<f32>; // [rows, columns]
+@group(0) @binding(2) var<uniform> parameters: Parameters;
+
+fn squares(start: u32, columns: u32) -> f32 {
+    var sum = 0.0;
+    for (var c = 0u; c < columns; c++) {
+        sum += x[start + c] * x[start + c];
+    }
+    return sum;
+}
+
+@compute @workgroup_size(64)
+fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+    let row = linear_group(group, groups) * 64u + local;
+    if row >= parameters.rows {
+        return;
+    }
+    let start = row * parameters.columns;
+    let norm = max(sqrt(squares(start, parameters.columns)), parameters.epsilon);
+    for (var c = 0u; c < parameters.columns; c++) {
+        y[start + c] = x[start + c] / norm;
+    }
+}
+
+// dx = (dy − y·Σ_c y·dy) / ‖x‖ with y = x / ‖x‖; dy / ε where ‖x‖ < ε
+@group(0) @binding(1) var<storage, read> dy: array<f32>; // [rows, columns]
+@group(0) @binding(2) var<storage, read_write> dx: array<f32>; // [rows, columns]
+@group(0) @binding(3) var<uniform> backward_parameters: Parameters;
+
+@compute @workgroup_size(64)
+fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+    let p = backward_parameters;
+    let row = linear_group(group, groups) * 64u + local;
+    if row >= p.rows {
+        return;
+    }
+    let start = row * p.columns;
+    let norm = sqrt(squares(start, p.columns));
+    var dot = 0.0;
+    if norm >= p.epsilon {
+        for (var c = 0u; c < p.columns; c++) {
+            dot += x[start + c] / norm * dy[start + c];
+        }
+    }
+    for (var c = 0u; c < p.columns; c++) {
+        if norm < p.epsilon {
+            dx[start + c] = dy[start + c] / p.epsilon;
+        } else {
+            dx[start + c] = (dy[start + c] - x[start + c] / norm * dot) / norm;
+        }
+    }
+}

@@ -1,0 +1,19 @@
+// y[offset + i] = x[i]: one part of a joined tensor
+#import shared/grid
+
+struct Parameters {
+    len: u32, // elements of x
+    offset: u32, // where they go
+}
+// Bits, so that ids are copied as they are.
+@group(0) @binding(0) var<storage, read> x: array<u32>;
+@group(0) @binding(1) var<storage, read_write> y: array<u32>;
+@group(0) @binding(2) var<uniform> parameters: Parameters;
+
+@compute @workgroup_size(WORKGROUP)
+fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+    let i = linear_element(group, groups, local);
+    if i < parameters.len {
+        y[parameters.offset + i] = x[i];
+    }
+}

@@ -1,0 +1,149 @@
+//! y[t, b] = scale·x[t, b] + table[first + t]: where a token stands (Vaswani et al. 2017, 3.5), added to what it is.
+
+use rayon::prelude::*;
+
+use crate::graph::{
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, expect,
+    groups, reference,
+};
+
+use super::case::Case;
+use super::elementwise::WORKGROUP;
+use super::fill::fill;
+use super::scale::scale as multiply;
+
+/// Adds rows `first..first + T` of table [P, C] to scale·x [T, B, C].
+pub fn add_position(graph: &mut Graph, x: Value, table: Value, first: usize, scale: f32) -> Result<Value, GraphError> {
+    graph.push1(AddPosition { first, scale }, &[x, table])
+}
+
+#[derive(Debug)]
+struct AddPosition {
+    first: usize,
+    scale: f32,
+}
+
+impl Op for AddPosition {
+    fn name(&self) -> &'static str {
+        "add_position"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        expect(&inputs[0], "x", 3, DType::F32)?;
+        expect(&inputs[1], "the table", 2, DType::F32)?;
+        let (time, positions) = (inputs[0].shape[0], inputs[1].shape[0]);
+        if self.first + time > positions || inputs[0].columns() != inputs[1].columns() {
+            return Err(format!(
+                "positions {}..{} of as many columns as x are needed, and the table is {}",
+                self.first,
+                self.first + time,
+                inputs[1]
+            ));
+        }
+        Ok(vec![inputs[0].clone()])
+    }
+
+    fn gradient(&self, at: &mut Backward) -> Result<(), GraphError> {
+        let dy = at.upstream();
+        let positions = at.graph.shape(at.input(1))[0];
+        let dx = if self.scale == 1.0 {
+            dy
+        } else {
+            let factor = fill(at.graph, &[1], self.scale)?;
+            multiply(at.graph, dy, factor)?
+        };
+        let dtable = at.graph.push1(AddPositionBackward { first: self.first, positions }, &[dy])?;
+        at.set(0, dx);
+        at.set(1, dtable);
+        Ok(())
+    }
+
+    reference!(parallel);
+
+    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+        let (len, row) = (types.outputs[0].len(), types.input(0)[1..].iter().product());
+        let dispatch = Dispatch::new("add_position", "forward").read(Operand::Input(0)).read(Operand::Input(1));
+        let dispatch = dispatch.write(Operand::Output(0)).uniform(&[len, row, types.inputs[0].columns(), self.first]);
+        vec![dispatch.number(self.scale).workgroups(groups(len.div_ceil(WORKGROUP)))]
+    }
+}
+
+impl AddPosition {
+    fn step<T: Real>(&self, t: usize, x: &[T], table: &[T], columns: usize, y: &mut [T]) {
+        let (position, scale) = (&table[(self.first + t) * columns..][..columns], T::of(f64::from(self.scale)));
+        for (y, x) in y.chunks_exact_mut(columns).zip(x.chunks_exact(columns)) {
+            for c in 0..columns {
+                y[c] = x[c] * scale + position[c];
+            }
+        }
+    }
+
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        let [_, batch, columns] = *call.types.input(0) else { unreachable!("checked by the shape rule") };
+        let steps = call.output(0).chunks_exact_mut(batch * columns).zip(call.input(0).chunks_exact(batch * columns));
+        for (t, (y, x)) in steps.enumerate() {
+            self.step(t, x, call.input(1), columns, y);
+        }
+    }
+
+    fn parallel(&self, mut call: Call<f32>) {
+        let [_, batch, columns] = *call.types.input(0) else { unreachable!("checked by the shape rule") };
+        let (x, table) = (call.input(0).par_chunks_exact(batch * columns), call.input(1));
+        let steps = call.output(0).par_chunks_exact_mut(batch * columns).zip(x).enumerate();
+        steps.for_each(|(t, (y, x))| super::fast::vectorized(|| self.step(t, x, table, columns, y)));
+    }
+}
+
+/// dtable[first + t] = Σ_b dy[t, b], 0 elsewhere.
+#[derive(Debug)]
+struct AddPositionBackward {
+    first: usize,
+    positions: usize,
+}
+
+impl Op for AddPositionBackward {
+    fn name(&self) -> &'static str {
+        "add_position"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        Ok(vec![TensorType::f32(&[self.positions, inputs[0].columns()])])
+    }
+
+    reference!();
+
+    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+        let [time, batch, columns] = *types.input(0) else { unreachable!("checked by the shape rule") };
+        let dispatch = Dispatch::new("add_position", "backward").read(Operand::Input(0)).write(Operand::Output(0));
+        let len = self.positions * columns;
+        let dispatch = dispatch.uniform(&[len, columns, batch, self.first, time]);
+        vec![dispatch.workgroups(groups(len.div_ceil(WORKGROUP)))]
+    }
+}
+
+impl AddPositionBackward {
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        let [_, batch, columns] = *call.types.input(0) else { unreachable!("checked by the shape rule") };
+        let dtable = call.output(0);
+        dtable.fill(T::default());
+        for (t, step) in call.input(0).chunks_exact(batch * columns).enumerate() {
+            let sums = &mut dtable[(self.first + t) * columns..][..columns];
+            for dy in step.chunks_exact(columns) {
+                sums.iter_mut().zip(dy).for_each(|(sum, &dy)| *sum += dy);
+            }
+        }
+    }
+}
+
+pub fn cases() -> Vec<Case> {
+    let sizes = [(1, 1, 1, 1, 0), (7, 5, 17, 9, 2), (33, 2, 65, 33, 0), (3, 257, 4, 7, 1)];
+    let mut cases = vec![];
+    for (time, batch, columns, positions, first) in sizes {
+        for scale in [1.0, 2.5] {
+            let case = Case::new(AddPosition { first, scale }).random(&[time, batch, columns]);
+            cases.push(case.random(&[positions, columns]));
+        }
+        cases.push(Case::new(AddPositionBackward { first, positions }).constant(&[time, batch, columns], 1.0));
+    }
+    cases
+}

@@ -1,0 +1,523 @@
+//! Multi-head scaled dot-product attention (Vaswani et al. 2017, 3.2): y_h[t] = Σ_s p_h[t, s]·v_h[s], p_h[t] = softmax_s(q_h[t]·k_h[s] / √key).
+//!
+//! The T × S probabilities are never stored: forward and backward compute them again from the rows' logarithms of sums, as FlashAttention does
+//! (Dao et al. 2022).
+
+use rayon::prelude::*;
+
+use crate::graph::{
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, expect,
+    groups, reference,
+};
+
+use super::case::{Case, lengths};
+use super::fast::{self, Layout};
+
+/// Heads of an attention: their number, and the widths of their keys (and queries) and values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heads {
+    pub count: usize,
+    pub key: usize,
+    pub value: usize,
+}
+
+/// Which attention: `causal` lets query t see keys 0..=t only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attention {
+    pub heads: Heads,
+    pub causal: bool,
+}
+
+/// What attention gives.
+#[derive(Clone, Copy, Debug)]
+pub struct Attended {
+    /// [T, B, heads·value]
+    pub output: Value,
+    /// Probabilities [B, heads, T, S], computed only where somebody reads them; no gradient passes through them.
+    pub weights: Value,
+}
+
+/// A sequence that looks at itself: qkv [T, B, heads·(2·key + value)] has all heads' queries, then all keys, then all values. Keys past `lengths`
+/// `[B]` are masked; a query without any key gets zeros.
+pub fn self_attention(
+    graph: &mut Graph,
+    which: Attention,
+    qkv: Value,
+    lengths: Option<Value>,
+) -> Result<Attended, GraphError> {
+    push(graph, Fused { which, cross: false, masked: lengths.is_some() }, vec![qkv], lengths)
+}
+
+/// Queries [T, B, heads·key] that look at kv [S, B, heads·(key + value)]: all heads' keys, then all values. `lengths` as for [`self_attention`].
+pub fn cross_attention(
+    graph: &mut Graph,
+    which: Attention,
+    q: Value,
+    kv: Value,
+    lengths: Option<Value>,
+) -> Result<Attended, GraphError> {
+    push(graph, Fused { which, cross: true, masked: lengths.is_some() }, vec![q, kv], lengths)
+}
+
+fn push(graph: &mut Graph, op: Fused, mut inputs: Vec<Value>, lengths: Option<Value>) -> Result<Attended, GraphError> {
+    inputs.extend(lengths);
+    let outputs = graph.push(op, &inputs)?;
+    Ok(Attended { output: outputs[0], weights: outputs[1] })
+}
+
+/// Inputs: qkv, or q and kv; lengths if masked. Outputs: y, weights, logarithms of the rows' sums [B, heads, T].
+#[derive(Debug, Clone, Copy)]
+struct Fused {
+    which: Attention,
+    cross: bool,
+    masked: bool,
+}
+
+/// Where queries, keys and values lie.
+#[derive(Clone, Copy)]
+struct Geometry {
+    batch: usize,
+    queries: usize,
+    keys: usize,
+    /// Numbers of a position: of the tensor with the queries, and of that with keys and values.
+    widths: [usize; 2],
+    /// First columns of keys and values in their tensor. Queries start at column 0.
+    starts: [usize; 2],
+    heads: Heads,
+    causal: bool,
+}
+
+impl Geometry {
+    /// Query t of head h and sentence b, the first of its numbers; the row distance is `batch·widths[0]`.
+    fn query(&self, b: usize, h: usize) -> Layout {
+        let offset = b * self.widths[0] + h * self.heads.key;
+        Layout { offset, rows: self.batch * self.widths[0], columns: 1 }
+    }
+
+    fn key(&self, b: usize, h: usize) -> Layout {
+        let offset = b * self.widths[1] + self.starts[0] + h * self.heads.key;
+        Layout { offset, rows: self.batch * self.widths[1], columns: 1 }
+    }
+
+    fn value(&self, b: usize, h: usize) -> Layout {
+        let offset = b * self.widths[1] + self.starts[1] + h * self.heads.value;
+        Layout { offset, rows: self.batch * self.widths[1], columns: 1 }
+    }
+
+    fn output(&self, b: usize, h: usize) -> Layout {
+        let width = self.heads.count * self.heads.value;
+        Layout { offset: b * width + h * self.heads.value, rows: self.batch * width, columns: 1 }
+    }
+
+    /// First row of head h of sentence b in what the forward pass keeps, [B, heads, T].
+    fn kept(&self, b: usize, h: usize) -> usize {
+        (b * self.heads.count + h) * self.queries
+    }
+
+    /// Keys that query t sees where a sentence has `length`.
+    fn visible(&self, t: usize, length: usize) -> usize {
+        if self.causal { length.min(t + 1) } else { length }
+    }
+
+    fn scale(&self) -> f64 {
+        1.0 / (self.heads.key as f64).sqrt()
+    }
+
+    fn uniform(&self, dispatch: Dispatch, count: usize) -> Dispatch {
+        let Heads { count: heads, key, value } = self.heads;
+        let sizes = [count, self.batch, heads, self.queries, self.keys, key, value];
+        let dispatch = dispatch.uniform(&sizes).uniform(&self.widths).uniform(&self.starts);
+        dispatch.number(self.scale() as f32).workgroups(groups(count.div_ceil(64)))
+    }
+}
+
+impl Fused {
+    fn geometry(&self, inputs: &[TensorType]) -> Geometry {
+        let Heads { count, key, .. } = self.which.heads;
+        let (q, kv) = (&inputs[0], &inputs[usize::from(self.cross)]);
+        let first = if self.cross { 0 } else { count * key };
+        Geometry {
+            batch: q.shape[1],
+            queries: q.shape[0],
+            keys: kv.shape[0],
+            widths: [q.shape[2], kv.shape[2]],
+            starts: [first, first + count * key],
+            heads: self.which.heads,
+            causal: self.which.causal,
+        }
+    }
+
+    /// Index of the input behind queries, keys and values.
+    fn next(&self) -> usize {
+        1 + usize::from(self.cross)
+    }
+
+    fn length<T: Real>(&self, call: &Call<T>, lengths: usize, b: usize, keys: usize) -> usize {
+        if self.masked { (call.ids(lengths)[b] as usize).min(keys) } else { keys }
+    }
+
+    /// Binds queries, keys with values, and lengths.
+    fn bind(&self, entry: &'static str, lengths: usize) -> Dispatch {
+        let dispatch = Dispatch::new("attention", entry)
+            .constant("CAUSAL", self.which.causal.into())
+            .constant("MASKED", self.masked.into())
+            .read(Operand::Input(0))
+            .read(Operand::Input(usize::from(self.cross)));
+        dispatch.read(Operand::Input(if self.masked { lengths } else { 0 }))
+    }
+}
+
+impl Op for Fused {
+    fn name(&self) -> &'static str {
+        "attention"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        let Heads { count, key, value } = self.which.heads;
+        for input in &inputs[..self.next()] {
+            expect(input, "queries, keys and values", 3, DType::F32)?;
+        }
+        let widths =
+            if self.cross { vec![count * key, count * (key + value)] } else { vec![count * (2 * key + value)] };
+        let batch = inputs[0].shape[1];
+        if inputs.iter().zip(&widths).any(|(input, width)| input.columns() != *width || input.shape[1] != batch) {
+            return Err(format!(
+                "with {count} heads of {key} and {value} positions are {widths:?} wide, batches equal"
+            ));
+        }
+        if self.masked && inputs[self.next()] != TensorType::u32(&[batch]) {
+            return Err(format!("the lengths must be u32[{batch}]"));
+        }
+        let g = self.geometry(inputs);
+        Ok(vec![
+            TensorType::f32(&[g.queries, batch, count * value]),
+            TensorType::f32(&[batch, count, g.queries, g.keys]),
+            TensorType::f32(&[batch, count, g.queries]),
+        ])
+    }
+
+    fn optional(&self, output: usize) -> bool {
+        output == 1
+    }
+
+    fn gradient(&self, at: &mut Backward) -> Result<(), GraphError> {
+        if at.upstream_of(1).is_some() || at.upstream_of(2).is_some() {
+            return Err(GraphError::NotDifferentiable { op: "the probabilities of attention".into() });
+        }
+        let mut inputs: Vec<Value> = (0..self.next()).map(|i| at.input(i)).collect();
+        inputs.extend([at.output(2), at.output(0), at.upstream()]);
+        if self.masked {
+            inputs.push(at.input(self.next()));
+        }
+        for (input, gradient) in at.graph.push(FusedBackward(*self), &inputs)?.into_iter().enumerate() {
+            at.set(input, gradient);
+        }
+        Ok(())
+    }
+
+    reference!(blocked);
+
+    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+        let g = self.geometry(&types.inputs);
+        let rows = g.batch * g.heads.count * g.queries;
+        let forward = self.bind("forward", self.next()).write(Operand::Output(0)).write(Operand::Output(2));
+        let weights = self.bind("weights", self.next()).read(Operand::Output(2)).write(Operand::Output(1));
+        let weights = types.wanted[1].then(|| g.uniform(weights, rows));
+        [g.uniform(forward, rows)].into_iter().chain(weights).collect()
+    }
+}
+
+/// Element (r, c) of a matrix.
+fn at(layout: Layout, r: usize, c: usize) -> usize {
+    layout.offset + r * layout.rows + c
+}
+
+/// Scores of query t for the first `visible` keys.
+fn scores<T: Real>(g: &Geometry, [b, h, t]: [usize; 3], q: &[T], kv: &[T], visible: usize) -> Vec<T> {
+    let (query, key, scale) = (g.query(b, h), g.key(b, h), T::of(g.scale()));
+    let dot = |s: usize| (0..g.heads.key).fold(T::default(), |sum, c| sum + q[at(query, t, c)] * kv[at(key, s, c)]);
+    (0..visible).map(|s| dot(s) * scale).collect()
+}
+
+impl Fused {
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        let g = self.geometry(&call.types.inputs);
+        let (q, kv) = (call.input(0), call.input(usize::from(self.cross)));
+        let (y, weights, kept) = (call.output(0), call.output(1), call.output(2));
+        for (b, h) in (0..g.batch).flat_map(|b| (0..g.heads.count).map(move |h| (b, h))) {
+            let length = self.length(&call, self.next(), b, g.keys);
+            for t in 0..g.queries {
+                let scores = scores(&g, [b, h, t], q, kv, g.visible(t, length));
+                let max = scores.iter().copied().reduce(T::max).unwrap_or_default();
+                let sum = scores.iter().fold(T::default(), |sum, &score| sum + (score - max).exp());
+                let row = g.kept(b, h) + t;
+                kept[row] = if scores.is_empty() { T::default() } else { max + sum.ln() };
+                let p: Vec<T> = scores.iter().map(|&score| (score - kept[row]).exp()).collect();
+                for c in 0..g.heads.value {
+                    let value = g.value(b, h);
+                    y[at(g.output(b, h), t, c)] =
+                        (0..p.len()).fold(T::default(), |sum, s| sum + p[s] * kv[at(value, s, c)]);
+                }
+                if !weights.is_empty() {
+                    let row = &mut weights[row * g.keys..][..g.keys];
+                    row.fill(T::default());
+                    row[..p.len()].copy_from_slice(&p);
+                }
+            }
+        }
+    }
+
+    /// Two products a head, sentences and heads on all threads.
+    fn blocked(&self, mut call: Call<f32>) {
+        let g = self.geometry(&call.types.inputs);
+        let (q, kv) = (call.input(0), call.input(usize::from(self.cross)));
+        let (y, weights, kept) = (call.output(0), call.output(1), call.output(2));
+        let tasks = g.batch * g.heads.count;
+        let results: Vec<[Vec<f32>; 3]> = (0..tasks)
+            .into_par_iter()
+            .map(|task| {
+                let (b, h) = (task / g.heads.count, task % g.heads.count);
+                let length = self.length(&call, self.next(), b, g.keys);
+                let mut p = scores_of_head(&g, (b, h), q, kv, length);
+                let sums = fast::vectorized(|| softmax_rows(&g, &mut p, length));
+                let mut y = vec![0.0; g.queries * g.heads.value];
+                let product = (&mut y[..], Layout::row_major(0, g.heads.value));
+                let sizes = [g.queries, g.heads.value, length];
+                fast::product(sizes, (&p, Layout::row_major(0, length)), (kv, g.value(b, h)), product, false, false);
+                [y, sums, p]
+            })
+            .collect();
+        for (task, [head, sums, p]) in results.iter().enumerate() {
+            let (b, h) = (task / g.heads.count, task % g.heads.count);
+            put(head, y, g.output(b, h), g.heads.value);
+            kept[g.kept(b, h)..][..g.queries].copy_from_slice(sums);
+            if !weights.is_empty() {
+                let rows = weights[task * g.queries * g.keys..].chunks_exact_mut(g.keys).take(g.queries);
+                let length = p.len() / g.queries.max(1);
+                for (t, row) in rows.enumerate() {
+                    row.fill(0.0);
+                    row[..length].copy_from_slice(&p[t * length..][..length]);
+                }
+            }
+        }
+    }
+}
+
+/// Copies the rows of a head to their places among those of the other heads and sentences.
+fn put(head: &[f32], whole: &mut [f32], layout: Layout, width: usize) {
+    for (r, row) in head.chunks_exact(width).enumerate() {
+        whole[at(layout, r, 0)..][..width].copy_from_slice(row);
+    }
+}
+
+/// Scaled scores [queries, length] of a head.
+fn scores_of_head(g: &Geometry, (b, h): (usize, usize), q: &[f32], kv: &[f32], length: usize) -> Vec<f32> {
+    let mut scores = vec![0.0; g.queries * length];
+    let product = (&mut scores[..], Layout::row_major(0, length));
+    let keys = (kv, g.key(b, h).transposed());
+    fast::product([g.queries, length, g.heads.key], (q, g.query(b, h)), keys, product, false, false);
+    let scale = g.scale() as f32;
+    scores.iter_mut().for_each(|score| *score *= scale);
+    scores
+}
+
+/// Scores to probabilities in place; gives the logarithms of the sums.
+#[inline(always)]
+fn softmax_rows(g: &Geometry, p: &mut [f32], length: usize) -> Vec<f32> {
+    let mut sums = vec![0.0; g.queries];
+    if length == 0 {
+        return sums;
+    }
+    for (t, row) in p.chunks_exact_mut(length).enumerate() {
+        let (seen, hidden) = row.split_at_mut(g.visible(t, length));
+        let max = seen.iter().fold(f32::MIN, |max, &x| if x > max { x } else { max });
+        seen.iter_mut().for_each(|x| *x = fast::exp(*x - max));
+        let sum: f32 = seen.iter().sum();
+        seen.iter_mut().for_each(|x| *x /= sum);
+        hidden.fill(0.0);
+        sums[t] = max + sum.ln();
+    }
+    sums
+}
+
+/// With dp = dy·v and D = dy·y: ds = p·(dp − D)/√key; dq = Σ_s ds·k, dk = Σ_t ds·q, dv = Σ_t p·dy.
+///
+/// Inputs: qkv, or q and kv; logarithms of sums, y, dy; lengths if masked. Outputs: the gradients of the first.
+#[derive(Debug)]
+struct FusedBackward(Fused);
+
+impl Op for FusedBackward {
+    fn name(&self) -> &'static str {
+        "attention"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        Ok(inputs[..self.0.next()].to_vec())
+    }
+
+    reference!(blocked);
+
+    fn scratch(&self, types: &Types, _target: &Target) -> Vec<usize> {
+        vec![types.inputs[self.0.next()].len()]
+    }
+
+    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+        let (g, next) = (self.0.geometry(&types.inputs), self.0.next());
+        let [kept, y, dy] = [next, next + 1, next + 2].map(Operand::Input);
+        let dots = Operand::Scratch(0);
+        let queries = self.0.bind("backward_queries", next + 3).read(kept).read(dy).read(y);
+        let queries = queries.write(Operand::Output(0)).write(dots);
+        let keys = self.0.bind("backward_keys", next + 3).read(kept).read(dy).read(dots);
+        let keys = keys.write(Operand::Output(usize::from(self.0.cross)));
+        let heads = g.batch * g.heads.count;
+        vec![g.uniform(queries, heads * g.queries), g.uniform(keys, heads * g.keys)]
+    }
+}
+
+impl FusedBackward {
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        let (g, next) = (self.0.geometry(&call.types.inputs), self.0.next());
+        let (q, kv) = (call.input(0), call.input(usize::from(self.0.cross)));
+        let (kept, y, dy) = (call.input(next), call.input(next + 1), call.input(next + 2));
+        let (first, second) = (call.output(0), if self.0.cross { call.output(1) } else { &mut [] });
+        first.fill(T::default());
+        second.fill(T::default());
+        let scale = T::of(g.scale());
+        for (b, h) in (0..g.batch).flat_map(|b| (0..g.heads.count).map(move |h| (b, h))) {
+            let length = self.0.length(&call, next + 3, b, g.keys);
+            let (query, key, value, output) = (g.query(b, h), g.key(b, h), g.value(b, h), g.output(b, h));
+            for t in 0..g.queries {
+                let scores = scores(&g, [b, h, t], q, kv, g.visible(t, length));
+                let row = |c: usize| at(output, t, c);
+                let dot = (0..g.heads.value).fold(T::default(), |sum, c| sum + dy[row(c)] * y[row(c)]);
+                for (s, &score) in scores.iter().enumerate() {
+                    let p = (score - kept[g.kept(b, h) + t]).exp();
+                    let dp = (0..g.heads.value).fold(T::default(), |sum, c| sum + dy[row(c)] * kv[at(value, s, c)]);
+                    let ds = p * (dp - dot) * scale;
+                    let second = if self.0.cross { &mut *second } else { &mut *first };
+                    for c in 0..g.heads.key {
+                        second[at(key, s, c)] += ds * q[at(query, t, c)];
+                    }
+                    for c in 0..g.heads.value {
+                        second[at(value, s, c)] += p * dy[row(c)];
+                    }
+                    for c in 0..g.heads.key {
+                        first[at(query, t, c)] += ds * kv[at(key, s, c)];
+                    }
+                }
+            }
+        }
+    }
+
+    /// Five products a head, sentences and heads on all threads.
+    fn blocked(&self, mut call: Call<f32>) {
+        let (g, next) = (self.0.geometry(&call.types.inputs), self.0.next());
+        let (q, kv) = (call.input(0), call.input(usize::from(self.0.cross)));
+        let (kept, y, dy) = (call.input(next), call.input(next + 1), call.input(next + 2));
+        let (first, second) = (call.output(0), if self.0.cross { call.output(1) } else { &mut [] });
+        let results: Vec<[Vec<f32>; 3]> = (0..g.batch * g.heads.count)
+            .into_par_iter()
+            .map(|task| {
+                let (b, h) = (task / g.heads.count, task % g.heads.count);
+                let length = self.0.length(&call, next + 3, b, g.keys);
+                let mut p = scores_of_head(&g, (b, h), q, kv, length);
+                let mut ds = vec![0.0; p.len()];
+                let (wide, scores) = (g.output(b, h), Layout::row_major(0, length));
+                let product = (&mut ds[..], scores);
+                let values = (kv, g.value(b, h).transposed());
+                fast::product([g.queries, length, g.heads.value], (dy, wide), values, product, false, false);
+                let row = |t: usize| (&y[at(wide, t, 0)..][..g.heads.value], &dy[at(wide, t, 0)..][..g.heads.value]);
+                fast::vectorized(|| differentiate(&g, &mut p, &mut ds, &kept[g.kept(b, h)..], row, length));
+                let [mut dq, mut dk, mut dv] =
+                    [(g.queries, g.heads.key), (g.keys, g.heads.key), (g.keys, g.heads.value)]
+                        .map(|(rows, width)| vec![0.0; rows * width]);
+                let [key, value] = [g.heads.key, g.heads.value];
+                let plain = |width| Layout::row_major(0, width);
+                let sizes = [g.queries, key, length];
+                fast::product(sizes, (&ds, scores), (kv, g.key(b, h)), (&mut dq, plain(key)), false, false);
+                let sizes = [length, key, g.queries];
+                let columns = scores.transposed();
+                fast::product(sizes, (&ds, columns), (q, g.query(b, h)), (&mut dk, plain(key)), false, false);
+                let sizes = [length, value, g.queries];
+                fast::product(sizes, (&p, columns), (dy, wide), (&mut dv, plain(value)), false, false);
+                [dq, dk, dv]
+            })
+            .collect();
+        for (task, [dq, dk, dv]) in results.iter().enumerate() {
+            let (b, h) = (task / g.heads.count, task % g.heads.count);
+            put(dq, first, g.query(b, h), g.heads.key);
+            let second = if self.0.cross { &mut *second } else { &mut *first };
+            put(dk, second, g.key(b, h), g.heads.key);
+            put(dv, second, g.value(b, h), g.heads.value);
+        }
+    }
+}
+
+/// From scores in `p` and dy·v in `ds` to the probabilities and the gradients of the scores before their scaling.
+#[inline(always)]
+fn differentiate<'a>(
+    g: &Geometry,
+    p: &mut [f32],
+    ds: &mut [f32],
+    kept: &[f32],
+    row: impl Fn(usize) -> (&'a [f32], &'a [f32]),
+    length: usize,
+) {
+    if length == 0 {
+        return;
+    }
+    let scale = g.scale() as f32;
+    for (t, (p, ds)) in p.chunks_exact_mut(length).zip(ds.chunks_exact_mut(length)).enumerate() {
+        let (y, dy) = row(t);
+        let dot: f32 = y.iter().zip(dy).map(|(y, dy)| y * dy).sum();
+        let visible = g.visible(t, length);
+        for (p, ds) in p[..visible].iter_mut().zip(&mut ds[..visible]) {
+            *p = fast::exp(*p - kept[t]);
+            *ds = *p * (*ds - dot) * scale;
+        }
+        p[visible..].fill(0.0);
+        ds[visible..].fill(0.0);
+    }
+}
+
+pub fn cases() -> Vec<Case> {
+    let heads = |count, key, value| Heads { count, key, value };
+    // (heads, causal, masked, queries, keys of cross-attention, batch)
+    let sizes = [
+        (heads(1, 1, 1), false, false, 1, None, 1),
+        (heads(2, 5, 7), true, true, 7, None, 5),
+        (heads(3, 8, 8), false, true, 17, None, 5),
+        (heads(1, 33, 4), true, false, 65, None, 2),
+        (heads(2, 4, 4), false, true, 1, Some(17), 6),
+        (heads(2, 17, 5), false, true, 7, Some(33), 5),
+        (heads(1, 2, 3), false, false, 257, Some(65), 1),
+    ];
+    let mut cases = vec![];
+    for (heads, causal, masked, queries, keys, batch) in sizes {
+        let op = Fused { which: Attention { heads, causal }, cross: keys.is_some(), masked };
+        let (first, second) = (heads.count * heads.key, heads.count * (heads.key + heads.value));
+        let width = if keys.is_some() { first } else { first + second };
+        let mut forward = Case::new(op).random(&[queries, batch, width]);
+        let mut backward = Case::new(FusedBackward(op)).constant(&[queries, batch, width], 1.0);
+        if let Some(keys) = keys {
+            forward = forward.random(&[keys, batch, second]);
+            backward = backward.constant(&[keys, batch, second], 1.0);
+        }
+        // The kept logarithms are as large as those of scores between −1 and 1 can be.
+        let kept = vec![((keys.unwrap_or(queries) + 1) as f32).ln() + 1.0; batch * heads.count * queries];
+        backward = backward.values(&[batch, heads.count, queries], kept);
+        for _ in 0..2 {
+            backward = backward.constant(&[queries, batch, heads.count * heads.value], 1.0);
+        }
+        if masked {
+            forward = forward.ids(&[batch], lengths(batch, keys.unwrap_or(queries)));
+            backward = backward.ids(&[batch], lengths(batch, keys.unwrap_or(queries)));
+        }
+        cases.extend([forward, backward]);
+    }
+    // NaN in the keys and values of padding.
+    let op = Fused { which: Attention { heads: heads(1, 2, 2), causal: false }, cross: true, masked: true };
+    let padded = (0..20).map(|i| if i < 12 { i as f32 * 0.1 } else { f32::NAN }).collect();
+    cases.push(Case::new(op).constant(&[3, 1, 2], 1.0).values(&[5, 1, 4], padded).ids(&[1], vec![3]));
+    cases
+}

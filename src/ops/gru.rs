@@ -1,0 +1,394 @@
+//! A gated recurrent layer over a whole sequence (Cho et al. 2014; gates and names as torch.nn.GRU): r, z = σ, σ of x·W_ihᵀ + b_ih + h·W_hhᵀ + b_hh;
+//! q = W_hn·h + b_hn; n = tanh(W_in·x + b_in + r∘q); h ← (1 − z)∘n + z∘h.
+
+use rayon::prelude::*;
+
+use crate::graph::{
+    Alias, Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups,
+    reference,
+};
+
+use super::case::{Case, lengths};
+use super::fast::{self, Layout};
+use super::matmul::matmul_tn;
+use super::recurrence::{Walk, check};
+use super::slice::slice;
+use super::sum_rows::sum_rows;
+
+/// Widest layer: the backward pass keeps four numbers a unit and row in workgroup memory, of which 16 KiB are guaranteed.
+const WIDEST: usize = 1024;
+
+/// Numbers saved for the backward pass at each position: r, z, n and q.
+const SAVED: usize = 4;
+
+/// What a layer leaves: the state after every step [T, B, H], and the last one [B, H].
+#[derive(Clone, Copy)]
+pub struct GruResult {
+    pub outputs: Value,
+    pub hidden: Value,
+}
+
+/// Runs the layer over xw = x·W_ihᵀ [T, B, 3·H]; `weights` are w_hh [3·H, H], b_ih [3·H] and b_hh [3·H]. `initial` is [B, H], zeros if absent;
+/// `reverse` walks each sequence from its own end, `lengths[b]`, to its start.
+pub fn gru(
+    graph: &mut Graph,
+    xw: Value,
+    weights: [Value; 3],
+    lengths: Value,
+    initial: Option<Value>,
+    reverse: bool,
+) -> Result<GruResult, GraphError> {
+    let inputs: Vec<_> = [xw].into_iter().chain(weights).chain([lengths]).chain(initial).collect();
+    let out = graph.push(Gru { initial: initial.is_some(), reverse }, &inputs)?;
+    Ok(GruResult { outputs: out[0], hidden: out[1] })
+}
+
+/// Inputs: xw, w_hh, b_ih, b_hh, lengths, (h). Outputs: 0 outputs and 1 hidden, both parts of 2 states [T + 1, B, H]; 3 saved [T, B, 4, H].
+#[derive(Debug)]
+struct Gru {
+    initial: bool,
+    reverse: bool,
+}
+
+impl Gru {
+    fn walk(&self, types: &Types) -> Walk {
+        check(&types.inputs, 3, usize::from(self.initial), self.reverse).expect("checked by the shape rule")
+    }
+}
+
+impl Op for Gru {
+    fn name(&self) -> &'static str {
+        "gru"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        let Walk { time, batch, hidden, .. } = check(inputs, 3, usize::from(self.initial), self.reverse)?;
+        if hidden > WIDEST {
+            return Err(format!("a layer has at most {WIDEST} units, got {hidden}"));
+        }
+        let states = |t| TensorType::f32(&[t, batch, hidden]);
+        let saved = TensorType::f32(&[time, batch, SAVED, hidden]);
+        Ok(vec![states(time), TensorType::f32(&[batch, hidden]), states(time + 1), saved])
+    }
+
+    fn alias(&self, output: usize, types: &Types) -> Option<Alias> {
+        match output {
+            0 => Some(self.walk(types).outputs(2)),
+            1 => Some(self.walk(types).last(2)),
+            _ => None,
+        }
+    }
+
+    fn gradient(&self, at: &mut Backward) -> Result<(), GraphError> {
+        let (w_hh, lengths, states, saved) = (at.input(1), at.input(4), at.output(2), at.output(3));
+        let upstream = [0, 1].map(|o| at.upstream_of(o));
+        let op = GruBackward { upstream: upstream.map(|u| u.is_some()), reverse: self.reverse };
+        let inputs: Vec<_> = [states, saved, w_hh, lengths].into_iter().chain(upstream.into_iter().flatten()).collect();
+        let results = at.graph.push(op, &inputs)?;
+        let [time, batch, width] = *at.graph.shape(results[0]) else { unreachable!("checked by the shape rule") };
+        // Of the input's gates and of the state's, which differ in n: q is multiplied by r.
+        let dx = at.graph.reshape(results[0], &[time * batch, width])?;
+        let dh = at.graph.reshape(results[1], &[time * batch, width])?;
+        let before = slice(at.graph, states, 0, usize::from(self.reverse), time)?;
+        let before = at.graph.reshape(before, &[time * batch, width / 3])?;
+        let (dw_hh, db_ih, db_hh) =
+            (matmul_tn(at.graph, dh, before)?, sum_rows(at.graph, dx)?, sum_rows(at.graph, dh)?);
+        at.set(0, results[0]);
+        at.set(1, dw_hh);
+        at.set(2, db_ih);
+        at.set(3, db_hh);
+        if self.initial {
+            at.set(5, results[2]);
+        }
+        Ok(())
+    }
+
+    reference!(blocked);
+
+    fn scratch(&self, types: &Types, _target: &Target) -> Vec<usize> {
+        let hidden = self.walk(types).hidden;
+        vec![(hidden + 2) * 3 * hidden]
+    }
+
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
+        let walk = self.walk(types);
+        let Walk { time, batch, hidden, reverse } = walk;
+        let weights = Operand::Scratch(0);
+        let uniform = [time, batch, hidden, reverse.into()];
+        let pack = constants(Dispatch::new("gru", "pack"), walk, target, 0);
+        let pack = (1..4).fold(pack, |d, i| d.read(Operand::Input(i))).write(weights).uniform(&uniform);
+        let forward = constants(Dispatch::new("gru", "forward"), walk, target, self.initial.into())
+            .read(Operand::Input(0))
+            .read(weights)
+            .read(Operand::Input(4))
+            .read(Operand::Input(if self.initial { 5 } else { 0 }))
+            .write(Operand::Output(2))
+            .write(Operand::Output(3))
+            .uniform(&uniform)
+            .workgroups(groups(batch.div_ceil(rows_per_workgroup(hidden, target))));
+        vec![pack.workgroups(groups(((hidden + 2) * 3 * hidden).div_ceil(64))), forward]
+    }
+}
+
+/// Sequences that a workgroup runs side by side: 4 as `lstm` (not measured on hardware), fewer where 16 KiB cannot hold four numbers a unit each.
+fn rows_per_workgroup(hidden: usize, _target: &Target) -> usize {
+    (WIDEST / hidden).clamp(1, 4)
+}
+
+fn constants(dispatch: Dispatch, walk: Walk, target: &Target, present: u32) -> Dispatch {
+    dispatch
+        .constant("ROWS", rows_per_workgroup(walk.hidden, target) as u32)
+        .constant("HIDDEN", walk.hidden as u32)
+        .constant("THREADS", walk.hidden.next_multiple_of(32).min(256) as u32)
+        .constant("PRESENT", present)
+}
+
+impl Gru {
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        let walk = self.walk(call.types);
+        let Walk { batch, hidden, .. } = walk;
+        let (xw, w_hh, b_ih, b_hh, lengths) = (call.input(0), call.input(1), call.input(2), call.input(3), call.ids(4));
+        let (states, saved) = (call.output(2), call.output(3));
+        self.start(walk, if self.initial { call.input(5) } else { &[] }, states);
+        for t in walk.steps() {
+            for b in 0..batch {
+                let (before, after) = (walk.before(t) + b * hidden, walk.after(t) + b * hidden);
+                let saved = &mut saved[(t * batch + b) * SAVED * hidden..][..SAVED * hidden];
+                if t >= lengths[b] as usize {
+                    states.copy_within(before..before + hidden, after);
+                    saved.fill(T::default());
+                    continue;
+                }
+                for u in 0..hidden {
+                    let of_x =
+                        |gate: usize| xw[(t * batch + b) * 3 * hidden + gate * hidden + u] + b_ih[gate * hidden + u];
+                    let of_h = |gate: usize| {
+                        let row = gate * hidden + u;
+                        (0..hidden).fold(b_hh[row], |sum, j| sum + w_hh[row * hidden + j] * states[before + j])
+                    };
+                    let (r, z, q) = ((of_x(0) + of_h(0)).sigmoid(), (of_x(1) + of_h(1)).sigmoid(), of_h(2));
+                    let n = (of_x(2) + r * q).tanh();
+                    for (slot, value) in [r, z, n, q].into_iter().enumerate() {
+                        saved[slot * hidden + u] = value;
+                    }
+                    states[after + u] = (T::of(1.0) - z) * n + z * states[before + u];
+                }
+            }
+        }
+    }
+
+    fn start<T: Real>(&self, walk: Walk, initial: &[T], states: &mut [T]) {
+        let first = &mut states[walk.initial()..][..walk.batch * walk.hidden];
+        if self.initial { first.copy_from_slice(initial) } else { first.fill(T::default()) }
+    }
+
+    /// A product a step for the whole batch, then the gates row by row on all threads.
+    fn blocked(&self, mut call: Call<f32>) {
+        let walk = self.walk(call.types);
+        let Walk { batch, hidden, .. } = walk;
+        let (xw, w_hh, b_ih, b_hh, lengths) = (call.input(0), call.input(1), call.input(2), call.input(3), call.ids(4));
+        let (states, saved) = (call.output(2), call.output(3));
+        self.start(walk, if self.initial { call.input(5) } else { &[] }, states);
+        let mut product = vec![0.0; batch * 3 * hidden];
+        for t in walk.steps() {
+            let old = states[walk.before(t)..][..batch * hidden].to_vec();
+            let plain = Layout::row_major(0, hidden);
+            let c = (&mut product[..], Layout::row_major(0, 3 * hidden));
+            fast::product([batch, 3 * hidden, hidden], (&old, plain), (w_hh, plain.transposed()), c, false, true);
+            let new = states[walk.after(t)..][..batch * hidden].par_chunks_exact_mut(hidden);
+            let saved =
+                saved[t * batch * SAVED * hidden..][..batch * SAVED * hidden].par_chunks_exact_mut(SAVED * hidden);
+            let rows = (new, saved, old.par_chunks_exact(hidden), product.par_chunks_exact(3 * hidden)).into_par_iter();
+            rows.with_min_len(16).enumerate().for_each(|(b, (new, saved, old, hw))| {
+                if t >= lengths[b] as usize {
+                    new.copy_from_slice(old);
+                    saved.fill(0.0);
+                } else {
+                    let x = &xw[(t * batch + b) * 3 * hidden..][..3 * hidden];
+                    fast::vectorized(|| step((hw, x), [b_ih, b_hh], old, saved, new));
+                }
+            });
+        }
+    }
+}
+
+/// The gates of one row.
+#[inline(always)]
+fn step((hw, x): (&[f32], &[f32]), [b_ih, b_hh]: [&[f32]; 2], old: &[f32], saved: &mut [f32], new: &mut [f32]) {
+    let hidden = old.len();
+    let (r, rest) = saved.split_at_mut(hidden);
+    let (z, rest) = rest.split_at_mut(hidden);
+    let (n, q) = rest.split_at_mut(hidden);
+    let gate = |row: usize| hw[row] + x[row] + b_ih[row] + b_hh[row];
+    for u in 0..hidden {
+        r[u] = fast::sigmoid(gate(u));
+        z[u] = fast::sigmoid(gate(hidden + u));
+        q[u] = hw[2 * hidden + u] + b_hh[2 * hidden + u];
+        n[u] = fast::tanh(x[2 * hidden + u] + b_ih[2 * hidden + u] + r[u] * q[u]);
+        new[u] = (1.0 - z[u]) * n[u] + z[u] * old[u];
+    }
+}
+
+/// Walked back, with dh of the state after the step: dn = dh·(1 − z)·(1 − n²), dz = dh·(h − n)·z·(1 − z), dr = dn·q·r·(1 − r), dq = dn·r;
+/// dh ← dh·z + [dr, dz, dq]·W_hh.
+///
+/// Inputs: states, saved, w_hh, lengths, then the upstream gradients present of (outputs, hidden). Outputs: 0 [dr, dz, dn] [T, B, 3·H], the gradient
+/// of xw, and 1 [dr, dz, dq] [T, B, 3·H], both parts of 3 (a kernel binds at most eight buffers); 2 dh of the initial state [B, H].
+#[derive(Debug)]
+struct GruBackward {
+    upstream: [bool; 2],
+    reverse: bool,
+}
+
+impl GruBackward {
+    fn walk(&self, types: &Types) -> Walk {
+        let states = types.input(0);
+        Walk { time: states[0] - 1, batch: states[1], hidden: states[2], reverse: self.reverse }
+    }
+
+    /// Index of the input that holds upstream gradient `i`.
+    fn upstream_input(&self, i: usize) -> Option<usize> {
+        self.upstream[i].then(|| 4 + self.upstream[..i].iter().filter(|&&u| u).count())
+    }
+}
+
+impl Op for GruBackward {
+    fn name(&self) -> &'static str {
+        "gru"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        let [time, batch, hidden] = inputs[0].shape[..] else {
+            return Err("states must be [T + 1, B, H]".into());
+        };
+        let gates = TensorType::f32(&[time - 1, batch, 3 * hidden]);
+        let both = TensorType::f32(&[2, time - 1, batch, 3 * hidden]);
+        Ok(vec![gates.clone(), gates, TensorType::f32(&[batch, hidden]), both])
+    }
+
+    fn alias(&self, output: usize, types: &Types) -> Option<Alias> {
+        (output < 2).then(|| Alias::Output { index: 3, offset: output * types.outputs[0].len() })
+    }
+
+    reference!(blocked);
+
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
+        let walk = self.walk(types);
+        let Walk { time, batch, hidden, reverse } = walk;
+        let bits = self.upstream.iter().enumerate().map(|(i, &u)| u32::from(u) << i).sum();
+        let dispatch = constants(Dispatch::new("gru_backward", "backward"), walk, target, bits);
+        let dispatch = (0..4).fold(dispatch, |d, i| d.read(Operand::Input(i)));
+        let upstream = [0, 1].map(|i| Operand::Input(self.upstream_input(i).unwrap_or(0)));
+        let dispatch = upstream.into_iter().fold(dispatch, Dispatch::read);
+        let dispatch = dispatch.write(Operand::Output(3)).write(Operand::Output(2));
+        let count = batch.div_ceil(rows_per_workgroup(hidden, target));
+        vec![dispatch.uniform(&[time, batch, hidden, reverse.into()]).workgroups(groups(count))]
+    }
+}
+
+/// The gates' gradients of one unit, [dr, dz, dn, dq], from dh and what the forward pass saved.
+#[inline(always)]
+fn gate_gradients<T: Real>(dh: T, [r, z, n, q, h]: [T; 5]) -> [T; 4] {
+    let one = T::of(1.0);
+    let dn = dh * (one - z) * (one - n * n);
+    [dn * q * r * (one - r), dh * (h - n) * z * (one - z), dn, dn * r]
+}
+
+impl GruBackward {
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        self.walk_back(&mut call, |dgates, w_hh, dh, hidden| {
+            for (dgates, dh) in dgates.chunks_exact(3 * hidden).zip(dh.chunks_exact_mut(hidden)) {
+                for (row, &d) in dgates.iter().enumerate() {
+                    for u in 0..hidden {
+                        dh[u] += d * w_hh[row * hidden + u];
+                    }
+                }
+            }
+        });
+    }
+
+    /// The product of a step for the whole batch at once. A sentence that is over has gate gradients of zero, which change nothing.
+    fn blocked(&self, mut call: Call<f32>) {
+        self.walk_back(&mut call, |dgates, w_hh, dh, hidden| {
+            let plain = Layout::row_major(0, hidden);
+            let sizes = [dh.len() / hidden, hidden, 3 * hidden];
+            fast::product(sizes, (dgates, Layout::row_major(0, 3 * hidden)), (w_hh, plain), (dh, plain), true, true);
+        });
+    }
+
+    /// `through` adds dgates [B, 3·H]·W_hh to dh [B, H].
+    fn walk_back<T: Real>(&self, call: &mut Call<T>, through: impl Fn(&[T], &[T], &mut [T], usize)) {
+        let walk = self.walk(call.types);
+        let Walk { time, batch, hidden, .. } = walk;
+        let (states, saved, w_hh, lengths) = (call.input(0), call.input(1), call.input(2), call.ids(3));
+        let upstream = [0, 1].map(|i| self.upstream_input(i).map(|i| call.input(i)));
+        let (dh, both) = (call.output(2), call.output(3));
+        let (of_x, of_h) = both.split_at_mut(time * batch * 3 * hidden);
+        match upstream[1] {
+            Some(dhidden) => dh.copy_from_slice(dhidden),
+            None => dh.fill(T::default()),
+        }
+        for t in walk.steps().rev() {
+            for b in 0..batch {
+                let position = t * batch + b;
+                let (dh, row) = (&mut dh[b * hidden..][..hidden], position * 3 * hidden..(position + 1) * 3 * hidden);
+                let (of_x, of_h) = (&mut of_x[row.clone()], &mut of_h[row]);
+                if let Some(doutputs) = upstream[0] {
+                    dh.iter_mut().zip(&doutputs[position * hidden..]).for_each(|(dh, &d)| *dh += d);
+                }
+                if t >= lengths[b] as usize {
+                    of_x.fill(T::default());
+                    of_h.fill(T::default());
+                    continue;
+                }
+                let saved = &saved[position * SAVED * hidden..][..SAVED * hidden];
+                let h = &states[walk.before(t) + b * hidden..][..hidden];
+                for u in 0..hidden {
+                    let [r, z, n, q] = [0, 1, 2, 3].map(|slot| saved[slot * hidden + u]);
+                    let [dr, dz, dn, dq] = gate_gradients(dh[u], [r, z, n, q, h[u]]);
+                    for (gate, d) in [dr, dz, dn].into_iter().enumerate() {
+                        of_x[gate * hidden + u] = d;
+                        of_h[gate * hidden + u] = d;
+                    }
+                    of_h[2 * hidden + u] = dq;
+                    dh[u] = dh[u] * z;
+                }
+            }
+            through(&of_h[t * batch * 3 * hidden..][..batch * 3 * hidden], w_hh, dh, hidden);
+        }
+    }
+}
+
+pub fn cases() -> Vec<Case> {
+    let mut cases = vec![];
+    for (n, (time, batch, hidden)) in
+        [(1, 1, 1), (3, 7, 5), (6, 5, 33), (2, 9, 65), (2, 2, 300)].into_iter().enumerate()
+    {
+        let (reverse, initial) = (n % 2 == 1, n % 3 != 0);
+        let weight = 1.0 / (hidden as f32).sqrt();
+        let case = Case::new(Gru { initial, reverse }).random(&[time, batch, 3 * hidden]);
+        let mut case = case.scaled(&[3 * hidden, hidden], weight).scaled(&[3 * hidden], weight);
+        case = case.scaled(&[3 * hidden], weight).ids(&[batch], lengths(batch, time));
+        if initial {
+            case = case.random(&[batch, hidden]);
+        }
+        if hidden > 64 {
+            case.differentiable.clear();
+        }
+        cases.push(case);
+        for upstream in [[true, true], [true, false], [false, true]] {
+            let op = GruBackward { upstream, reverse };
+            let case = Case::new(op).constant(&[time + 1, batch, hidden], 1.0);
+            let case = case.constant(&[time, batch, SAVED, hidden], 1.0).constant(&[3 * hidden, hidden], weight);
+            let mut case = case.ids(&[batch], lengths(batch, time));
+            if upstream[0] {
+                case = case.constant(&[time, batch, hidden], 1.0);
+            }
+            if upstream[1] {
+                case = case.constant(&[batch, hidden], 1.0);
+            }
+            cases.push(case);
+        }
+    }
+    cases
+}

@@ -1,0 +1,312 @@
+//! Layer normalization (Ba et al. 2016; torch.nn.LayerNorm) with the residual addition before it:
+//! y = (s − mean s)/√(var s + ε)·weight + bias over the last axis, s = x + residual.
+
+use rayon::prelude::*;
+
+use crate::graph::{
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups,
+    reference,
+};
+
+use super::case::Case;
+use super::fast;
+
+/// PyTorch's default.
+const EPSILON: f32 = 1e-5;
+
+/// Rows that a task of the CPU takes: below some thousand numbers, waking a thread costs more than it brings.
+const ROWS: usize = 32;
+
+/// What a normalization gives.
+#[derive(Clone, Copy, Debug)]
+pub struct Normed {
+    /// y [.., C]
+    pub output: Value,
+    /// s [.., C], which a norm-first layer passes on.
+    pub sum: Value,
+}
+
+/// Normalizes the rows of x [.., C], or of x + residual, with weight and bias `[C]`.
+pub fn layer_norm(
+    graph: &mut Graph,
+    x: Value,
+    residual: Option<Value>,
+    weight: Value,
+    bias: Value,
+) -> Result<Normed, GraphError> {
+    let inputs: Vec<Value> = [x, weight, bias].into_iter().chain(residual).collect();
+    let outputs = graph.push(LayerNorm { residual: residual.is_some() }, &inputs)?;
+    Ok(Normed { output: outputs[0], sum: outputs.get(1).copied().unwrap_or(x) })
+}
+
+/// Inputs: x, weight, bias, and the residual. Outputs: y, and with a residual s.
+#[derive(Debug)]
+struct LayerNorm {
+    residual: bool,
+}
+
+impl Op for LayerNorm {
+    fn name(&self) -> &'static str {
+        "layer_norm"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        let x = &inputs[0];
+        let vector = TensorType::f32(&[x.columns()]);
+        if x.dtype != DType::F32 || inputs[1] != vector || inputs[2] != vector {
+            return Err(format!("x must hold numbers, weight and bias must be {vector}"));
+        }
+        if self.residual && inputs[3] != *x {
+            return Err(format!("the residual must be {x}"));
+        }
+        Ok(vec![x.clone(); if self.residual { 2 } else { 1 }])
+    }
+
+    fn gradient(&self, at: &mut Backward) -> Result<(), GraphError> {
+        let (sum, weight) = (if self.residual { at.output(1) } else { at.input(0) }, at.input(1));
+        let dsum = if self.residual { at.upstream_of(1) } else { None };
+        let Some(dy) = at.upstream_of(0) else {
+            let dsum = dsum.expect("without a residual there is one output");
+            at.set(0, dsum);
+            at.set(3, dsum);
+            return Ok(());
+        };
+        let inputs: Vec<Value> = [sum, weight, dy].into_iter().chain(dsum).collect();
+        let results = at.graph.push(LayerNormBackward { passed_on: dsum.is_some() }, &inputs)?;
+        for (input, gradient) in results.iter().enumerate() {
+            at.set(input, *gradient);
+        }
+        if self.residual {
+            at.set(3, results[0]);
+        }
+        Ok(())
+    }
+
+    reference!(parallel);
+
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
+        let inputs = (0..3).fold(Dispatch::new("layer_norm", ""), |d, i| d.read(Operand::Input(i)));
+        // Without a residual x is bound again, unread, and s is x.
+        let dispatch = inputs.read(Operand::Input(if self.residual { 3 } else { 0 })).write(Operand::Output(0));
+        let entries = match self.residual {
+            true => ["add_rows", "add_wide"],
+            false => ["rows", "wide"],
+        };
+        let dispatch = if self.residual { dispatch.write(Operand::Output(1)) } else { dispatch };
+        vec![per_row(dispatch, entries, &types.inputs[0], target)]
+    }
+}
+
+/// One invocation a row on a software adapter, where barriers cost more than they bring, else one workgroup a row.
+fn per_row(dispatch: Dispatch, entries: [&'static str; 2], x: &TensorType, target: &Target) -> Dispatch {
+    let (rows, columns) = (x.rows(), x.columns());
+    let (entry, count) = if target.software { (entries[0], rows.div_ceil(64)) } else { (entries[1], rows) };
+    Dispatch { entry, ..dispatch }.uniform(&[rows, columns]).number(EPSILON).workgroups(groups(count))
+}
+
+/// Mean and 1/√(variance + ε), in two passes: the mean square minus the squared mean would cancel where the mean is large.
+fn moments<T: Real>(s: &[T]) -> [T; 2] {
+    let count = T::of(s.len() as f64);
+    let mean = s.iter().fold(T::default(), |sum, &s| sum + s) / count;
+    let variance = s.iter().fold(T::default(), |sum, &s| sum + (s - mean) * (s - mean)) / count;
+    [mean, T::of(1.0) / (variance + T::of(f64::from(EPSILON))).sqrt()]
+}
+
+/// [`moments`], for the CPU's vector units: 16 partial sums.
+#[inline(always)]
+fn fast_moments(s: &[f32]) -> [f32; 2] {
+    let count = s.len() as f32;
+    let mean = fast_sum(s, |s| s) / count;
+    [mean, 1.0 / (fast_sum(s, |s| (s - mean) * (s - mean)) / count + EPSILON).sqrt()]
+}
+
+#[inline(always)]
+fn fast_sum(x: &[f32], f: impl Fn(f32) -> f32) -> f32 {
+    let mut sums = [0.0; 16];
+    let (whole, rest) = x.as_chunks::<16>();
+    for chunk in whole {
+        sums.iter_mut().zip(chunk).for_each(|(sum, &x)| *sum += f(x));
+    }
+    rest.iter().fold(sums.iter().sum(), |sum, &x| sum + f(x))
+}
+
+impl LayerNorm {
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        let columns = call.types.inputs[0].columns();
+        let (weight, bias) = (call.input(1), call.input(2));
+        let (y, sums) = (call.output(0), if self.residual { call.output(1) } else { &mut [] });
+        for (r, (y, x)) in y.chunks_exact_mut(columns).zip(call.input(0).chunks_exact(columns)).enumerate() {
+            let mut s = x.to_vec();
+            if self.residual {
+                s.iter_mut().zip(&call.input(3)[r * columns..]).for_each(|(s, &residual)| *s += residual);
+                sums[r * columns..][..columns].copy_from_slice(&s);
+            }
+            let [mean, scale] = moments(&s);
+            for c in 0..columns {
+                y[c] = (s[c] - mean) * scale * weight[c] + bias[c];
+            }
+        }
+    }
+
+    fn parallel(&self, mut call: Call<f32>) {
+        let columns = call.types.inputs[0].columns();
+        let (x, weight, bias) = (call.input(0), call.input(1), call.input(2));
+        let normalize = |s: &[f32], y: &mut [f32]| {
+            let [mean, scale] = fast_moments(s);
+            for c in 0..columns {
+                y[c] = (s[c] - mean) * scale * weight[c] + bias[c];
+            }
+        };
+        let y = call.output(0).par_chunks_exact_mut(columns).zip(x.par_chunks_exact(columns)).with_min_len(ROWS);
+        if !self.residual {
+            y.for_each(|(y, x)| fast::vectorized(|| normalize(x, y)));
+            return;
+        }
+        let residual = call.input(3).par_chunks_exact(columns);
+        let sums = call.output(1).par_chunks_exact_mut(columns).zip(residual);
+        y.zip(sums).for_each(|((y, x), (s, residual))| {
+            fast::vectorized(|| {
+                for c in 0..columns {
+                    s[c] = x[c] + residual[c];
+                }
+                normalize(s, y);
+            });
+        });
+    }
+}
+
+/// With n = (s − mean)·scale and g = dy·weight: ds = scale·(g − mean g − n·mean(g·n)) + dsum, dweight = Σ_r dy·n, dbias = Σ_r dy.
+///
+/// Inputs: s, weight, dy, and dsum if s was passed on. Outputs: ds, dweight, dbias.
+#[derive(Debug)]
+struct LayerNormBackward {
+    passed_on: bool,
+}
+
+impl Op for LayerNormBackward {
+    fn name(&self) -> &'static str {
+        "layer_norm"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        Ok(vec![inputs[0].clone(), inputs[1].clone(), inputs[1].clone()])
+    }
+
+    reference!(parallel);
+
+    fn scratch(&self, types: &Types, _target: &Target) -> Vec<usize> {
+        vec![2 * types.inputs[0].rows()]
+    }
+
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
+        let (rows, columns) = (types.inputs[0].rows(), types.inputs[0].columns());
+        let moments = Operand::Scratch(0);
+        let inputs = (0..3).fold(Dispatch::new("layer_norm_backward", ""), |d, i| d.read(Operand::Input(i)));
+        let dispatch = inputs.read(Operand::Input(if self.passed_on { 3 } else { 2 })).write(Operand::Output(0));
+        let dispatch = dispatch.constant("PASSED_ON", self.passed_on.into()).write(moments);
+        let gradient = per_row(dispatch, ["backward_rows", "backward_wide"], &types.inputs[0], target);
+        let parameters = Dispatch::new("layer_norm_backward", "backward_parameters").constant("PASSED_ON", 0);
+        let parameters = parameters.read(Operand::Input(0)).read(Operand::Input(2)).read(moments);
+        let parameters = parameters.write(Operand::Output(1)).write(Operand::Output(2)).uniform(&[rows, columns]);
+        vec![gradient, parameters.number(EPSILON).workgroups(groups(columns.div_ceil(32)))]
+    }
+}
+
+impl LayerNormBackward {
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        let columns = call.types.inputs[0].columns();
+        let (s, weight, dy) = (call.input(0), call.input(1), call.input(2));
+        let (ds, dweight, dbias) = (call.output(0), call.output(1), call.output(2));
+        dweight.fill(T::default());
+        dbias.fill(T::default());
+        for r in 0..call.types.inputs[0].rows() {
+            let row = r * columns..(r + 1) * columns;
+            let (s, dy, ds) = (&s[row.clone()], &dy[row.clone()], &mut ds[row.clone()]);
+            let [mean, scale] = moments(s);
+            let n = |c: usize| (s[c] - mean) * scale;
+            let count = T::of(columns as f64);
+            let mean_g = (0..columns).fold(T::default(), |sum, c| sum + dy[c] * weight[c]) / count;
+            let mean_gn = (0..columns).fold(T::default(), |sum, c| sum + dy[c] * weight[c] * n(c)) / count;
+            for c in 0..columns {
+                ds[c] = scale * (dy[c] * weight[c] - mean_g - n(c) * mean_gn);
+                if self.passed_on {
+                    ds[c] += call.input(3)[row.start + c];
+                }
+                dweight[c] += dy[c] * n(c);
+                dbias[c] += dy[c];
+            }
+        }
+    }
+
+    /// Blocks of rows on all threads, each with sums of its own for weight and bias, which are added in order.
+    fn parallel(&self, mut call: Call<f32>) {
+        let columns = call.types.inputs[0].columns();
+        let (s, weight, dy) = (call.input(0), call.input(1), call.input(2));
+        let block = ROWS * columns;
+        let passed_on: &[f32] = if self.passed_on { call.input(3) } else { &[] };
+        let sums: Vec<Vec<f32>> = (call.output(0).par_chunks_mut(block).enumerate())
+            .map(|(number, ds)| {
+                let mut sums = vec![0.0; 2 * columns];
+                let (dweight, dbias) = sums.split_at_mut(columns);
+                for (r, ds) in ds.chunks_exact_mut(columns).enumerate() {
+                    let row = number * block + r * columns;
+                    let (s, dy) = (&s[row..][..columns], &dy[row..][..columns]);
+                    fast::vectorized(|| fast_row(s, weight, dy, ds, (&mut *dweight, &mut *dbias)));
+                    if self.passed_on {
+                        ds.iter_mut().zip(&passed_on[row..]).for_each(|(ds, dsum)| *ds += dsum);
+                    }
+                }
+                sums
+            })
+            .collect();
+        let (dweight, dbias) = (call.output(1), call.output(2));
+        dweight.fill(0.0);
+        dbias.fill(0.0);
+        for sum in &sums {
+            dweight.iter_mut().chain(dbias.iter_mut()).zip(sum).for_each(|(total, sum)| *total += sum);
+        }
+    }
+}
+
+#[inline(always)]
+fn fast_row(s: &[f32], weight: &[f32], dy: &[f32], ds: &mut [f32], (dweight, dbias): (&mut [f32], &mut [f32])) {
+    let columns = s.len();
+    let [mean, scale] = fast_moments(s);
+    for c in 0..columns {
+        let n = (s[c] - mean) * scale;
+        dweight[c] += dy[c] * n;
+        dbias[c] += dy[c];
+        ds[c] = dy[c] * weight[c];
+    }
+    let mean_g = fast_sum(ds, |g| g) / columns as f32;
+    let mut sums = [0.0; 16];
+    for (g, s) in ds.chunks(16).zip(s.chunks(16)) {
+        for i in 0..g.len() {
+            sums[i] += g[i] * (s[i] - mean) * scale;
+        }
+    }
+    let mean_gn = sums.iter().sum::<f32>() / columns as f32;
+    for c in 0..columns {
+        ds[c] = scale * (ds[c] - mean_g - (s[c] - mean) * scale * mean_gn);
+    }
+}
+
+pub fn cases() -> Vec<Case> {
+    let shapes: [&[usize]; 6] = [&[1, 1], &[7, 17], &[3, 5, 65], &[65, 33], &[257, 8], &[2, 1000]];
+    let mut cases = vec![];
+    for shape in shapes {
+        let columns = shape[shape.len() - 1];
+        for residual in [false, true] {
+            let case = Case::new(LayerNorm { residual }).random(shape).random(&[columns]).random(&[columns]);
+            cases.push(if residual { case.random(shape) } else { case });
+            let case = Case::new(LayerNormBackward { passed_on: residual }).constant(shape, 1.0);
+            let case = case.constant(&[columns], 1.0).constant(shape, 2.0);
+            cases.push(if residual { case.constant(shape, 1.0) } else { case });
+        }
+    }
+    // A large mean, and rows without any variance.
+    let far = (0..51).map(|i| if i < 34 { 1e3 + (i * i % 17) as f32 } else { 0.5 }).collect();
+    let case = Case::new(LayerNorm { residual: false }).values(&[3, 17], far);
+    cases.push(case.constant(&[17], 1.0).constant(&[17], 1.0));
+    cases
+}

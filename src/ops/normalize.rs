@@ -1,0 +1,137 @@
+//! y = x / max(‖x‖₂, ε) over the last axis (torch.nn.functional.normalize): with it a dot product is a cosine.
+
+use rayon::prelude::*;
+
+use crate::graph::{
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups,
+    reference,
+};
+
+use super::case::Case;
+
+/// Shortest length that is divided by, as in torch.nn.functional.cosine_similarity.
+const EPSILON: f32 = 1e-8;
+
+/// Rows of x [.., C] scaled to length 1; a row of zeros stays so.
+pub fn normalize(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
+    graph.push1(Normalize, &[x])
+}
+
+#[derive(Debug)]
+struct Normalize;
+
+fn rows(inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+    match inputs.iter().any(|t| t.dtype != DType::F32 || t.shape.is_empty() || *t != inputs[0]) {
+        true => Err("all inputs must hold numbers in rows of one shape".into()),
+        false => Ok(vec![inputs[0].clone()]),
+    }
+}
+
+/// One invocation a row: rows are a state's few hundred numbers, and there are many. 64 a workgroup, as softmax's short rows.
+fn grid(dispatch: Dispatch, types: &Types) -> Dispatch {
+    let (rows, columns) = (types.inputs[0].rows(), types.inputs[0].columns());
+    dispatch.write(Operand::Output(0)).uniform(&[rows, columns]).number(EPSILON).workgroups(groups(rows.div_ceil(64)))
+}
+
+impl Op for Normalize {
+    fn name(&self) -> &'static str {
+        "normalize"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        rows(inputs)
+    }
+
+    fn gradient(&self, at: &mut Backward) -> Result<(), GraphError> {
+        let (x, dy) = (at.input(0), at.upstream());
+        let dx = at.graph.push1(NormalizeBackward, &[x, dy])?;
+        at.set(0, dx);
+        Ok(())
+    }
+
+    reference!(parallel);
+
+    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+        vec![grid(Dispatch::new("normalize", "forward").read(Operand::Input(0)), types)]
+    }
+}
+
+fn length<T: Real>(x: &[T]) -> T {
+    x.iter().fold(T::default(), |sum, &x| sum + x * x).sqrt()
+}
+
+impl Normalize {
+    fn row<T: Real>(x: &[T], y: &mut [T]) {
+        let norm = length(x).max(T::of(f64::from(EPSILON)));
+        y.iter_mut().zip(x).for_each(|(y, &x)| *y = x / norm);
+    }
+
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        let columns = call.types.inputs[0].columns();
+        for (y, x) in call.output(0).chunks_exact_mut(columns).zip(call.input(0).chunks_exact(columns)) {
+            Self::row(x, y);
+        }
+    }
+
+    fn parallel(&self, mut call: Call<f32>) {
+        let columns = call.types.inputs[0].columns();
+        let rows = call.output(0).par_chunks_exact_mut(columns).zip(call.input(0).par_chunks_exact(columns));
+        rows.with_min_len(64).for_each(|(y, x)| super::fast::vectorized(|| Self::row(x, y)));
+    }
+}
+
+/// dx = (dy − y·(y·dy)) / ‖x‖; dy / ε for rows shorter than ε.
+#[derive(Debug)]
+struct NormalizeBackward;
+
+impl Op for NormalizeBackward {
+    fn name(&self) -> &'static str {
+        "normalize"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        rows(inputs)
+    }
+
+    reference!(parallel);
+
+    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+        let dispatch = Dispatch::new("normalize", "backward").read(Operand::Input(0)).read(Operand::Input(1));
+        vec![grid(dispatch, types)]
+    }
+}
+
+impl NormalizeBackward {
+    fn row<T: Real>(x: &[T], dy: &[T], dx: &mut [T]) {
+        let (norm, epsilon) = (length(x), T::of(f64::from(EPSILON)));
+        if norm < epsilon {
+            dx.iter_mut().zip(dy).for_each(|(dx, &dy)| *dx = dy / epsilon);
+            return;
+        }
+        let dot = x.iter().zip(dy).fold(T::default(), |sum, (&x, &dy)| sum + x / norm * dy);
+        dx.iter_mut().zip(x.iter().zip(dy)).for_each(|(dx, (&x, &dy))| *dx = (dy - x / norm * dot) / norm);
+    }
+
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        let columns = call.types.inputs[0].columns();
+        let rows = call.input(0).chunks_exact(columns).zip(call.input(1).chunks_exact(columns));
+        for (dx, (x, dy)) in call.output(0).chunks_exact_mut(columns).zip(rows) {
+            Self::row(x, dy, dx);
+        }
+    }
+
+    fn parallel(&self, mut call: Call<f32>) {
+        let columns = call.types.inputs[0].columns();
+        let rows = (call.input(0).par_chunks_exact(columns), call.input(1).par_chunks_exact(columns)).into_par_iter();
+        let rows = call.output(0).par_chunks_exact_mut(columns).zip(rows);
+        rows.with_min_len(64).for_each(|(dx, (x, dy))| super::fast::vectorized(|| Self::row(x, dy, dx)));
+    }
+}
+
+pub fn cases() -> Vec<Case> {
+    let shapes: [&[usize]; 5] = [&[1, 1], &[7, 17], &[3, 5, 65], &[257, 2], &[2, 1000]];
+    let mut cases: Vec<_> = shapes.iter().map(|s| Case::new(Normalize).random(s)).collect();
+    cases.extend(shapes.iter().map(|s| Case::new(NormalizeBackward).constant(s, 1.0).constant(s, 2.0)));
+    cases.push(Case::new(Normalize).values(&[2, 3], vec![0.0, 0.0, 0.0, 3e3, -4e3, 0.0]));
+    cases
+}
