@@ -3,7 +3,9 @@
 mod data;
 mod device;
 mod devices;
+mod dump;
 mod evaluate;
+mod init;
 mod train;
 mod translate;
 
@@ -29,6 +31,10 @@ enum Command {
     Devices(devices::Devices),
     /// Write data sets
     Data(data::Data),
+    /// Write an untrained model
+    Init(init::Init),
+    /// Write what a model makes of one batch: logits, loss, gradients, attention
+    Dump(dump::Dump),
 }
 
 impl Cli {
@@ -39,6 +45,8 @@ impl Cli {
             Command::Evaluate(command) => command.run(),
             Command::Devices(command) => command.run(),
             Command::Data(command) => command.run(),
+            Command::Init(command) => command.run(),
+            Command::Dump(command) => command.run(),
         }
     }
 }

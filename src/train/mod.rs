@@ -2,6 +2,7 @@
 
 pub mod checkpoint;
 pub mod config;
+pub mod dump;
 mod error;
 pub mod files;
 pub mod metrics;
@@ -14,4 +15,4 @@ mod trainer;
 
 pub use error::TrainError;
 pub use resident::Split;
-pub use trainer::{Outcome, Trainer, load};
+pub use trainer::{Outcome, Trainer, load, load_weights};

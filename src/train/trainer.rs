@@ -1,12 +1,13 @@
 //! The training loop.
 
 use std::collections::{HashMap, VecDeque};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use crate::decode::Greedy;
-use crate::models::{self, Model};
+use crate::models::{self, Model, ModelConfig};
 use crate::nn::Parameters;
 use crate::plan::{Device, Plan, Prepared};
 use crate::text::{Batch, BatchShape, BatchSize, Batcher, ParallelText, Tokenizer, corpus_bleu};
@@ -353,7 +354,7 @@ fn first_state(train: &TrainConfig) -> TrainingState {
 }
 
 /// Names and shapes of a model's parameters, as a checkpoint must have them.
-pub(super) fn expected(parameters: &Parameters) -> Vec<(String, Vec<usize>)> {
+fn expected(parameters: &Parameters) -> Vec<(String, Vec<usize>)> {
     parameters.iter().map(|p| (p.name.clone(), p.shape.clone())).collect()
 }
 
@@ -392,9 +393,25 @@ pub fn load(
     run: &RunDirectory,
     vocabularies: [usize; 2],
 ) -> Result<Arc<dyn Model>, TrainError> {
-    let model = models::build(&run.config().model, vocabularies);
+    load_weights(device, &run.config().model, vocabularies, &run.model_path()).map_err(|e| match e {
+        TrainError::Checkpoint(error) => blame(error, run, vocabularies),
+        other => other,
+    })
+}
+
+/// [`load`] for a model of this configuration in any file of named tensors.
+///
+/// # Errors
+/// When the file is missing, damaged or of another model, or memory is short.
+pub fn load_weights(
+    device: &mut dyn Device,
+    config: &ModelConfig,
+    vocabularies: [usize; 2],
+    path: &Path,
+) -> Result<Arc<dyn Model>, TrainError> {
+    let model = models::build(config, vocabularies);
     let parameters = model.parameters();
-    let tensors = load_model(&run.model_path(), &expected(parameters)).map_err(|e| blame(e, run, vocabularies))?;
+    let tensors = load_model(path, &expected(parameters))?;
     let flat = parameters.flat(tensors.iter().map(|tensor| &tensor.values));
     device.allocate("parameters", &crate::graph::TensorType::f32(&[flat.len()]))?;
     device.write_f32("parameters", &flat);

@@ -1,0 +1,50 @@
+//! `wgrad dump`
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+use wgrad::models::vocabulary_tensors;
+use wgrad::train::checkpoint::{load_ids, save_model, stored_shape};
+use wgrad::train::config::Config;
+use wgrad::train::dump::dump;
+use wgrad::train::load_weights;
+
+use super::device::DeviceChoice;
+
+#[derive(Debug, Args)]
+pub struct Dump {
+    /// Folder with config.toml and model.safetensors, of a run or of `wgrad init`
+    model: PathBuf,
+    /// Tensors `src` and `tgt`, int64 [B, T], with <unk> <pad> <sos> <eos> = 0 to 3
+    #[arg(long, value_name = "FILE")]
+    batch: PathBuf,
+    /// Where to write logits, loss, grad.NAME for every parameter, and attention where there is one
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    #[command(flatten)]
+    device: DeviceChoice,
+}
+
+impl Dump {
+    pub fn run(self) -> anyhow::Result<()> {
+        let path = self.model.join("config.toml");
+        let text = std::fs::read_to_string(&path).with_context(|| {
+            format!("cannot read {}; expected the folder of a run or of `wgrad init`", path.display())
+        })?;
+        let config = Config::from_toml(&text, &path.display().to_string())?;
+        let batch = load_ids(&self.batch)?;
+        let path = self.model.join("model.safetensors");
+        // How many tokens the vocabularies have, the file itself must say; where it cannot, loading names what is missing.
+        let vocabularies = vocabulary_tensors(&config.model)
+            .map(|name| stored_shape(&path, name).and_then(|shape| shape.first().copied()).unwrap_or(5));
+        let mut device = self.device.open()?.device;
+        let model = load_weights(device.as_mut(), &config.model, vocabularies, &path)?;
+        let tensors = dump(device.as_mut(), &*model, &config, vocabularies, &batch)
+            .with_context(|| self.batch.display().to_string())?;
+        save_model(&self.out, &tensors)?;
+        let loss = tensors.iter().find(|tensor| tensor.name == "loss").map_or(f32::NAN, |tensor| tensor.values[0]);
+        println!("{}: {} tensors, loss {loss}", self.out.display(), tensors.len());
+        Ok(())
+    }
+}

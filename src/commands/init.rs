@@ -1,0 +1,66 @@
+//! `wgrad init`
+
+use std::path::PathBuf;
+
+use clap::Args;
+use wgrad::models;
+use wgrad::train::checkpoint::{NamedTensor, save_model};
+use wgrad::train::config::Config;
+use wgrad::train::run_directory::RunDirectory;
+
+#[derive(Debug, Args)]
+pub struct Init {
+    /// A configuration that comes with wgrad; a wrong name lists them
+    #[arg(long, value_name = "NAME")]
+    preset: String,
+    /// Change one key, e.g. --set model.hidden=64
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    assignments: Vec<String>,
+    /// Tokens of the source vocabulary, the four special ones included
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(5..))]
+    src_vocab: u32,
+    /// Tokens of the target vocabulary
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(5..))]
+    tgt_vocab: u32,
+    /// Determines the parameters [default: the preset's]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Folder for config.toml and model.safetensors
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+}
+
+impl Init {
+    pub fn run(self) -> anyhow::Result<()> {
+        let mut config = Config::preset(&self.preset)?;
+        config.set_all(&self.assignments)?;
+        if let Some(seed) = self.seed {
+            config.set(&format!("train.seed={seed}"))?;
+        }
+        if config.data.joint_vocabulary && self.src_vocab != self.tgt_vocab {
+            anyhow::bail!(
+                "--src-vocab {} and --tgt-vocab {}: expected the same number, for data.joint_vocabulary = true shares one vocabulary",
+                self.src_vocab,
+                self.tgt_vocab
+            );
+        }
+        let model = models::build(&config.model, [self.src_vocab as usize, self.tgt_vocab as usize]);
+        let flat = model.parameters().initial(config.train.seed);
+        let tensors: Vec<NamedTensor> = (model.parameters().iter())
+            .map(|p| NamedTensor {
+                name: p.name.clone(),
+                shape: p.shape.clone(),
+                values: flat[p.offset..][..p.len()].to_vec(),
+            })
+            .collect();
+        let run = RunDirectory::create(self.out, config)?;
+        save_model(&run.model_path(), &tensors)?;
+        println!(
+            "{}: {} parameters in {} tensors",
+            run.model_path().display(),
+            model.parameters().count(),
+            tensors.len()
+        );
+        Ok(())
+    }
+}

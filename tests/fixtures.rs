@@ -1,0 +1,182 @@
+//! Whole models against PyTorch: logits, loss, attention and every gradient of one batch, and the losses of ten steps of Adam.
+//!
+//! `tests/fixtures/make.py` makes what is compared with, in f64.
+
+mod gpu;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value as Json;
+use wgrad::cpu::Cpu;
+use wgrad::models::{self, vocabulary_tensors};
+use wgrad::plan::Device;
+use wgrad::text::{BatchShape, EOS, PAD, SOS};
+use wgrad::train::checkpoint::{load_ids, stored_shape};
+use wgrad::train::config::Config;
+use wgrad::train::dump::{IdBatch, dump};
+use wgrad::train::step::{StepBatch, StepResult, allocate, control_words, training_plan};
+use wgrad::train::{Split, load_weights};
+
+/// Largest error of a tensor as a share of its largest magnitude.
+const CPU: f64 = 1e-5;
+const GPU: f64 = 1e-4;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
+}
+
+struct Fixture {
+    path: PathBuf,
+    config: Config,
+    vocabularies: [usize; 2],
+    batch: IdBatch,
+}
+
+impl Fixture {
+    fn open(path: PathBuf) -> Self {
+        let text = fs::read_to_string(path.join("settings.json")).expect("a fixture has settings");
+        let settings: Json = serde_json::from_str(&text).expect("JSON");
+        let kind = settings["model"]["kind"].as_str().expect("a kind");
+        let preset = match kind {
+            "seq2seq" => "tiny",
+            "transformer-encoder" => "seed-transformer",
+            _ => "seed-full-transformer",
+        };
+        let mut assignments: Vec<String> = (settings["model"].as_object().expect("keys").iter())
+            .map(|(key, value)| format!("model.{key}={value}"))
+            .chain(
+                ["model.dropout=0.0", "data.max_tokens=4", "train.clip_norm=0.5", "train.shuffle=false"]
+                    .map(String::from),
+            )
+            .collect();
+        for (key, name) in [("frame", "data.frame"), ("teacher_forcing", "train.teacher_forcing")] {
+            assignments.push(format!("{name}={}", settings[key]));
+        }
+        assignments.push(format!("train.label_smoothing={}", settings["label_smoothing"]));
+        assignments.push(format!("data.joint_vocabulary={}", settings["model"]["tied"] == "all"));
+        let mut config = Config::preset(preset).expect("a preset");
+        config.set_all(&assignments).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let model = path.join("model.safetensors");
+        let vocabularies = vocabulary_tensors(&config.model)
+            .map(|name| stored_shape(&model, name).unwrap_or_else(|| panic!("{}: no {name}", path.display()))[0]);
+        let batch = load_ids(&path.join("batch.safetensors")).expect("ids");
+        Self { path, config, vocabularies, batch }
+    }
+
+    fn all() -> Vec<Self> {
+        let entries = fs::read_dir(folder()).expect("the fixtures").map(|e| e.expect("an entry").path());
+        let mut paths: Vec<_> = entries.filter(|path| path.join("settings.json").exists()).collect();
+        paths.sort();
+        assert!(paths.len() >= 20, "fixtures are missing: run tests/fixtures/make.py");
+        paths.into_iter().map(Self::open).collect()
+    }
+
+    fn name(&self) -> String {
+        self.path.file_name().expect("a folder").to_string_lossy().into_owned()
+    }
+
+    /// The worst error of the tensors that a dump gives, as a share of each tensor's largest magnitude.
+    fn check_dump(&self, device: &mut dyn Device, tolerance: f64) -> f64 {
+        let model = load_weights(device, &self.config.model, self.vocabularies, &self.path.join("model.safetensors"));
+        let model = model.unwrap_or_else(|e| panic!("{}: {e}", self.name()));
+        let tensors = dump(device, &*model, &self.config, self.vocabularies, &self.batch);
+        let tensors = tensors.unwrap_or_else(|e| panic!("{}: {e}", self.name()));
+        let expected = read(&self.path.join("expected.safetensors"));
+        let gradients = expected.iter().filter(|(name, ..)| name.starts_with("grad."));
+        let largest_gradient = gradients.map(|(.., values)| largest(values)).fold(0.0, f64::max);
+        let mut worst = 0.0f64;
+        for (name, shape, want) in expected.iter().filter(|(name, ..)| name != "losses") {
+            let got = tensors.iter().find(|tensor| tensor.name == *name);
+            let got = got.unwrap_or_else(|| panic!("{}: the dump has no {name}", self.name()));
+            assert_eq!(got.shape, *shape, "{}: {name}", self.name());
+            // A bias of all keys moves all scores of a query alike: its gradient is zero, and what is left of it is rounding of the others.
+            let magnitude = if name == "grad.attention.k.bias" { largest_gradient } else { largest(want) };
+            for (i, (got, want)) in got.values.iter().zip(want).enumerate() {
+                let error = f64::from((got - want).abs()) / magnitude;
+                assert!(
+                    error <= tolerance,
+                    "{}: {name}[{i}] is {got}, PyTorch has {want}: {error:e} of {magnitude}",
+                    self.name()
+                );
+                worst = worst.max(error);
+            }
+        }
+        assert_eq!(tensors.len() + 1, expected.len(), "{}: the dump has more tensors than PyTorch", self.name());
+        worst
+    }
+
+    /// The words of a side of the batch, without special tokens.
+    fn words(ids: &[i64], sentences: usize) -> Vec<Vec<u32>> {
+        let special = [PAD, SOS, EOS];
+        let row = |row: &[i64]| row.iter().map(|&id| id as u32).filter(|id| !special.contains(id)).collect();
+        ids.chunks(ids.len() / sentences).map(row).collect()
+    }
+
+    /// Ten steps of Adam, loss by loss.
+    fn check_training(&self, device: &mut dyn Device, tolerance: f64) {
+        let IdBatch { sentences, source, target } = &self.batch;
+        let (config, frame) = (&self.config, self.config.data.frame);
+        let sides = [source, target].map(|ids| Self::words(ids, *sentences));
+        let split = Split::new("training", [&sides[0], &sides[1]], 9, frame);
+        let labels = target.len() / sentences - if frame == wgrad::text::Frame::Both { 0 } else { 1 };
+        let shape = BatchShape { sentences: *sentences, source: source.len() / sentences, target: labels };
+        let model = models::build(&config.model, self.vocabularies);
+        let stored = read(&self.path.join("model.safetensors"));
+        let values = model
+            .parameters()
+            .iter()
+            .map(|p| &stored.iter().find(|(name, ..)| *name == p.name).expect("checked by the dump").2);
+        split.upload(device).expect("memory");
+        allocate(device, &model.parameters().flat(values), *sentences).expect("memory");
+        let batch = StepBatch { split: &split, shape, most: *sentences };
+        let plan = training_plan(&*model, config, batch, &device.target()).expect("a plan");
+        let plan = device.prepare(plan).unwrap_or_else(|e| panic!("{}: {e}", self.name()));
+        let sentences: Vec<u32> = (0..*sentences as u32).collect();
+        for step in 1..=10 {
+            device.write_u32("control", &control_words(&config.train, step, 1e-2, &sentences, sentences.len()));
+            device.run(plan, true).expect("a step");
+        }
+        let (_, _, losses) =
+            read(&self.path.join("expected.safetensors")).into_iter().find(|t| t.0 == "losses").expect("losses");
+        let records = device.logged(true).expect("ten losses");
+        for (step, (record, want)) in records.iter().zip(losses).enumerate() {
+            let (got, want) = (StepResult::from_log(record).loss(), f64::from(want));
+            assert!(
+                (got - want).abs() <= tolerance * want,
+                "{} step {step}: {got} against PyTorch's {want}",
+                self.name()
+            );
+        }
+    }
+}
+
+fn largest(values: &[f32]) -> f64 {
+    values.iter().fold(0.0, |max, &v| f64::from(v.abs()).max(max))
+}
+
+fn read(path: &Path) -> Vec<(String, Vec<usize>, Vec<f32>)> {
+    let bytes = fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let file = safetensors::SafeTensors::deserialize(&bytes).expect("a safetensors file");
+    let number = |bytes: &[u8]| f32::from_le_bytes(bytes.try_into().expect("four bytes"));
+    let tensors = file.tensors().into_iter();
+    tensors.map(|(name, t)| (name, t.shape().to_vec(), t.data().chunks_exact(4).map(number).collect())).collect()
+}
+
+#[test]
+fn models_equal_pytorch_on_the_cpu() {
+    for fixture in Fixture::all() {
+        let worst = fixture.check_dump(&mut Cpu::<f32>::new(), CPU);
+        fixture.check_training(&mut Cpu::<f32>::new(), CPU);
+        println!("{:44} {worst:.1e}", fixture.name());
+    }
+}
+
+#[test]
+fn models_equal_pytorch_through_the_shaders() {
+    for fixture in Fixture::all() {
+        let worst = fixture.check_dump(&mut gpu::open(), GPU);
+        fixture.check_training(&mut gpu::open(), GPU);
+        println!("{:44} {worst:.1e}", fixture.name());
+    }
+}
