@@ -334,7 +334,7 @@ fn what_no_configuration_has() {
         ),
         (
             "--preset tine",
-            "there is no preset `tine`: did you mean `tiny`? The presets are captions, lstm-attention, lstm, rnn, tiny",
+            "there is no preset `tine`: did you mean `tiny`? The presets are captions, lstm-attention, lstm, rnn, ",
         ),
     ] {
         sandbox.refuse(&format!("train --data data --out run {arguments}"), &[message]);
@@ -360,4 +360,62 @@ fn flags_that_contradict_each_other() {
         );
     }
     sandbox.refuse("train --epochs 3", &["unexpected argument '--epochs'"]);
+}
+
+/// The file of a batch for `wgrad dump`.
+fn batch(sandbox: &Sandbox, name: &str, source: &[i64], target: &[i64]) {
+    let bytes = |ids: &[i64]| ids.iter().flat_map(|id| id.to_le_bytes()).collect::<Vec<u8>>();
+    let sides = [("src", bytes(source), source.len()), ("tgt", bytes(target), target.len())];
+    let views = sides.iter().map(|(name, bytes, len)| {
+        (*name, safetensors::tensor::TensorView::new(safetensors::Dtype::I64, vec![1, *len], bytes).expect("a row"))
+    });
+    sandbox.write(name, safetensors::serialize(views, None).expect("two small tensors"));
+}
+
+#[test]
+fn models_and_batches_that_do_not_fit() {
+    let sandbox = Sandbox::new();
+    sandbox.refuse(
+        "init --preset seed-full-transformer --set model.heads=3 --src-vocab 9 --tgt-vocab 9 --out m",
+        &["`model.heads = 3` contradicts model.hidden = 128: the heads share the hidden elements out"],
+    );
+    sandbox.refuse(
+        "init --preset translator --src-vocab 9 --tgt-vocab 8 --out m",
+        &["--src-vocab 9 and --tgt-vocab 8: expected the same number"],
+    );
+    sandbox.succeed("init --preset seed-transformer --set model.hidden=4 --src-vocab 9 --tgt-vocab 8 --out m");
+    sandbox.refuse("init --preset tiny --src-vocab 9 --tgt-vocab 8 --out m", &["m already has files in it"]);
+    let good = [2, 5, 3, 1];
+    batch(&sandbox, "good", &good, &good);
+    batch(&sandbox, "large", &[2, 9, 3, 1], &good);
+    batch(&sandbox, "negative", &good, &[2, -1, 3, 1]);
+    batch(&sandbox, "hole", &[2, 1, 3, 1], &good);
+    batch(&sandbox, "long", &[5; 21], &good);
+    batch(&sandbox, "empty", &good, &[1, 1, 1, 1]);
+    sandbox.write("words", "a b c");
+    for (file, message) in [
+        ("large", "`src` row 0 column 1 is 9: expected an id from 0 to 8"),
+        ("negative", "`tgt` row 0 column 1 is -1: expected an id from 0 to 7"),
+        ("hole", "`src` row 0 has padding (id 1) before its token in column 2"),
+        ("long", "`src` has 21 columns: expected 2 to 20"),
+        ("empty", "every target of the batch is empty"),
+        ("words", "words is damaged"),
+        ("nowhere", "cannot read nowhere"),
+        ("m/model.safetensors", "m/model.safetensors is not a batch: src is missing; expected I64 [B, T]"),
+    ] {
+        sandbox.refuse(&format!("dump m --batch {file} --out out --device cpu"), &[message]);
+    }
+    let told = sandbox.succeed("dump m --batch good --out out --device cpu");
+    assert!(told.starts_with("out: ") && told.contains(" tensors, loss "), "{told}");
+    // Every tensor that is missing, superfluous or misshapen is listed.
+    sandbox.succeed("init --preset tiny --src-vocab 9 --tgt-vocab 8 --out other");
+    sandbox.write("m/config.toml", sandbox.read("other/config.toml"));
+    sandbox.refuse(
+        "dump m --batch good --out out2 --device cpu",
+        &[
+            "does not hold the parameters of this model",
+            "encoder.rnn.weight_ih_l0 is missing; expected F32 [64, 8]",
+            "attention.q.weight is F32 [192, 4]; expected no tensor of this name",
+        ],
+    );
 }

@@ -2,6 +2,7 @@
 
 mod config;
 mod seq2seq;
+pub mod textbook_rnn;
 mod transformer;
 mod transformer_encoder;
 mod unroll;

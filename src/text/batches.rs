@@ -331,13 +331,14 @@ mod tests {
 
     #[test]
     fn sentences_that_fill_no_batch_move_to_the_next_larger_shape() {
-        // Five pairs of (4, 4), two of (8, 4), none of (4, 8): the fifth pair joins the two.
+        // Five pairs of (4, 4), two of up to (6, 4), none of (4, 6): the fifth pair joins the two.
         let batcher = Batcher::new(&[4, 4, 4, 4, 4, 5, 6], &[4; 7], BatchSize::Sentences(2), 4);
         let batches = batcher.in_order();
         let shape = |source| BatchShape { sentences: 2, source, target: 4 };
-        let expected = [(4, vec![0, 1]), (4, vec![2, 3]), (8, vec![5, 6]), (8, vec![4])];
+        // Not 8: nothing is longer than 6.
+        let expected = [(4, vec![0, 1]), (4, vec![2, 3]), (6, vec![5, 6]), (6, vec![4])];
         assert_eq!(batches, expected.map(|(source, sentences)| Batch { shape: shape(source), sentences }));
-        assert_eq!(batcher.shapes(), [shape(8), shape(4)]);
+        assert_eq!(batcher.shapes(), [shape(6), shape(4)]);
     }
 
     #[test]

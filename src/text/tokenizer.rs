@@ -115,8 +115,9 @@ impl Tokenizer {
         if !matches!(self.0.get_decoder(), Some(DecoderWrapper::Metaspace(_))) {
             return Err("its decoder must be Metaspace".to_owned());
         }
-        // A noncharacter of Unicode, which no text holds, finds out whether the model knows what is unknown.
-        match self.0.encode_fast("\u{10ffff}", false) {
+        // A noncharacter of Unicode, which no text holds, and a word of three scripts, for `words-only` drops what is no letter, find out whether
+        // the model knows what is unknown.
+        match self.0.encode_fast("\u{10ffff} \u{12031}\u{1f04}\u{16a0}", false) {
             Ok(encoding) if encoding.get_ids().contains(&UNK) => Ok(()),
             Ok(_) => Err("its model must encode unknown text as <unk>".to_owned()),
             Err(error) => Err(error.to_string()),

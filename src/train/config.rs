@@ -384,7 +384,7 @@ mod tests {
             let mut config = Config::preset(name).unwrap();
             for change in schedules {
                 assert_eq!(Config::from_toml(&config.to_toml(), "again.toml").as_ref(), Ok(&config));
-                config.set(change).unwrap();
+                config.set_all(&[change, "train.shuffle=true"]).unwrap();
             }
         }
         // As short as it was written, not the nearest 64-bit number.
