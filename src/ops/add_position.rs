@@ -12,7 +12,10 @@ use super::elementwise::WORKGROUP;
 use super::fill::fill;
 use super::scale::scale as multiply;
 
-/// Adds rows `first..first + T` of table [P, C] to scale·x [T, B, C].
+/// Adds rows `first..first + T` of table [P, C], learned or sinusoidal, to scale·x [T, B, C].
+///
+/// # Errors
+/// When first + T > P, or x and table differ in C.
 pub fn add_position(graph: &mut Graph, x: Value, table: Value, first: usize, scale: f32) -> Result<Value, GraphError> {
     graph.push1(AddPosition { first, scale }, &[x, table])
 }
@@ -32,13 +35,14 @@ impl Op for AddPosition {
         expect(&inputs[0], "x", 3, DType::F32)?;
         expect(&inputs[1], "the table", 2, DType::F32)?;
         let (time, positions) = (inputs[0].shape[0], inputs[1].shape[0]);
-        if self.first + time > positions || inputs[0].columns() != inputs[1].columns() {
+        if self.first + time > positions {
             return Err(format!(
-                "positions {}..{} of as many columns as x are needed, and the table is {}",
-                self.first,
-                self.first + time,
-                inputs[1]
+                "T = {time} positions from first = {} on do not fit into the table's P = {positions}",
+                self.first
             ));
+        }
+        if inputs[0].columns() != inputs[1].columns() {
+            return Err("x [T, B, C] and the table [P, C] must have the same number of columns".into());
         }
         Ok(vec![inputs[0].clone()])
     }
@@ -110,7 +114,7 @@ impl Op for AddPositionBackward {
         Ok(vec![TensorType::f32(&[self.positions, inputs[0].columns()])])
     }
 
-    reference!();
+    reference!(parallel);
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         let [time, batch, columns] = *types.input(0) else { unreachable!("checked by the shape rule") };
@@ -122,16 +126,29 @@ impl Op for AddPositionBackward {
 }
 
 impl AddPositionBackward {
+    /// dtable[position], a row of the table.
+    fn position<T: Real>(&self, position: usize, dy: &[T], step: usize, sums: &mut [T]) {
+        sums.fill(T::default());
+        let Some(dy) = position.checked_sub(self.first).and_then(|t| dy.chunks_exact(step).nth(t)) else {
+            return;
+        };
+        for dy in dy.chunks_exact(sums.len()) {
+            sums.iter_mut().zip(dy).for_each(|(sum, &dy)| *sum += dy);
+        }
+    }
+
     fn reference<T: Real>(&self, mut call: Call<T>) {
         let [_, batch, columns] = *call.types.input(0) else { unreachable!("checked by the shape rule") };
-        let dtable = call.output(0);
-        dtable.fill(T::default());
-        for (t, step) in call.input(0).chunks_exact(batch * columns).enumerate() {
-            let sums = &mut dtable[(self.first + t) * columns..][..columns];
-            for dy in step.chunks_exact(columns) {
-                sums.iter_mut().zip(dy).for_each(|(sum, &dy)| *sum += dy);
-            }
+        for (p, sums) in call.output(0).chunks_exact_mut(columns).enumerate() {
+            self.position(p, call.input(0), batch * columns, sums);
         }
+    }
+
+    fn parallel(&self, mut call: Call<f32>) {
+        let [_, batch, columns] = *call.types.input(0) else { unreachable!("checked by the shape rule") };
+        let dy = call.input(0);
+        let positions = call.output(0).par_chunks_exact_mut(columns).enumerate();
+        positions.for_each(|(p, sums)| super::fast::vectorized(|| self.position(p, dy, batch * columns, sums)));
     }
 }
 
@@ -146,4 +163,21 @@ pub fn cases() -> Vec<Case> {
         cases.push(Case::new(AddPositionBackward { first, positions }).constant(&[time, batch, columns], 1.0));
     }
     cases
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_past_the_table_are_refused() {
+        let mut graph = Graph::new();
+        let mut input = |name, shape| graph.input(name, TensorType::f32(shape)).expect("a new input");
+        let (x, table) = (input("x", &[5, 2, 4]), input("table", &[9, 4]));
+        assert!(add_position(&mut graph, x, table, 4, 1.0).is_ok());
+        let error = add_position(&mut graph, x, table, 5, 1.0).expect_err("one position too many").to_string();
+        for part in ["T = 5", "first = 5", "P = 9"] {
+            assert!(error.contains(part), "{error}");
+        }
+    }
 }
