@@ -12,12 +12,16 @@ struct Parameters {
 @group(0) @binding(1) var<storage, read_write> y: array<f32>; // [rows, columns]
 @group(0) @binding(2) var<uniform> parameters: Parameters;
 
-fn squares(start: u32, columns: u32) -> f32 {
-    var sum = 0.0;
+fn length_of_row(start: u32, columns: u32) -> f32 {
+    var squares = 0.0;
     for (var c = 0u; c < columns; c++) {
-        sum += x[start + c] * x[start + c];
+        squares += x[start + c] * x[start + c];
     }
-    return sum;
+    // WGSL derives sqrt from 1 / inverseSqrt, which is infinite at 0; what an infinity becomes is up to the driver.
+    if squares > 0.0 {
+        return sqrt(squares);
+    }
+    return 0.0;
 }
 
 @compute @workgroup_size(64)
@@ -27,7 +31,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
         return;
     }
     let start = row * parameters.columns;
-    let norm = max(sqrt(squares(start, parameters.columns)), parameters.epsilon);
+    let norm = max(length_of_row(start, parameters.columns), parameters.epsilon);
     for (var c = 0u; c < parameters.columns; c++) {
         y[start + c] = x[start + c] / norm;
     }
@@ -46,7 +50,7 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
         return;
     }
     let start = row * p.columns;
-    let norm = sqrt(squares(start, p.columns));
+    let norm = length_of_row(start, p.columns);
     var dot = 0.0;
     if norm >= p.epsilon {
         for (var c = 0u; c < p.columns; c++) {

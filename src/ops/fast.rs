@@ -85,6 +85,20 @@ pub fn vectorized<R>(f: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(Wrap(f))
 }
 
+/// Σ f(a, b) over two slices of one length: 16 partial sums, since the order that one sum would fix keeps a loop from being vectorized.
+#[inline(always)]
+pub fn sum(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut sums = [0.0; 16];
+    let (whole_a, whole_b) = (a.chunks_exact(16), b.chunks_exact(16));
+    let rest = whole_a.remainder().iter().zip(whole_b.remainder());
+    for (a, b) in whole_a.zip(whole_b) {
+        for i in 0..16 {
+            sums[i] += f(a[i], b[i]);
+        }
+    }
+    rest.fold(sums.iter().sum(), |sum, (&a, &b)| sum + f(a, b))
+}
+
 /// eˣ within 2 ULP for −87 ≤ x ≤ 88, 0 below and clamped above: range reduction by ln 2 in two parts (Cody and Waite 1980) and a polynomial
 /// of degree 6 for |r| ≤ ln 2 / 2. Free of branches, so that loops over it vectorize.
 #[inline(always)]

@@ -8,11 +8,18 @@ use crate::graph::{
 };
 
 use super::case::Case;
+use super::fast;
 
 /// Shortest length that is divided by, as in torch.nn.functional.cosine_similarity.
 const EPSILON: f32 = 1e-8;
 
-/// Rows of x [.., C] scaled to length 1; a row of zeros stays so.
+/// Rows that a task of the CPU takes at least: below some ten thousand numbers, waking a thread costs more than it brings.
+const ROWS: usize = 64;
+
+/// Rows of x [.., C] scaled to length 1; rows shorter than 1e-8 are divided by that, so that zeros stay zeros.
+///
+/// # Errors
+/// When x does not hold numbers in rows.
 pub fn normalize(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
     graph.push1(Normalize, &[x])
 }
@@ -61,22 +68,23 @@ fn length<T: Real>(x: &[T]) -> T {
 }
 
 impl Normalize {
-    fn row<T: Real>(x: &[T], y: &mut [T]) {
-        let norm = length(x).max(T::of(f64::from(EPSILON)));
-        y.iter_mut().zip(x).for_each(|(y, &x)| *y = x / norm);
-    }
-
     fn reference<T: Real>(&self, mut call: Call<T>) {
         let columns = call.types.inputs[0].columns();
         for (y, x) in call.output(0).chunks_exact_mut(columns).zip(call.input(0).chunks_exact(columns)) {
-            Self::row(x, y);
+            let norm = length(x).max(T::of(f64::from(EPSILON)));
+            y.iter_mut().zip(x).for_each(|(y, &x)| *y = x / norm);
         }
     }
 
     fn parallel(&self, mut call: Call<f32>) {
         let columns = call.types.inputs[0].columns();
         let rows = call.output(0).par_chunks_exact_mut(columns).zip(call.input(0).par_chunks_exact(columns));
-        rows.with_min_len(64).for_each(|(y, x)| super::fast::vectorized(|| Self::row(x, y)));
+        rows.with_min_len(ROWS).for_each(|(y, x)| {
+            fast::vectorized(|| {
+                let norm = fast::sum(x, x, |a, b| a * b).sqrt().max(EPSILON);
+                y.iter_mut().zip(x).for_each(|(y, &x)| *y = x / norm);
+            });
+        });
     }
 }
 
@@ -102,21 +110,17 @@ impl Op for NormalizeBackward {
 }
 
 impl NormalizeBackward {
-    fn row<T: Real>(x: &[T], dy: &[T], dx: &mut [T]) {
-        let (norm, epsilon) = (length(x), T::of(f64::from(EPSILON)));
-        if norm < epsilon {
-            dx.iter_mut().zip(dy).for_each(|(dx, &dy)| *dx = dy / epsilon);
-            return;
-        }
-        let dot = x.iter().zip(dy).fold(T::default(), |sum, (&x, &dy)| sum + x / norm * dy);
-        dx.iter_mut().zip(x.iter().zip(dy)).for_each(|(dx, (&x, &dy))| *dx = (dy - x / norm * dot) / norm);
-    }
-
     fn reference<T: Real>(&self, mut call: Call<T>) {
-        let columns = call.types.inputs[0].columns();
+        let (columns, epsilon) = (call.types.inputs[0].columns(), T::of(f64::from(EPSILON)));
         let rows = call.input(0).chunks_exact(columns).zip(call.input(1).chunks_exact(columns));
         for (dx, (x, dy)) in call.output(0).chunks_exact_mut(columns).zip(rows) {
-            Self::row(x, dy, dx);
+            let norm = length(x);
+            if norm < epsilon {
+                dx.iter_mut().zip(dy).for_each(|(dx, &dy)| *dx = dy / epsilon);
+                continue;
+            }
+            let dot = x.iter().zip(dy).fold(T::default(), |sum, (&x, &dy)| sum + x / norm * dy);
+            dx.iter_mut().zip(x.iter().zip(dy)).for_each(|(dx, (&x, &dy))| *dx = (dy - x / norm * dot) / norm);
         }
     }
 
@@ -124,7 +128,18 @@ impl NormalizeBackward {
         let columns = call.types.inputs[0].columns();
         let rows = (call.input(0).par_chunks_exact(columns), call.input(1).par_chunks_exact(columns)).into_par_iter();
         let rows = call.output(0).par_chunks_exact_mut(columns).zip(rows);
-        rows.with_min_len(64).for_each(|(dx, (x, dy))| super::fast::vectorized(|| Self::row(x, dy, dx)));
+        rows.with_min_len(ROWS).for_each(|(dx, (x, dy))| fast::vectorized(|| Self::fast_row(x, dy, dx)));
+    }
+
+    #[inline(always)]
+    fn fast_row(x: &[f32], dy: &[f32], dx: &mut [f32]) {
+        let norm = fast::sum(x, x, |a, b| a * b).sqrt();
+        if norm < EPSILON {
+            dx.iter_mut().zip(dy).for_each(|(dx, &dy)| *dx = dy / EPSILON);
+            return;
+        }
+        let dot = fast::sum(x, dy, |x, dy| x / norm * dy);
+        dx.iter_mut().zip(x.iter().zip(dy)).for_each(|(dx, (&x, &dy))| *dx = (dy - x / norm * dot) / norm);
     }
 }
 
@@ -132,6 +147,9 @@ pub fn cases() -> Vec<Case> {
     let shapes: [&[usize]; 5] = [&[1, 1], &[7, 17], &[3, 5, 65], &[257, 2], &[2, 1000]];
     let mut cases: Vec<_> = shapes.iter().map(|s| Case::new(Normalize).random(s)).collect();
     cases.extend(shapes.iter().map(|s| Case::new(NormalizeBackward).constant(s, 1.0).constant(s, 2.0)));
-    cases.push(Case::new(Normalize).values(&[2, 3], vec![0.0, 0.0, 0.0, 3e3, -4e3, 0.0]));
+    // Zeros, a row shorter than ε, a long one.
+    let edges = vec![0.0, 0.0, 0.0, 1e-9, -2e-9, 0.0, 3e3, -4e3, 0.0];
+    cases.push(Case::new(Normalize).values(&[3, 3], edges.clone()));
+    cases.push(Case::new(NormalizeBackward).values(&[3, 3], edges).constant(&[3, 3], 1.0));
     cases
 }
