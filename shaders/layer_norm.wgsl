@@ -16,7 +16,13 @@ struct Parameters {
 @group(0) @binding(2) var<storage, read> bias: array<f32>; // [columns]
 @group(0) @binding(3) var<storage, read> residual: array<f32>; // [rows, columns]
 @group(0) @binding(4) var<storage, read_write> y: array<f32>; // [rows, columns]
-@group(0) @binding(5) var<uniform> parameters: Parameters;
+@group(0) @binding(5) var<storage, read_write> moments: array<f32>; // [rows, 2]: mean, scale
+@group(0) @binding(6) var<uniform> parameters: Parameters;
+
+fn keep(row: u32, mean: f32, scale: f32) {
+    moments[2u * row] = mean;
+    moments[2u * row + 1u] = scale;
+}
 
 fn mean_of_row(start: u32, columns: u32) -> f32 {
     var sum = 0.0;
@@ -44,6 +50,7 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     let start = row * parameters.columns;
     let mean = mean_of_row(start, parameters.columns);
     let scale = scale_of_row(start, parameters.columns, mean, parameters.epsilon);
+    keep(row, mean, scale);
     for (var c = 0u; c < parameters.columns; c++) {
         y[start + c] = (x[start + c] - mean) * scale * weight[c] + bias[c];
     }
@@ -77,6 +84,9 @@ fn wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     let start = row * parameters.columns;
     let mean = mean_of_wide(inside, start, parameters.columns, local);
     let scale = scale_of_wide(inside, start, parameters.columns, local, mean, parameters.epsilon);
+    if inside && local == 0u {
+        keep(row, mean, scale);
+    }
     if inside {
         for (var c = local; c < parameters.columns; c += WORKGROUP) {
             y[start + c] = (x[start + c] - mean) * scale * weight[c] + bias[c];
@@ -85,8 +95,8 @@ fn wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 }
 
 // The same with a residual; s is kept for the backward pass and for norm-first layers.
-@group(0) @binding(5) var<storage, read_write> s: array<f32>; // [rows, columns]
-@group(0) @binding(6) var<uniform> add_parameters: Parameters;
+@group(0) @binding(6) var<storage, read_write> s: array<f32>; // [rows, columns]
+@group(0) @binding(7) var<uniform> add_parameters: Parameters;
 
 @compute @workgroup_size(64)
 fn add_rows(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
@@ -109,6 +119,7 @@ fn add_rows(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
         squares += distance * distance;
     }
     let scale = 1.0 / sqrt(squares / f32(p.columns) + p.epsilon);
+    keep(row, mean, scale);
     for (var c = 0u; c < p.columns; c++) {
         y[start + c] = (s[start + c] - mean) * scale * weight[c] + bias[c];
     }
@@ -138,6 +149,9 @@ fn add_wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
         }
     }
     let scale = 1.0 / sqrt(reduce_sum(squares, local) / f32(p.columns) + p.epsilon);
+    if inside && local == 0u {
+        keep(row, mean, scale);
+    }
     if inside {
         for (var c = local; c < p.columns; c += WORKGROUP) {
             y[start + c] = (s[start + c] - mean) * scale * weight[c] + bias[c];

@@ -1,22 +1,31 @@
 // With n = (s − mean)·scale and g = dy·weight: ds = scale·(g − mean g − n·mean(g·n)), plus dsum where PASSED_ON
 //
-// Mean and scale are computed again from s, and kept for `backward_parameters`. One invocation a row (`backward_rows`, software adapters) or one
-// workgroup a row (`backward_wide`). Not measured on hardware.
+// Mean and scale are those that the forward pass kept. One invocation a row (`backward_rows`, software adapters) or one workgroup a row
+// (`backward_wide`). Not measured on hardware.
 #import shared/grid
 #import shared/reduce
 
 struct Parameters {
     rows: u32,
     columns: u32,
-    epsilon: f32,
 }
 @group(0) @binding(0) var<storage, read> s: array<f32>; // [rows, columns]
 @group(0) @binding(1) var<storage, read> weight: array<f32>; // [columns]
 @group(0) @binding(2) var<storage, read> dy: array<f32>; // [rows, columns]
-@group(0) @binding(3) var<storage, read> dsum: array<f32>; // [rows, columns]
-@group(0) @binding(4) var<storage, read_write> ds: array<f32>; // [rows, columns]
-@group(0) @binding(5) var<storage, read_write> moments: array<f32>; // [rows, 2]: mean, scale
+@group(0) @binding(3) var<storage, read> moments: array<f32>; // [rows, 2]: mean, scale
+@group(0) @binding(4) var<storage, read> dsum: array<f32>; // [rows, columns], read where PASSED_ON
+@group(0) @binding(5) var<storage, read_write> ds: array<f32>; // [rows, columns]
 @group(0) @binding(6) var<uniform> parameters: Parameters;
+
+// ds at element `at` of a row, `column` columns into it
+fn gradient(at: u32, column: u32, mean: f32, scale: f32, mean_g: f32, mean_gn: f32) -> f32 {
+    let n = (s[at] - mean) * scale;
+    let value = scale * (dy[at] * weight[column] - mean_g - n * mean_gn);
+    if PASSED_ON == 1u {
+        return value + dsum[at];
+    }
+    return value;
+}
 
 @compute @workgroup_size(64)
 fn backward_rows(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
@@ -26,18 +35,8 @@ fn backward_rows(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
         return;
     }
     let start = row * p.columns;
-    let count = f32(p.columns);
-    var sum = 0.0;
-    for (var c = 0u; c < p.columns; c++) {
-        sum += s[start + c];
-    }
-    let mean = sum / count;
-    var squares = 0.0;
-    for (var c = 0u; c < p.columns; c++) {
-        let distance = s[start + c] - mean;
-        squares += distance * distance;
-    }
-    let scale = 1.0 / sqrt(squares / count + p.epsilon);
+    let mean = moments[2u * row];
+    let scale = moments[2u * row + 1u];
     var sum_g = 0.0;
     var sum_gn = 0.0;
     for (var c = 0u; c < p.columns; c++) {
@@ -45,16 +44,10 @@ fn backward_rows(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
         sum_g += g;
         sum_gn += g * ((s[start + c] - mean) * scale);
     }
+    let count = f32(p.columns);
     for (var c = 0u; c < p.columns; c++) {
-        let n = (s[start + c] - mean) * scale;
-        var value = scale * (dy[start + c] * weight[c] - sum_g / count - n * (sum_gn / count));
-        if PASSED_ON == 1u {
-            value += dsum[start + c];
-        }
-        ds[start + c] = value;
+        ds[start + c] = gradient(start + c, c, mean, scale, sum_g / count, sum_gn / count);
     }
-    moments[2u * row] = mean;
-    moments[2u * row + 1u] = scale;
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -62,20 +55,15 @@ fn backward_wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
     let p = parameters;
     let row = linear_group(group, groups);
     let start = row * p.columns;
-    let count = f32(p.columns);
     // Workgroups past the last row walk no columns.
-    let end = select(0u, p.columns, row < p.rows);
-    var sum = 0.0;
-    for (var c = local; c < end; c += WORKGROUP) {
-        sum += s[start + c];
+    var end = 0u;
+    var mean = 0.0;
+    var scale = 0.0;
+    if row < p.rows {
+        end = p.columns;
+        mean = moments[2u * row];
+        scale = moments[2u * row + 1u];
     }
-    let mean = reduce_sum(sum, local) / count;
-    var squares = 0.0;
-    for (var c = local; c < end; c += WORKGROUP) {
-        let distance = s[start + c] - mean;
-        squares += distance * distance;
-    }
-    let scale = 1.0 / sqrt(reduce_sum(squares, local) / count + p.epsilon);
     var sum_g = 0.0;
     var sum_gn = 0.0;
     for (var c = local; c < end; c += WORKGROUP) {
@@ -83,28 +71,27 @@ fn backward_wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
         sum_g += g;
         sum_gn += g * ((s[start + c] - mean) * scale);
     }
-    sum_g = reduce_sum(sum_g, local);
-    sum_gn = reduce_sum(sum_gn, local);
+    let count = f32(p.columns);
+    let mean_g = reduce_sum(sum_g, local) / count;
+    let mean_gn = reduce_sum(sum_gn, local) / count;
     for (var c = local; c < end; c += WORKGROUP) {
-        let n = (s[start + c] - mean) * scale;
-        var value = scale * (dy[start + c] * weight[c] - sum_g / count - n * (sum_gn / count));
-        if PASSED_ON == 1u {
-            value += dsum[start + c];
-        }
-        ds[start + c] = value;
-    }
-    if local == 0u && end > 0u {
-        moments[2u * row] = mean;
-        moments[2u * row + 1u] = scale;
+        ds[start + c] = gradient(start + c, c, mean, scale, mean_g, mean_gn);
     }
 }
 
-// dweight[c] = Σ_r dy·n, dbias[c] = Σ_r dy. A workgroup adds 32 columns, 8 lanes walk the rows side by side, as in sum_rows.wgsl.
+// dweight[c] = Σ_r dy·n, dbias[c] = Σ_r dy, over a block of rows. A workgroup adds 32 columns of one block: 8 lanes walk its rows side by side,
+// as in sum_rows.wgsl, and lane 0 adds the 8 sums in order. Where rows are many, `add_blocks` then adds the blocks, in order too.
+struct BlockParameters {
+    rows: u32,
+    columns: u32,
+    block: u32, // rows of a block
+    blocks: u32,
+}
 @group(0) @binding(1) var<storage, read> dy_of_parameters: array<f32>; // [rows, columns]
 @group(0) @binding(2) var<storage, read> known_moments: array<f32>; // [rows, 2]
-@group(0) @binding(3) var<storage, read_write> dweight: array<f32>; // [columns]
-@group(0) @binding(4) var<storage, read_write> dbias: array<f32>; // [columns]
-@group(0) @binding(5) var<uniform> sizes: Parameters;
+@group(0) @binding(3) var<storage, read_write> dweight: array<f32>; // [blocks, columns]
+@group(0) @binding(4) var<storage, read_write> dbias: array<f32>; // [blocks, columns]
+@group(0) @binding(5) var<uniform> sizes: BlockParameters;
 
 const COLUMNS: u32 = 32u;
 const LANES: u32 = 8u;
@@ -112,10 +99,15 @@ var<workgroup> partial: array<vec2f, COLUMNS * LANES>;
 
 @compute @workgroup_size(256)
 fn backward_parameters(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-    let column = linear_group(group, groups) * COLUMNS + local % COLUMNS;
+    let tiles = (sizes.columns + COLUMNS - 1u) / COLUMNS;
+    let number = linear_group(group, groups);
+    let block = number / tiles;
+    let column = number % tiles * COLUMNS + local % COLUMNS;
+    let inside = block < sizes.blocks && column < sizes.columns;
     var sums = vec2f(0.0);
-    if column < sizes.columns {
-        for (var r = local / COLUMNS; r < sizes.rows; r += LANES) {
+    if inside {
+        let end = min((block + 1u) * sizes.block, sizes.rows);
+        for (var r = block * sizes.block + local / COLUMNS; r < end; r += LANES) {
             let at = r * sizes.columns + column;
             let n = (s[at] - known_moments[2u * r]) * known_moments[2u * r + 1u];
             sums += vec2f(dy_of_parameters[at] * n, dy_of_parameters[at]);
@@ -123,12 +115,37 @@ fn backward_parameters(@builtin(workgroup_id) group: vec3u, @builtin(num_workgro
     }
     partial[local] = sums;
     workgroupBarrier();
-    if local < COLUMNS && column < sizes.columns {
+    if local < COLUMNS && inside {
         var total = vec2f(0.0);
         for (var lane = 0u; lane < LANES; lane++) {
             total += partial[lane * COLUMNS + local];
         }
-        dweight[column] = total.x;
-        dbias[column] = total.y;
+        dweight[block * sizes.columns + column] = total.x;
+        dbias[block * sizes.columns + column] = total.y;
     }
+}
+
+// The sums of all blocks, one invocation a column; the binding s holds those of dweight.
+struct AddParameters {
+    blocks: u32,
+    columns: u32,
+}
+@group(0) @binding(1) var<storage, read> dbias_of_blocks: array<f32>; // [blocks, columns]
+@group(0) @binding(2) var<storage, read_write> dweight_total: array<f32>; // [columns]
+@group(0) @binding(3) var<storage, read_write> dbias_total: array<f32>; // [columns]
+@group(0) @binding(4) var<uniform> add_sizes: AddParameters;
+
+@compute @workgroup_size(WORKGROUP)
+fn add_blocks(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+    let column = linear_element(group, groups, local);
+    if column >= add_sizes.columns {
+        return;
+    }
+    var total = vec2f(0.0);
+    for (var block = 0u; block < add_sizes.blocks; block++) {
+        let at = block * add_sizes.columns + column;
+        total += vec2f(s[at], dbias_of_blocks[at]);
+    }
+    dweight_total[column] = total.x;
+    dbias_total[column] = total.y;
 }

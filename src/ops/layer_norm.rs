@@ -8,7 +8,8 @@ use crate::graph::{
     reference,
 };
 
-use super::case::Case;
+use super::case::{Case, Tensor};
+use super::elementwise::WORKGROUP;
 use super::fast;
 
 /// PyTorch's default.
@@ -17,16 +18,23 @@ const EPSILON: f32 = 1e-5;
 /// Rows that a task of the CPU takes: below some thousand numbers, waking a thread costs more than it brings.
 const ROWS: usize = 32;
 
+/// Rows whose share of dweight and dbias one workgroup adds on hardware, 32 for each of its 8 lanes: 2,560 rows of 512 columns make 160
+/// workgroups, and one stage would make 16. Not measured.
+const BLOCK: usize = 256;
+
 /// What a normalization gives.
 #[derive(Clone, Copy, Debug)]
 pub struct Normed {
     /// y [.., C]
     pub output: Value,
-    /// s [.., C], which a norm-first layer passes on.
+    /// s [.., C] = x + residual, which a norm-first layer passes on; without a residual x itself.
     pub sum: Value,
 }
 
-/// Normalizes the rows of x [.., C], or of x + residual, with weight and bias `[C]`.
+/// Normalizes the rows of x [.., C], or of x + residual, with weight and bias `[C]`. The variance is the biased one, ε = 1e-5.
+///
+/// # Errors
+/// When the residual is not of x's shape, or weight and bias are not `[C]`.
 pub fn layer_norm(
     graph: &mut Graph,
     x: Value,
@@ -36,10 +44,11 @@ pub fn layer_norm(
 ) -> Result<Normed, GraphError> {
     let inputs: Vec<Value> = [x, weight, bias].into_iter().chain(residual).collect();
     let outputs = graph.push(LayerNorm { residual: residual.is_some() }, &inputs)?;
-    Ok(Normed { output: outputs[0], sum: outputs.get(1).copied().unwrap_or(x) })
+    Ok(Normed { output: outputs[0], sum: outputs.get(2).copied().unwrap_or(x) })
 }
 
-/// Inputs: x, weight, bias, and the residual. Outputs: y, and with a residual s.
+/// Inputs: x, weight, bias, and the residual. Outputs: y, the moments [R, 2] (mean and 1/√(variance + ε)) for the backward pass, and with a
+/// residual s.
 #[derive(Debug)]
 struct LayerNorm {
     residual: bool,
@@ -59,19 +68,20 @@ impl Op for LayerNorm {
         if self.residual && inputs[3] != *x {
             return Err(format!("the residual must be {x}"));
         }
-        Ok(vec![x.clone(); if self.residual { 2 } else { 1 }])
+        let outputs = [x.clone(), TensorType::f32(&[x.rows(), 2])];
+        Ok(outputs.into_iter().chain(self.residual.then(|| x.clone())).collect())
     }
 
     fn gradient(&self, at: &mut Backward) -> Result<(), GraphError> {
-        let (sum, weight) = (if self.residual { at.output(1) } else { at.input(0) }, at.input(1));
-        let dsum = if self.residual { at.upstream_of(1) } else { None };
+        let (sum, weight) = (if self.residual { at.output(2) } else { at.input(0) }, at.input(1));
+        let dsum = if self.residual { at.upstream_of(2) } else { None };
         let Some(dy) = at.upstream_of(0) else {
-            let dsum = dsum.expect("without a residual there is one output");
+            let dsum = dsum.expect("without a residual only y carries a gradient");
             at.set(0, dsum);
             at.set(3, dsum);
             return Ok(());
         };
-        let inputs: Vec<Value> = [sum, weight, dy].into_iter().chain(dsum).collect();
+        let inputs: Vec<Value> = [sum, weight, dy, at.output(1)].into_iter().chain(dsum).collect();
         let results = at.graph.push(LayerNormBackward { passed_on: dsum.is_some() }, &inputs)?;
         for (input, gradient) in results.iter().enumerate() {
             at.set(input, *gradient);
@@ -88,12 +98,13 @@ impl Op for LayerNorm {
         let inputs = (0..3).fold(Dispatch::new("layer_norm", ""), |d, i| d.read(Operand::Input(i)));
         // Without a residual x is bound again, unread, and s is x.
         let dispatch = inputs.read(Operand::Input(if self.residual { 3 } else { 0 })).write(Operand::Output(0));
+        let dispatch = dispatch.write(Operand::Output(1));
         let entries = match self.residual {
             true => ["add_rows", "add_wide"],
             false => ["rows", "wide"],
         };
-        let dispatch = if self.residual { dispatch.write(Operand::Output(1)) } else { dispatch };
-        vec![per_row(dispatch, entries, &types.inputs[0], target)]
+        let dispatch = if self.residual { dispatch.write(Operand::Output(2)) } else { dispatch };
+        vec![per_row(dispatch, entries, &types.inputs[0], target).number(EPSILON)]
     }
 }
 
@@ -101,7 +112,7 @@ impl Op for LayerNorm {
 fn per_row(dispatch: Dispatch, entries: [&'static str; 2], x: &TensorType, target: &Target) -> Dispatch {
     let (rows, columns) = (x.rows(), x.columns());
     let (entry, count) = if target.software { (entries[0], rows.div_ceil(64)) } else { (entries[1], rows) };
-    Dispatch { entry, ..dispatch }.uniform(&[rows, columns]).number(EPSILON).workgroups(groups(count))
+    Dispatch { entry, ..dispatch }.uniform(&[rows, columns]).workgroups(groups(count))
 }
 
 /// Mean and 1/√(variance + ε), in two passes: the mean square minus the squared mean would cancel where the mean is large.
@@ -112,29 +123,20 @@ fn moments<T: Real>(s: &[T]) -> [T; 2] {
     [mean, T::of(1.0) / (variance + T::of(f64::from(EPSILON))).sqrt()]
 }
 
-/// [`moments`], for the CPU's vector units: 16 partial sums.
+/// [`moments`], for the CPU's vector units.
 #[inline(always)]
 fn fast_moments(s: &[f32]) -> [f32; 2] {
     let count = s.len() as f32;
-    let mean = fast_sum(s, |s| s) / count;
-    [mean, 1.0 / (fast_sum(s, |s| (s - mean) * (s - mean)) / count + EPSILON).sqrt()]
-}
-
-#[inline(always)]
-fn fast_sum(x: &[f32], f: impl Fn(f32) -> f32) -> f32 {
-    let mut sums = [0.0; 16];
-    let (whole, rest) = x.as_chunks::<16>();
-    for chunk in whole {
-        sums.iter_mut().zip(chunk).for_each(|(sum, &x)| *sum += f(x));
-    }
-    rest.iter().fold(sums.iter().sum(), |sum, &x| sum + f(x))
+    let mean = fast::sum(s, s, |s, _| s) / count;
+    [mean, 1.0 / (fast::sum(s, s, |s, _| (s - mean) * (s - mean)) / count + EPSILON).sqrt()]
 }
 
 impl LayerNorm {
     fn reference<T: Real>(&self, mut call: Call<T>) {
         let columns = call.types.inputs[0].columns();
         let (weight, bias) = (call.input(1), call.input(2));
-        let (y, sums) = (call.output(0), if self.residual { call.output(1) } else { &mut [] });
+        let (y, kept) = (call.output(0), call.output(1));
+        let sums = if self.residual { call.output(2) } else { &mut [] };
         for (r, (y, x)) in y.chunks_exact_mut(columns).zip(call.input(0).chunks_exact(columns)).enumerate() {
             let mut s = x.to_vec();
             if self.residual {
@@ -142,6 +144,7 @@ impl LayerNorm {
                 sums[r * columns..][..columns].copy_from_slice(&s);
             }
             let [mean, scale] = moments(&s);
+            kept[2 * r..][..2].copy_from_slice(&[mean, scale]);
             for c in 0..columns {
                 y[c] = (s[c] - mean) * scale * weight[c] + bias[c];
             }
@@ -151,25 +154,27 @@ impl LayerNorm {
     fn parallel(&self, mut call: Call<f32>) {
         let columns = call.types.inputs[0].columns();
         let (x, weight, bias) = (call.input(0), call.input(1), call.input(2));
-        let normalize = |s: &[f32], y: &mut [f32]| {
+        let normalize = |s: &[f32], y: &mut [f32], kept: &mut [f32]| {
             let [mean, scale] = fast_moments(s);
+            kept.copy_from_slice(&[mean, scale]);
             for c in 0..columns {
                 y[c] = (s[c] - mean) * scale * weight[c] + bias[c];
             }
         };
-        let y = call.output(0).par_chunks_exact_mut(columns).zip(x.par_chunks_exact(columns)).with_min_len(ROWS);
+        let y = call.output(0).par_chunks_exact_mut(columns).zip(call.output(1).par_chunks_exact_mut(2));
+        let rows = y.zip(x.par_chunks_exact(columns)).with_min_len(ROWS);
         if !self.residual {
-            y.for_each(|(y, x)| fast::vectorized(|| normalize(x, y)));
+            rows.for_each(|((y, kept), x)| fast::vectorized(|| normalize(x, y, kept)));
             return;
         }
         let residual = call.input(3).par_chunks_exact(columns);
-        let sums = call.output(1).par_chunks_exact_mut(columns).zip(residual);
-        y.zip(sums).for_each(|((y, x), (s, residual))| {
+        let sums = call.output(2).par_chunks_exact_mut(columns).zip(residual);
+        rows.zip(sums).for_each(|(((y, kept), x), (s, residual))| {
             fast::vectorized(|| {
                 for c in 0..columns {
                     s[c] = x[c] + residual[c];
                 }
-                normalize(s, y);
+                normalize(s, y, kept);
             });
         });
     }
@@ -177,7 +182,7 @@ impl LayerNorm {
 
 /// With n = (s − mean)·scale and g = dy·weight: ds = scale·(g − mean g − n·mean(g·n)) + dsum, dweight = Σ_r dy·n, dbias = Σ_r dy.
 ///
-/// Inputs: s, weight, dy, and dsum if s was passed on. Outputs: ds, dweight, dbias.
+/// Inputs: s, weight, dy, the moments of the forward pass, and dsum if s was passed on. Outputs: ds, dweight, dbias.
 #[derive(Debug)]
 struct LayerNormBackward {
     passed_on: bool,
@@ -194,35 +199,52 @@ impl Op for LayerNormBackward {
 
     reference!(parallel);
 
-    fn scratch(&self, types: &Types, _target: &Target) -> Vec<usize> {
-        vec![2 * types.inputs[0].rows()]
+    fn scratch(&self, types: &Types, target: &Target) -> Vec<usize> {
+        match blocks(types, target) {
+            1 => vec![],
+            blocks => vec![blocks * types.inputs[0].columns(); 2],
+        }
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let (rows, columns) = (types.inputs[0].rows(), types.inputs[0].columns());
-        let moments = Operand::Scratch(0);
-        let inputs = (0..3).fold(Dispatch::new("layer_norm_backward", ""), |d, i| d.read(Operand::Input(i)));
-        let dispatch = inputs.read(Operand::Input(if self.passed_on { 3 } else { 2 })).write(Operand::Output(0));
-        let dispatch = dispatch.constant("PASSED_ON", self.passed_on.into()).write(moments);
-        let gradient = per_row(dispatch, ["backward_rows", "backward_wide"], &types.inputs[0], target);
-        let parameters = Dispatch::new("layer_norm_backward", "backward_parameters").constant("PASSED_ON", 0);
-        let parameters = parameters.read(Operand::Input(0)).read(Operand::Input(2)).read(moments);
-        let parameters = parameters.write(Operand::Output(1)).write(Operand::Output(2)).uniform(&[rows, columns]);
-        vec![gradient, parameters.number(EPSILON).workgroups(groups(columns.div_ceil(32)))]
+        let kernel = |entry| Dispatch::new("layer_norm_backward", entry).constant("PASSED_ON", self.passed_on.into());
+        let inputs = (0..4).fold(kernel(""), |d, i| d.read(Operand::Input(i)));
+        let inputs = inputs.read(Operand::Input(if self.passed_on { 4 } else { 2 })).write(Operand::Output(0));
+        let gradient = per_row(inputs, ["backward_rows", "backward_wide"], &types.inputs[0], target);
+
+        let blocks = blocks(types, target);
+        let totals = [Operand::Output(1), Operand::Output(2)];
+        let sums = if blocks == 1 { totals } else { [Operand::Scratch(0), Operand::Scratch(1)] };
+        let parameters = kernel("backward_parameters").read(Operand::Input(0)).read(Operand::Input(2));
+        let parameters = parameters.read(Operand::Input(3)).write(sums[0]).write(sums[1]);
+        let parameters = parameters.uniform(&[rows, columns, rows.div_ceil(blocks), blocks]);
+        let tiles = columns.div_ceil(32);
+        let mut dispatches = vec![gradient, parameters.workgroups(groups(tiles * blocks))];
+        if blocks > 1 {
+            let add = kernel("add_blocks").read(sums[0]).read(sums[1]).write(totals[0]).write(totals[1]);
+            dispatches.push(add.uniform(&[blocks, columns]).workgroups(groups(columns.div_ceil(WORKGROUP))));
+        }
+        dispatches
     }
+}
+
+/// Blocks of rows whose sums are added in a second stage. A software adapter has few cores to share the first one, and a launch costs it more.
+fn blocks(types: &Types, target: &Target) -> usize {
+    if target.software { 1 } else { types.inputs[0].rows().div_ceil(BLOCK).max(1) }
 }
 
 impl LayerNormBackward {
     fn reference<T: Real>(&self, mut call: Call<T>) {
         let columns = call.types.inputs[0].columns();
-        let (s, weight, dy) = (call.input(0), call.input(1), call.input(2));
+        let (s, weight, dy, kept) = (call.input(0), call.input(1), call.input(2), call.input(3));
         let (ds, dweight, dbias) = (call.output(0), call.output(1), call.output(2));
         dweight.fill(T::default());
         dbias.fill(T::default());
         for r in 0..call.types.inputs[0].rows() {
             let row = r * columns..(r + 1) * columns;
             let (s, dy, ds) = (&s[row.clone()], &dy[row.clone()], &mut ds[row.clone()]);
-            let [mean, scale] = moments(s);
+            let (mean, scale) = (kept[2 * r], kept[2 * r + 1]);
             let n = |c: usize| (s[c] - mean) * scale;
             let count = T::of(columns as f64);
             let mean_g = (0..columns).fold(T::default(), |sum, c| sum + dy[c] * weight[c]) / count;
@@ -230,7 +252,7 @@ impl LayerNormBackward {
             for c in 0..columns {
                 ds[c] = scale * (dy[c] * weight[c] - mean_g - n(c) * mean_gn);
                 if self.passed_on {
-                    ds[c] += call.input(3)[row.start + c];
+                    ds[c] += call.input(4)[row.start + c];
                 }
                 dweight[c] += dy[c] * n(c);
                 dbias[c] += dy[c];
@@ -241,17 +263,19 @@ impl LayerNormBackward {
     /// Blocks of rows on all threads, each with sums of its own for weight and bias, which are added in order.
     fn parallel(&self, mut call: Call<f32>) {
         let columns = call.types.inputs[0].columns();
-        let (s, weight, dy) = (call.input(0), call.input(1), call.input(2));
+        let (s, weight, dy, kept) = (call.input(0), call.input(1), call.input(2), call.input(3));
         let block = ROWS * columns;
-        let passed_on: &[f32] = if self.passed_on { call.input(3) } else { &[] };
+        let passed_on: &[f32] = if self.passed_on { call.input(4) } else { &[] };
         let sums: Vec<Vec<f32>> = (call.output(0).par_chunks_mut(block).enumerate())
             .map(|(number, ds)| {
                 let mut sums = vec![0.0; 2 * columns];
                 let (dweight, dbias) = sums.split_at_mut(columns);
                 for (r, ds) in ds.chunks_exact_mut(columns).enumerate() {
-                    let row = number * block + r * columns;
-                    let (s, dy) = (&s[row..][..columns], &dy[row..][..columns]);
-                    fast::vectorized(|| fast_row(s, weight, dy, ds, (&mut *dweight, &mut *dbias)));
+                    let r = number * ROWS + r;
+                    let row = r * columns;
+                    let (s, dy, moments) =
+                        (&s[row..][..columns], &dy[row..][..columns], [kept[2 * r], kept[2 * r + 1]]);
+                    fast::vectorized(|| fast_row(s, weight, dy, moments, ds, (&mut *dweight, &mut *dbias)));
                     if self.passed_on {
                         ds.iter_mut().zip(&passed_on[row..]).for_each(|(ds, dsum)| *ds += dsum);
                     }
@@ -269,26 +293,35 @@ impl LayerNormBackward {
 }
 
 #[inline(always)]
-fn fast_row(s: &[f32], weight: &[f32], dy: &[f32], ds: &mut [f32], (dweight, dbias): (&mut [f32], &mut [f32])) {
+fn fast_row(
+    s: &[f32],
+    weight: &[f32],
+    dy: &[f32],
+    [mean, scale]: [f32; 2],
+    ds: &mut [f32],
+    (dweight, dbias): (&mut [f32], &mut [f32]),
+) {
     let columns = s.len();
-    let [mean, scale] = fast_moments(s);
     for c in 0..columns {
-        let n = (s[c] - mean) * scale;
-        dweight[c] += dy[c] * n;
+        dweight[c] += dy[c] * ((s[c] - mean) * scale);
         dbias[c] += dy[c];
         ds[c] = dy[c] * weight[c];
     }
-    let mean_g = fast_sum(ds, |g| g) / columns as f32;
-    let mut sums = [0.0; 16];
-    for (g, s) in ds.chunks(16).zip(s.chunks(16)) {
-        for i in 0..g.len() {
-            sums[i] += g[i] * (s[i] - mean) * scale;
-        }
-    }
-    let mean_gn = sums.iter().sum::<f32>() / columns as f32;
+    let mean_g = fast::sum(ds, ds, |g, _| g) / columns as f32;
+    let mean_gn = fast::sum(ds, s, |g, s| g * ((s - mean) * scale)) / columns as f32;
     for c in 0..columns {
         ds[c] = scale * (ds[c] - mean_g - (s[c] - mean) * scale * mean_gn);
     }
+}
+
+/// The backward pass of rows s, with the moments that the forward pass keeps of them.
+fn backward_case(case: Case, passed_on: bool) -> Case {
+    let Tensor::F32(shape, s) = &case.inputs[0] else { unreachable!("rows hold numbers") };
+    let (shape, columns) = (shape.clone(), case.inputs[0].tensor_type().columns());
+    let exact: Vec<f64> = s.iter().map(|&s| f64::from(s)).collect();
+    let kept: Vec<f32> = exact.chunks_exact(columns).flat_map(moments).map(|m| m as f32).collect();
+    let case = case.constant(&[columns], 1.0).constant(&shape, 2.0).values(&[kept.len() / 2, 2], kept);
+    if passed_on { case.constant(&shape, 1.0) } else { case }
 }
 
 pub fn cases() -> Vec<Case> {
@@ -300,13 +333,13 @@ pub fn cases() -> Vec<Case> {
             let case = Case::new(LayerNorm { residual }).random(shape).random(&[columns]).random(&[columns]);
             cases.push(if residual { case.random(shape) } else { case });
             let case = Case::new(LayerNormBackward { passed_on: residual }).constant(shape, 1.0);
-            let case = case.constant(&[columns], 1.0).constant(shape, 2.0);
-            cases.push(if residual { case.constant(shape, 1.0) } else { case });
+            cases.push(backward_case(case, residual));
         }
     }
-    // A large mean, and rows without any variance.
-    let far = (0..51).map(|i| if i < 34 { 1e3 + (i * i % 17) as f32 } else { 0.5 }).collect();
-    let case = Case::new(LayerNorm { residual: false }).values(&[3, 17], far);
+    // Large means, and a row without any variance.
+    let far: Vec<f32> = (0..51).map(|i| if i < 34 { 1e3 + (i * i % 17) as f32 } else { 0.5 }).collect();
+    let case = Case::new(LayerNorm { residual: false }).values(&[3, 17], far.clone());
     cases.push(case.constant(&[17], 1.0).constant(&[17], 1.0));
+    cases.push(backward_case(Case::new(LayerNormBackward { passed_on: true }).values(&[3, 17], far), true));
     cases
 }
