@@ -23,6 +23,7 @@ const SHADERS: &[(&str, &str)] = &[
     ("layer_norm", include_str!("../../shaders/layer_norm.wgsl")),
     ("layer_norm_backward", include_str!("../../shaders/layer_norm_backward.wgsl")),
     ("linear_cross_entropy", include_str!("../../shaders/linear_cross_entropy.wgsl")),
+    ("log_softmax", include_str!("../../shaders/log_softmax.wgsl")),
     ("lstm", include_str!("../../shaders/lstm.wgsl")),
     ("lstm_gates", include_str!("../../shaders/lstm_gates.wgsl")),
     ("matmul", include_str!("../../shaders/matmul.wgsl")),

@@ -25,6 +25,7 @@ pub mod gather_rows;
 pub mod gru;
 pub mod layer_norm;
 pub mod linear_cross_entropy;
+pub mod log_softmax;
 pub mod lstm;
 mod lstm_gates;
 pub mod matmul;
@@ -73,6 +74,7 @@ pub const OPS: &[Listed] = &[
     ("gru", gru::cases),
     ("layer_norm", layer_norm::cases),
     ("linear_cross_entropy", linear_cross_entropy::cases),
+    ("log_softmax", log_softmax::cases),
     ("lstm", lstm::cases),
     ("matmul", matmul::cases),
     ("mul", mul::cases),
