@@ -58,7 +58,7 @@ impl Op for BeamStep {
     fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
         expect(&inputs[0], "the logits", 2, DType::F32)?;
         let rows = inputs[0].shape[0];
-        if !(1..=WIDEST).contains(&self.beam) || rows % self.beam != 0 || inputs[0].shape[1] < self.beam {
+        if !(1..=WIDEST).contains(&self.beam) || !rows.is_multiple_of(self.beam) || inputs[0].shape[1] < self.beam {
             return Err(format!(
                 "a beam holds 1 to {WIDEST} hypotheses, must divide the rows, and needs as many tokens"
             ));

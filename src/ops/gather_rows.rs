@@ -1,4 +1,4 @@
-//! y[t, r] = x[t, rows[r]]: the states of a beam search follow the hypotheses that live on (torch.index_select along axis 1).
+//! `y[t, r] = x[t, rows[r]]`: the states of a beam search follow the hypotheses that live on (torch.index_select along axis 1).
 
 use rayon::prelude::*;
 

@@ -123,7 +123,7 @@ fn fast_moments(s: &[f32]) -> [f32; 2] {
 #[inline(always)]
 fn fast_sum(x: &[f32], f: impl Fn(f32) -> f32) -> f32 {
     let mut sums = [0.0; 16];
-    let (whole, rest) = x.as_chunks::<16>();
+    let (whole, rest) = (x.chunks_exact(16), x.chunks_exact(16).remainder());
     for chunk in whole {
         sums.iter_mut().zip(chunk).for_each(|(sum, &x)| *sum += f(x));
     }

@@ -89,9 +89,9 @@ const LANES: usize = 16;
 
 #[inline(always)]
 fn forward(x: &[f32], y: &mut [f32]) {
-    let (whole, rest) = x.as_chunks::<LANES>();
+    let (whole, rest) = (x.chunks_exact(LANES), x.chunks_exact(LANES).remainder());
     let mut max = [f32::MIN; LANES];
-    for chunk in whole {
+    for chunk in whole.clone() {
         max.iter_mut().zip(chunk).for_each(|(max, &x)| *max = if x > *max { x } else { *max });
     }
     let max = max.iter().chain(rest).fold(f32::MIN, |max, &x| max.max(x));
