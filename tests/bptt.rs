@@ -2,6 +2,7 @@
 
 use wgrad::cpu::Cpu;
 use wgrad::graph::TensorType;
+use wgrad::graph::draw::{drawing, svg};
 use wgrad::models::textbook_rnn::{PARAMETERS, Sizes, TextbookRnn, textbook_rnn};
 use wgrad::ops::philox::{philox, uniform};
 use wgrad::plan::{Device, Plan, Prepared};
@@ -119,6 +120,16 @@ impl Network {
         self.cpu.run(self.plan, false).expect("a run");
         (0..6).map(|i| self.cpu.fetch(self.plan, i)).collect()
     }
+}
+
+/// The page shows what the command draws.
+#[test]
+fn the_picture_is_up_to_date() {
+    let network = textbook_rnn(Sizes { steps: 4, inputs: 3, hidden: 5, outputs: 7 }).expect("the shapes fit");
+    let picture = svg(&drawing(&network.graph, network.forward, &network.labels));
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/bptt.svg");
+    let committed = std::fs::read_to_string(path).expect("docs/bptt.svg");
+    assert!(picture == committed, "draw it again: wgrad graph --preset rnn --format svg --out docs/bptt.svg");
 }
 
 #[test]

@@ -9,13 +9,18 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 use wgrad::cpu::Cpu;
+use wgrad::graph::{Graph, TensorType, Value};
 use wgrad::models::{self, vocabulary_tensors};
-use wgrad::plan::Device;
+use wgrad::nn::{Parameters, Recurrent, RecurrentSizes, RnnKind, RnnState, RnnUnit, Scope};
+use wgrad::ops::add::add;
+use wgrad::ops::mul::mul;
+use wgrad::ops::sum::sum;
+use wgrad::plan::{Device, Plan};
 use wgrad::text::{BatchShape, EOS, PAD, SOS};
 use wgrad::train::checkpoint::{load_ids, stored_shape};
 use wgrad::train::config::Config;
 use wgrad::train::dump::{IdBatch, dump};
-use wgrad::train::step::{StepBatch, StepResult, allocate, control_words, training_plan};
+use wgrad::train::step::{StepBatch, StepResult, allocate, control_words, parameter_gradients, training_plan};
 use wgrad::train::{Split, load_weights};
 
 /// Largest error of a tensor as a share of its largest magnitude.
@@ -161,6 +166,69 @@ fn read(path: &Path) -> Vec<(String, Vec<usize>, Vec<f32>)> {
     let number = |bytes: &[u8]| f32::from_le_bytes(bytes.try_into().expect("four bytes"));
     let tensors = file.tensors().into_iter();
     tensors.map(|(name, t)| (name, t.shape().to_vec(), t.data().chunks_exact(4).map(number).collect())).collect()
+}
+
+/// The RNN unit of one step and the LSTM unit over a sequence: what they give, and the derivatives of Σ out·c + Σ h'·d + Σ outputs·e.
+fn check_units(device: &mut dyn Device, tolerance: f64) {
+    let files = ["model", "inputs", "expected"].map(|file| read(&folder().join(format!("units/{file}.safetensors"))));
+    let tensor =
+        |file: usize, name: &str| files[file].iter().find(|t| t.0 == name).unwrap_or_else(|| panic!("no {name}"));
+    let shape = |name: &str| tensor(1, name).1.clone();
+    let [inputs, hidden, outputs] = [shape("x")[1], shape("h")[1], shape("of_out")[1]];
+    let mut parameters = Parameters::new();
+    let unit = RnnUnit::new(&mut parameters, "rnn", [inputs, hidden, outputs]);
+    let sizes = RecurrentSizes { kind: RnnKind::Lstm, layers: 1, bidirectional: false, inputs, hidden };
+    let lstm = Recurrent::new(&mut parameters, "lstm", sizes);
+    let flat = parameters.flat(parameters.iter().map(|p| &tensor(0, &p.name).2));
+    device.allocate("parameters", &TensorType::f32(&[flat.len()])).expect("memory");
+    device.write_f32("parameters", &flat);
+    let mut graph = Graph::new();
+    let mut input = |name: &str| {
+        device.allocate(name, &TensorType::f32(&shape(name))).expect("memory");
+        device.write_f32(name, &tensor(1, name).2);
+        graph.input(name, TensorType::f32(&shape(name))).expect("a new input")
+    };
+    let [x, h, c, sequence] = ["x", "h", "c", "sequence"].map(&mut input);
+    let factors = ["of_out", "of_hidden", "of_outputs"].map(&mut input);
+    let mut scope = Scope::evaluating(&mut graph, &parameters).expect("a scope");
+    let (out, new) = unit.forward(&mut scope, x, h).expect("the shapes fit");
+    let initial = [RnnState { hidden: h, cell: Some(c) }];
+    let (sequence, last) = lstm.forward(&mut scope, sequence, None, Some(&initial)).expect("the shapes fit");
+    let mut values: Vec<(String, Value)> =
+        [("hidden", new), ("out", out), ("outputs", sequence), ("last_h", last[0].hidden)]
+            .map(|(name, value)| (name.to_owned(), value))
+            .into();
+    values.push(("last_c".into(), last[0].cell.expect("an LSTM has a cell")));
+    let parts = [out, new, sequence].into_iter().zip(factors).map(|(value, factor)| {
+        let weighted = mul(&mut graph, value, factor).expect("same shape");
+        sum(&mut graph, weighted).expect("a sum")
+    });
+    let loss = parts
+        .collect::<Vec<_>>()
+        .into_iter()
+        .reduce(|a, b| add(&mut graph, a, b).expect("scalars"))
+        .expect("three parts");
+    for (gradient, offset) in parameter_gradients(&mut graph, &parameters, loss).expect("derivatives") {
+        let parameter = parameters.iter().find(|p| p.offset == offset).expect("it is one of them");
+        values.push((format!("grad.{}", parameter.name), gradient));
+    }
+    let fetches: Vec<Value> = values.iter().map(|(_, value)| *value).collect();
+    let plan = device.prepare(Plan::new(&graph, &fetches, &[], &device.target())).expect("a plan");
+    device.run(plan, false).expect("a run");
+    assert_eq!(values.len(), files[2].len(), "PyTorch's results have other names");
+    for (i, (name, _)) in values.iter().enumerate() {
+        let want = &tensor(2, name).2;
+        for (got, want) in device.fetch_f32(plan, i).expect("numbers").iter().zip(want) {
+            let error = f64::from((got - want).abs());
+            assert!(error <= tolerance * largest(&tensor(2, name).2), "units: {name} is {got}, PyTorch has {want}");
+        }
+    }
+}
+
+#[test]
+fn units_equal_pytorch() {
+    check_units(&mut Cpu::<f32>::new(), CPU);
+    check_units(&mut gpu::open(), GPU);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use clap::Args;
 use wgrad::text::{corpus_bleu, read_lines};
 
 use super::device::DeviceChoice;
-use super::translate::Translator;
+use super::translate::{BeamChoice, Translator};
 
 #[derive(Debug, Args)]
 pub struct Evaluate {
@@ -26,6 +26,8 @@ pub struct Evaluate {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    beam: BeamChoice,
+    #[command(flatten)]
     device: DeviceChoice,
 }
 
@@ -41,7 +43,7 @@ impl Evaluate {
                 references.len()
             );
         }
-        let mut hypotheses = Translator::open(self.run, &self.device)?.translate(&sources)?;
+        let mut hypotheses = Translator::open(self.run, self.beam.get(), &self.device)?.translate(&sources)?;
         if self.lowercase {
             hypotheses.iter_mut().chain(&mut references).for_each(|line| *line = line.to_lowercase());
         }
@@ -56,7 +58,8 @@ impl Evaluate {
                 "sentences": sources.len(),
                 "lowercase": self.lowercase,
                 "tokenizer": "13a",
-                "search": "greedy",
+                "beam": self.beam.get().width,
+                "length_penalty": self.beam.get().length_penalty,
             });
             println!("{}", serde_json::to_string_pretty(&object)?);
         } else {

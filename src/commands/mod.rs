@@ -5,6 +5,7 @@ mod device;
 mod devices;
 mod dump;
 mod evaluate;
+mod graph;
 mod init;
 mod train;
 mod translate;
@@ -31,6 +32,8 @@ enum Command {
     Devices(devices::Devices),
     /// Write data sets
     Data(data::Data),
+    /// Draw the computation graph of a training step
+    Graph(graph::Graph),
     /// Write an untrained model
     Init(init::Init),
     /// Write what a model makes of one batch: logits, loss, gradients, attention
@@ -45,6 +48,7 @@ impl Cli {
             Command::Evaluate(command) => command.run(),
             Command::Devices(command) => command.run(),
             Command::Data(command) => command.run(),
+            Command::Graph(command) => command.run(),
             Command::Init(command) => command.run(),
             Command::Dump(command) => command.run(),
         }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, bail};
 use clap::Args;
+use wgrad::decode::Beam;
 use wgrad::text::{ParallelText, Tokenizer, TokenizerSettings, read_pairs, test_splits};
 use wgrad::train::config::Config;
 use wgrad::train::files::write_atomically;
@@ -235,7 +236,7 @@ fn summarize(run: &RunDirectory, corpus: &Corpus, device: &DeviceChoice) -> anyh
     // Spread over the set, whose neighbours may be alike.
     let chosen: Vec<usize> = (0..test.source.len()).step_by(test.source.len().div_ceil(10)).collect();
     let sources: Vec<String> = chosen.iter().map(|&i| test.source[i].clone()).collect();
-    let translations = Translator::open(run.path().into(), device)?.translate(&sources)?;
+    let translations = Translator::open(run.path().into(), Beam::GREEDY, device)?.translate(&sources)?;
     for (&i, translation) in chosen.iter().zip(&translations) {
         println!("  {}\n    wgrad      {translation}\n    reference  {}", test.source[i], test.target[i]);
     }

@@ -1,5 +1,5 @@
 //! From a trained model to translations.
 
-mod greedy;
+mod search;
 
-pub use greedy::{DecodeError, Greedy};
+pub use search::{Beam, DecodeError, Search};

@@ -4,6 +4,7 @@
 //! devices: `plan` decides when and where.
 
 mod dispatch;
+pub mod draw;
 mod gradient;
 mod op;
 mod real;

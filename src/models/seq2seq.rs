@@ -130,8 +130,12 @@ impl Seq2Seq {
         let (Some(attention), Some(combine)) = (&self.attention, &self.combine) else { return Ok((outputs, None)) };
         let attended = attention.forward(scope, outputs, Self::memory(encoded))?;
         let joined = concat(scope.graph, attended.context, outputs)?;
+        // As rows, so that nothing stands between the product and tanh, which it takes in.
+        let joined = reshape_rows(scope.graph, joined)?;
         let combined = combine.forward(scope, joined)?;
-        Ok((tanh(scope.graph, combined)?, Some(attended.weights)))
+        let combined = tanh(scope.graph, combined)?;
+        let shape = scope.graph.shape(outputs).to_vec();
+        Ok((scope.graph.reshape(combined, &shape)?, Some(attended.weights)))
     }
 
     /// What the projection reads of õ: dropped out where there is a combining layer.

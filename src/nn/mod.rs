@@ -8,6 +8,7 @@ mod multihead_attention;
 mod parameters;
 mod projection;
 mod recurrent;
+mod rnn_unit;
 mod scope;
 mod transformer_layer;
 
@@ -19,5 +20,6 @@ pub use multihead_attention::MultiheadAttention;
 pub use parameters::{Init, Parameter, Parameters};
 pub use projection::Projection;
 pub use recurrent::{Recurrent, RecurrentSizes, RnnKind, RnnState};
+pub use rnn_unit::RnnUnit;
 pub use scope::Scope;
 pub use transformer_layer::{Residual, TransformerLayer};

@@ -54,7 +54,7 @@ impl Argmax {
         rows.for_each(|(y, x)| {
             let max = fast::vectorized(|| {
                 let mut lanes = [f32::MIN; 16];
-                let (whole, rest) = x.as_chunks::<16>();
+                let (whole, rest) = (x.chunks_exact(16), x.chunks_exact(16).remainder());
                 for chunk in whole {
                     lanes.iter_mut().zip(chunk).for_each(|(max, &x)| *max = if x > *max { x } else { *max });
                 }

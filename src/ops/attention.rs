@@ -1,4 +1,4 @@
-//! Multi-head scaled dot-product attention (Vaswani et al. 2017, 3.2): y_h[t] = Σ_s p_h[t, s]·v_h[s], p_h[t] = softmax_s(q_h[t]·k_h[s] / √key).
+//! Multi-head scaled dot-product attention (Vaswani et al. 2017, 3.2): `y_h[t] = Σ_s p_h[t, s]·v_h[s]`, `p_h[t] = softmax_s(q_h[t]·k_h[s] / √key)`.
 //!
 //! The T × S probabilities are never stored: forward and backward compute them again from the rows' logarithms of sums, as FlashAttention does
 //! (Dao et al. 2022).

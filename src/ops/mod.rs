@@ -8,6 +8,7 @@ pub mod add_position;
 pub mod additive_score;
 pub mod argmax;
 pub mod attention;
+pub mod beam_step;
 pub mod bias_add;
 pub mod case;
 pub mod choose_ids;
@@ -20,9 +21,11 @@ pub mod embedding;
 mod fast;
 pub mod fill;
 pub mod gather_batch;
+pub mod gather_rows;
 pub mod gru;
 pub mod layer_norm;
 pub mod linear_cross_entropy;
+pub mod log_softmax;
 pub mod lstm;
 mod lstm_gates;
 pub mod matmul;
@@ -58,6 +61,7 @@ pub const OPS: &[Listed] = &[
     ("additive_score", additive_score::cases),
     ("argmax", argmax::cases),
     ("attention", attention::cases),
+    ("beam_step", beam_step::cases),
     ("bias_add", bias_add::cases),
     ("choose_ids", choose_ids::cases),
     ("clip_grad_norm", clip_grad_norm::cases),
@@ -66,9 +70,11 @@ pub const OPS: &[Listed] = &[
     ("embedding", embedding::cases),
     ("fill", fill::cases),
     ("gather_batch", gather_batch::cases),
+    ("gather_rows", gather_rows::cases),
     ("gru", gru::cases),
     ("layer_norm", layer_norm::cases),
     ("linear_cross_entropy", linear_cross_entropy::cases),
+    ("log_softmax", log_softmax::cases),
     ("lstm", lstm::cases),
     ("matmul", matmul::cases),
     ("mul", mul::cases),

@@ -343,19 +343,25 @@ mod tests {
 
     #[test]
     fn a_sequential_corpus_keeps_its_order() {
-        let batcher = Batcher::sequential(5, 2, 20);
         let shape = BatchShape { sentences: 2, source: 20, target: 20 };
-        let batches = [vec![0, 1], vec![2, 3], vec![4]].map(|sentences| Batch { shape, sentences });
-        assert_eq!(
-            (batcher.epoch(3, 1), batcher.in_order(), batcher.shapes()),
-            (batches.to_vec(), batches.to_vec(), vec![shape])
-        );
+        for (count, batches) in
+            [(5, vec![vec![0, 1], vec![2, 3], vec![4]]), (4, vec![vec![0, 1], vec![2, 3]]), (1, vec![vec![0]])]
+        {
+            let batches: Vec<Batch> = batches.into_iter().map(|sentences| Batch { shape, sentences }).collect();
+            let batcher = Batcher::sequential(count, 2, 20);
+            for (seed, epoch) in [(0, 0), (3, 1), (7, 20)] {
+                assert_eq!(batcher.epoch(seed, epoch), batches);
+            }
+            assert_eq!(batcher.in_order(), batches);
+            assert_eq!(batcher.shapes(), [shape]);
+        }
     }
 
     #[test]
     fn an_empty_corpus_has_no_batches() {
-        let batcher = Batcher::new(&[], &[], BatchSize::Sentences(2), 4);
-        assert!(batcher.epoch(0, 0).is_empty() && batcher.shapes().is_empty());
+        for batcher in [Batcher::new(&[], &[], BatchSize::Sentences(2), 4), Batcher::sequential(0, 2, 20)] {
+            assert!(batcher.epoch(0, 0).is_empty() && batcher.in_order().is_empty() && batcher.shapes().is_empty());
+        }
     }
 
     #[test]

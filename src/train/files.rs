@@ -87,6 +87,18 @@ fn sync_parent(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Removes a file, which need not exist.
+///
+/// # Errors
+///
+/// The file exists and cannot be removed.
+pub fn remove(path: &Path) -> Result<(), FileError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(FileError::writing(path, error)),
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -159,6 +159,11 @@ impl RunDirectory {
         self.path.join(METRICS)
     }
 
+    /// The parameters at the end of an epoch, kept as long as `train.average_epochs` needs them.
+    pub fn epoch_path(&self, epoch: usize) -> PathBuf {
+        self.path.join(format!("epoch-{epoch}.safetensors"))
+    }
+
     /// The parameters with the smallest validation loss.
     pub fn model_path(&self) -> PathBuf {
         self.path.join(MODEL)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use crate::decode::Greedy;
+use crate::decode::{Beam, Search};
 use crate::models::{self, Model, ModelConfig};
 use crate::nn::Parameters;
 use crate::plan::{Device, Plan, Prepared};
@@ -16,6 +16,7 @@ use super::checkpoint::{
     CheckpointError, Last, NamedTensor, TrainingState, load_last, load_model, save_last, save_model, stored_shape,
 };
 use super::config::{Config, TrainConfig};
+use super::files::remove;
 use super::metrics::{EpochMetrics, Metrics, Record, StepMetrics};
 use super::progress::Progress;
 use super::run_directory::RunDirectory;
@@ -53,7 +54,7 @@ pub struct Trainer<'a> {
     plans: [HashMap<BatchShape, Prepared>; 2],
     /// The most sentences that a batch holds.
     most: usize,
-    greedy: Greedy,
+    search: Search,
     scheduler: Scheduler,
     state: TrainingState,
     metrics: Metrics,
@@ -120,7 +121,7 @@ impl<'a> Trainer<'a> {
         let mut trainer = Self {
             device,
             run,
-            greedy: Greedy::new(model.clone(), config.data.frame),
+            search: Search::new(model.clone(), config.data.frame, Beam::GREEDY),
             model,
             tokenizers,
             splits,
@@ -229,6 +230,7 @@ impl<'a> Trainer<'a> {
     }
 
     fn end_epoch(&mut self) -> Result<(), TrainError> {
+        let trained = self.average()?;
         let validation = self.validate()?;
         let bleu = self.validation_bleu()?;
         let training = StepResult {
@@ -259,11 +261,41 @@ impl<'a> Trainer<'a> {
         };
         self.metrics.write(Record::Epoch(metrics))?;
         self.progress.finish_epoch(&metrics, best);
+        if let Some(trained) = trained {
+            self.device.write_f32("parameters", &trained);
+        }
         self.scheduler.end_epoch(training.loss(), validation.loss());
         self.state.epoch += 1;
         self.state.batch = 0;
         (self.state.epoch_loss_sum, self.state.epoch_nll_sum, self.state.epoch_tokens) = (0.0, 0.0, 0.0);
         self.save()
+    }
+
+    /// Puts the mean of the last `train.average_epochs` epochs' parameters in the place of the present ones, which it gives back; `None` where
+    /// there is nothing to average. The epochs' parameters lie in the run's folder, so that a resumed run averages the same.
+    fn average(&mut self) -> Result<Option<Vec<f32>>, TrainError> {
+        let (count, epoch) = (self.run.config().train.average_epochs, self.state.epoch);
+        if count == 1 {
+            return Ok(None);
+        }
+        save_model(&self.run.epoch_path(epoch), &self.tensors("parameters")?)?;
+        if epoch > count {
+            remove(&self.run.epoch_path(epoch - count))?;
+        }
+        let epochs = (epoch + 1).saturating_sub(count).max(1)..=epoch;
+        let number = epochs.clone().count() as f64;
+        let mut sums: Vec<Vec<f64>> = self.model.parameters().iter().map(|p| vec![0.0; p.len()]).collect();
+        for epoch in epochs {
+            let tensors = load_model(&self.run.epoch_path(epoch), &expected(self.model.parameters()))?;
+            for (sum, tensor) in sums.iter_mut().zip(&tensors) {
+                sum.iter_mut().zip(&tensor.values).for_each(|(sum, &value)| *sum += f64::from(value));
+            }
+        }
+        let means = sums.iter().map(|sum| sum.iter().map(|sum| (sum / number) as f32).collect::<Vec<f32>>());
+        let trained = self.device.read_f32("parameters")?;
+        let means = self.model.parameters().flat(means);
+        self.device.write_f32("parameters", &means);
+        Ok(Some(trained))
     }
 
     /// Loss over the validation split.
@@ -281,7 +313,7 @@ impl<'a> Trainer<'a> {
     /// BLEU of greedy translations of the whole validation text.
     fn validation_bleu(&mut self) -> Result<f64, TrainError> {
         let sources = self.tokenizers[0].encode_all(&self.validation_text.source);
-        let translations = self.greedy.translate(self.device, &sources)?;
+        let translations = self.search.translate(self.device, &sources)?;
         let hypotheses: Vec<String> = translations.iter().map(|ids| self.tokenizers[1].decode(ids)).collect();
         Ok(corpus_bleu(&hypotheses, &self.validation_text.target).score)
     }

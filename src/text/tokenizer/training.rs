@@ -31,7 +31,8 @@ pub struct TokenizerSettings {
 }
 
 impl Tokenizer {
-    /// Learns a vocabulary from `lines`. The same lines and settings give the same vocabulary, byte for byte.
+    /// Learns a vocabulary from `lines`, of one language or, for a joint vocabulary, of both. The same lines and settings give the same
+    /// vocabulary, byte for byte: words by falling frequency, equally frequent ones in the order of their text.
     ///
     /// # Errors
     ///
@@ -126,7 +127,7 @@ fn frequent_characters(lines: &[String], settings: &TokenizerSettings) -> usize 
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{TEXT, lines, settings};
+    use super::super::tests::{KINDS, TEXT, lines, settings};
     use super::*;
 
     #[test]
@@ -144,20 +145,58 @@ mod tests {
         assert_eq!(bpe.decode(&bpe.encode("mané")), "man<unk>", "é occurs once");
     }
 
+    /// Python's `re.findall(r"\b\w+\b", line.lower())` gives the same words of these lines in NFC.
     #[test]
-    fn words_only_drops_punctuation() {
+    fn words_only_are_the_matches_of_the_regular_expression() {
+        let cases = [
+            (" A man, who is 'old' -- on a T-shirt. ", "a man who is old on a t shirt"),
+            ("$1,000.50 U.S.A. don’t", "1 000 50 u s a don t"),
+            ("snake_case _ __x__", "snake_case _ __x__"),
+            ("ÄRGER: Straße, CAFE\u{301}; Москва/東京 №5", "ärger straße café москва 東京 5"),
+            ("\u{2581}mark\u{2581}\u{a0}of\tspace\u{ad}\u{1f600}here", "mark of space here"),
+        ];
+        let text: Vec<String> = cases.iter().map(|&(line, _)| line.to_owned()).collect();
         let settings = TokenizerSettings { lowercase: true, ..settings(TokenizerKind::WordsOnly) };
-        let tokenizer = Tokenizer::train(&lines(&TEXT), &settings).unwrap();
-        let ids = tokenizer.encode(" A man, who is 'old' -- on a T-shirt. ");
-        assert_eq!(tokenizer.decode(&ids), "a man who is old on a t shirt");
-        assert!(tokenizer.encode(" -- !").is_empty());
-        let again = Tokenizer::from_json(&tokenizer.to_json(), std::path::Path::new("a.json")).unwrap();
-        assert_eq!(again.encode(TEXT[5]), tokenizer.encode(TEXT[5]));
+        let tokenizer = Tokenizer::train(&text, &settings).unwrap();
+        for (line, words) in cases {
+            assert_eq!(tokenizer.decode(&tokenizer.encode(line)), words);
+            assert_eq!(tokenizer.encode(line).len(), words.split(' ').count());
+        }
+        let wordless = lines(&["", " \t", "?!", " -- . "]);
+        assert_eq!(tokenizer.encode_all(&wordless), vec![Vec::<u32>::new(); 4]);
+        assert_eq!(tokenizer.decode(&[]), "");
+        // Lines without words add no token of their own: the vocabulary is that of the others.
+        let among_wordless = Tokenizer::train(&[&wordless[..], &text].concat(), &settings).unwrap();
+        assert_eq!(among_wordless.to_json(), tokenizer.to_json());
+    }
+
+    #[test]
+    fn frequent_words_come_first_and_equals_in_the_order_of_their_text() {
+        let text = lines(&["b c! a, d", "c (d) b c", "É e"]);
+        let tokenizer = Tokenizer::train(&text, &settings(TokenizerKind::WordsOnly)).unwrap();
+        assert_eq!(tokenizer.encode("c b d a e É"), [4, 5, 6, 7, 8, 9]);
+    }
+
+    #[test]
+    fn a_joint_vocabulary_encodes_both_sides() {
+        let source = lines(&["Zwei Männer größer als Häuser in Rom", "Ein Mann sitzt in Rom."]);
+        let target = lines(&["Two men by the quay, in Rom", "A jolly man sits in Rom."]);
+        let joint = Tokenizer::train(&[&source[..], &target].concat(), &settings(TokenizerKind::Bpe)).unwrap();
+        for line in source.iter().chain(&target) {
+            assert!(!joint.encode(line).contains(&UNK));
+            assert_eq!(joint.decode(&joint.encode(line)), *line);
+        }
+        // "▁in" and "▁Rom" stand four times among both sides' lines and are one subword each.
+        assert_eq!(joint.encode("in Rom").len(), 2);
+        for (side, other) in [(&source, "jolly"), (&target, "größer")] {
+            let apart = Tokenizer::train(side, &settings(TokenizerKind::Bpe)).unwrap();
+            assert!(apart.encode(other).contains(&UNK), "{other} has letters of its own");
+        }
     }
 
     #[test]
     fn lower_case_merges_words() {
-        for kind in [TokenizerKind::Word, TokenizerKind::Bpe] {
+        for kind in KINDS {
             let settings = TokenizerSettings { lowercase: true, ..settings(kind) };
             let tokenizer = Tokenizer::train(&lines(&TEXT), &settings).unwrap();
             assert_eq!(tokenizer.encode("MÄNNER"), tokenizer.encode("männer"));
@@ -169,7 +208,7 @@ mod tests {
     #[test]
     fn training_is_deterministic() {
         let text: Vec<String> = (0..400).map(|n| format!("word{} {} ababab, {}", n % 97, n * 7919 % 1009, n)).collect();
-        for kind in [TokenizerKind::Word, TokenizerKind::Bpe] {
+        for kind in KINDS {
             let json = || Tokenizer::train(&text, &settings(kind)).unwrap().to_json();
             let first = json();
             assert!((0..5).all(|_| json() == first), "{kind:?}");
@@ -178,7 +217,7 @@ mod tests {
 
     #[test]
     fn text_without_a_vocabulary_is_refused() {
-        for kind in [TokenizerKind::Word, TokenizerKind::Bpe] {
+        for kind in KINDS {
             let blank = Tokenizer::train(&lines(&["", "  "]), &settings(kind)).unwrap_err();
             assert!(matches!(blank, TextError::EmptyVocabulary { lines: 2, .. }), "{blank}");
             let rare = TokenizerSettings { min_frequency: 100, ..settings(kind) };

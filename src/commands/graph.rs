@@ -1,0 +1,98 @@
+//! `wgrad graph`
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use clap::{Args, ValueEnum};
+use wgrad::graph::draw::{Drawn, dot, drawing, svg, text};
+use wgrad::graph::{self, Kind, Value};
+use wgrad::models;
+use wgrad::models::textbook_rnn::{Sizes, textbook_rnn};
+use wgrad::text::BatchShape;
+use wgrad::train::Split;
+use wgrad::train::config::Config;
+use wgrad::train::step::{StepBatch, training_graph};
+
+/// Draws forward and backward pass of a training step, for 2 sentences of 5 tokens and vocabularies of 32.
+#[derive(Debug, Args)]
+pub struct Graph {
+    /// A configuration that comes with wgrad; `rnn` is the textbook network of docs/bptt.md instead of the preset of that name
+    #[arg(long, value_name = "NAME", default_value = "rnn")]
+    preset: String,
+    /// Time steps of the textbook network [default: 4]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    steps: Option<u32>,
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// Where to write it [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    Svg,
+    Dot,
+    Text,
+}
+
+const TOKENS: usize = 5;
+const SENTENCES: usize = 2;
+const VOCABULARY: usize = 32;
+
+impl Graph {
+    pub fn run(self) -> anyhow::Result<()> {
+        let drawn = match (self.preset.as_str(), self.steps) {
+            ("rnn", steps) => textbook(steps.unwrap_or(4) as usize)?,
+            (preset, Some(steps)) => {
+                bail!(
+                    "--steps {steps}: only the textbook network has a number of steps to choose; leave it out with --preset {preset}"
+                )
+            }
+            (preset, None) => of_preset(preset)?,
+        };
+        let picture = match self.format {
+            Format::Svg => svg(&drawn),
+            Format::Dot => dot(&drawn),
+            Format::Text => text(&drawn),
+        };
+        match self.out {
+            Some(path) => std::fs::write(&path, picture).with_context(|| format!("cannot write {}", path.display())),
+            None => {
+                print!("{picture}");
+                Ok(())
+            }
+        }
+    }
+}
+
+fn textbook(steps: usize) -> anyhow::Result<Vec<Drawn>> {
+    let network = textbook_rnn(Sizes { steps, inputs: 3, hidden: 5, outputs: 7 })?;
+    Ok(drawing(&network.graph, network.forward, &network.labels))
+}
+
+fn of_preset(name: &str) -> anyhow::Result<Vec<Drawn>> {
+    let config = Config::preset(name)?;
+    let words = vec![vec![4; TOKENS - config.data.frame.positions(0)]; SENTENCES];
+    let split = Split::new("training", [&words, &words], TOKENS, config.data.frame);
+    let model = models::build(&config.model, [VOCABULARY; 2]);
+    let shape = BatchShape { sentences: SENTENCES, source: TOKENS, target: TOKENS };
+    let step = training_graph(&*model, &config, StepBatch { split: &split, shape, most: SENTENCES })?;
+    // Parameters are views of one flat buffer, each from its own offset on.
+    let parameter = |(node, kind): (usize, &Kind)| match kind {
+        Kind::View { offset } => {
+            let parameter = model.parameters().iter().find(|p| p.offset == *offset)?;
+            let of_parameters = step.graph.nodes()[node].inputs.iter().all(|input| is_flat(&step.graph, *input));
+            of_parameters.then(|| (Value { node, output: 0 }, parameter.name.clone()))
+        }
+        _ => None,
+    };
+    let kinds = step.graph.nodes().iter().map(|node| &node.kind).enumerate();
+    let labels: HashMap<Value, String> = kinds.filter_map(parameter).collect();
+    Ok(drawing(&step.graph, step.forward, &labels))
+}
+
+fn is_flat(graph: &graph::Graph, value: Value) -> bool {
+    matches!(&graph.nodes()[value.node].kind, Kind::Input { name } if name == "parameters")
+}

@@ -1,0 +1,147 @@
+//! One step of beam search with length normalization (Wu et al. 2016, 7, with the penalty |Y|^α).
+
+use crate::graph::{
+    Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, expect, groups,
+    reference,
+};
+
+use super::case::Case;
+
+/// Widest beam: the shader keeps its winners in registers.
+pub const WIDEST: usize = 16;
+
+/// What a step knows of its place in the search.
+#[derive(Clone, Copy, Debug)]
+pub struct BeamStep {
+    /// Hypotheses of a sentence, K.
+    pub beam: usize,
+    /// Exponent of the length that a sum of log-probabilities is divided by.
+    pub length_penalty: f32,
+    /// Tokens that a hypothesis has after this step.
+    pub length: usize,
+    /// The token behind which nothing follows.
+    pub end: u32,
+}
+
+/// What a step gives: the hypotheses of each sentence, best first.
+#[derive(Clone, Copy, Debug)]
+pub struct Beams {
+    /// Sums of log-probabilities [B·K].
+    pub scores: Value,
+    /// Tokens that count, `end` included [B·K].
+    pub lengths: Value,
+    /// Rows of the step's inputs that they continue [B·K].
+    pub parents: Value,
+    /// Their newest tokens [B·K]; `end` again for those that have ended.
+    pub ids: Value,
+}
+
+/// Continues each of B·K hypotheses with `ids` [B·K] as newest tokens by every token of logits [B·K, V], and keeps the K best of each sentence by
+/// score / length^α. One that has ended stays as it is. Equals go to the earlier hypothesis, then the smaller token.
+pub fn beam_step(
+    graph: &mut Graph,
+    op: BeamStep,
+    logits: Value,
+    scores: Value,
+    lengths: Value,
+    ids: Value,
+) -> Result<Beams, GraphError> {
+    let out = graph.push(op, &[logits, scores, lengths, ids])?;
+    Ok(Beams { scores: out[0], lengths: out[1], parents: out[2], ids: out[3] })
+}
+
+impl Op for BeamStep {
+    fn name(&self) -> &'static str {
+        "beam_step"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        expect(&inputs[0], "the logits", 2, DType::F32)?;
+        let rows = inputs[0].shape[0];
+        if !(1..=WIDEST).contains(&self.beam) || !rows.is_multiple_of(self.beam) || inputs[0].shape[1] < self.beam {
+            return Err(format!(
+                "a beam holds 1 to {WIDEST} hypotheses, must divide the rows, and needs as many tokens"
+            ));
+        }
+        let (numbers, ids) = (TensorType::f32(&[rows]), TensorType::u32(&[rows]));
+        if inputs[1] != numbers || inputs[2] != ids || inputs[3] != ids {
+            return Err(format!("scores must be {numbers}, lengths and newest tokens {ids}"));
+        }
+        Ok(vec![numbers, ids.clone(), ids.clone(), ids])
+    }
+
+    reference!();
+
+    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+        let [rows, vocabulary] = *types.input(0) else { unreachable!("checked by the shape rule") };
+        let dispatch = (0..4).fold(Dispatch::new("beam_step", "forward"), |d, i| d.read(Operand::Input(i)));
+        let dispatch = (0..4).fold(dispatch, |d, o| d.write(Operand::Output(o)));
+        let dispatch = dispatch.constant("BEAM", self.beam as u32);
+        let dispatch = dispatch.uniform(&[rows / self.beam, vocabulary, self.length, self.end as usize]);
+        vec![dispatch.number(self.length_penalty).workgroups(groups(rows / self.beam))]
+    }
+}
+
+/// A hypothesis: its rank, score, length, parent and token.
+type Candidate<T> = (T, T, u32, usize, u32);
+
+impl BeamStep {
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        let (logits, scores, lengths, ids) = (call.input(0), call.input(1), call.ids(2), call.ids(3));
+        let vocabulary = call.types.inputs[0].columns();
+        let sentences = scores.len() / self.beam;
+        let best: Vec<Vec<Candidate<T>>> = (0..sentences)
+            .map(|sentence| {
+                let rows = sentence * self.beam..(sentence + 1) * self.beam;
+                let of_row = |row: usize| {
+                    self.continued(
+                        row,
+                        &logits[row * vocabulary..][..vocabulary],
+                        scores[row],
+                        (lengths[row], ids[row]),
+                    )
+                };
+                let mut all: Vec<_> = rows.flat_map(of_row).collect();
+                // Stable, so that equals stay in order.
+                all.sort_by(|a, b| b.0.partial_cmp(&a.0).expect("ranks are numbers"));
+                all.truncate(self.beam);
+                all
+            })
+            .collect();
+        let (scores, lengths) = (call.output(0), call.output_ids(1));
+        let (parents, ids) = (call.output_ids(2), call.output_ids(3));
+        for (row, &(_, score, length, parent, id)) in best.iter().flatten().enumerate() {
+            (scores[row], lengths[row], parents[row], ids[row]) = (score, length, parent as u32, id);
+        }
+    }
+
+    /// All continuations of one hypothesis that can be among the best.
+    fn continued<T: Real>(&self, row: usize, logits: &[T], score: T, (length, id): (u32, u32)) -> Vec<Candidate<T>> {
+        let penalty = |length: u32| T::of(f64::from(length).powf(f64::from(self.length_penalty)));
+        if id == self.end {
+            return vec![(score / penalty(length), score, length, row, self.end)];
+        }
+        let max = logits.iter().copied().reduce(T::max).expect("a vocabulary is not empty");
+        let log_total = logits.iter().fold(T::default(), |sum, &z| sum + (z - max).exp()).ln() + max;
+        let mut order: Vec<usize> = (0..logits.len()).collect();
+        order.sort_by(|&a, &b| logits[b].partial_cmp(&logits[a]).expect("logits are numbers").then(a.cmp(&b)));
+        let token = |id: usize| {
+            let score = score + (logits[id] - log_total);
+            (score / penalty(self.length as u32), score, self.length as u32, row, id as u32)
+        };
+        order.into_iter().take(self.beam).map(token).collect()
+    }
+}
+
+pub fn cases() -> Vec<Case> {
+    let mut cases = vec![];
+    for (beam, sentences, vocabulary) in [(1, 1, 1), (1, 7, 17), (5, 3, 33), (4, 2, 257), (16, 2, 65)] {
+        let rows = beam * sentences;
+        let op = BeamStep { beam, length_penalty: 0.7, length: 4, end: 3 };
+        let case = Case::new(op).constant(&[rows, vocabulary], 3.0).constant(&[rows], 4.0);
+        let lengths = (0..rows as u32).map(|row| 2 + row % 2).collect();
+        let ids = (0..rows as u32).map(|row| if row % 5 == 2 { 3 } else { 4 + row }).collect();
+        cases.push(case.ids(&[rows], lengths).ids(&[rows], ids));
+    }
+    cases
+}

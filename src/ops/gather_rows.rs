@@ -1,0 +1,85 @@
+//! `y[t, r] = x[t, rows[r]]`: the states of a beam search follow the hypotheses that live on (torch.index_select along axis 1).
+
+use rayon::prelude::*;
+
+use crate::graph::{
+    Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, expect, groups,
+    reference,
+};
+
+use super::case::Case;
+use super::elementwise::WORKGROUP;
+
+/// Rows of x [T, B, ..] or [B, W] by number: rows `[R]` give [T, R, ..] or [R, W]. A number past the end reads the last row. No derivative.
+pub fn gather_rows(graph: &mut Graph, x: Value, rows: Value) -> Result<Value, GraphError> {
+    graph.push1(GatherRows, &[x, rows])
+}
+
+#[derive(Debug)]
+struct GatherRows;
+
+/// (steps, rows, width): x [B, W] is one step.
+fn sizes(x: &[usize]) -> [usize; 3] {
+    match x {
+        [batch, width] => [1, *batch, *width],
+        [steps, batch, rest @ ..] => [*steps, *batch, rest.iter().product()],
+        _ => unreachable!("checked by the shape rule"),
+    }
+}
+
+impl Op for GatherRows {
+    fn name(&self) -> &'static str {
+        "gather_rows"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        expect(&inputs[1], "the rows' numbers", 1, DType::U32)?;
+        if inputs[0].dtype != DType::F32 || inputs[0].shape.len() < 2 || inputs[0].is_empty() {
+            return Err("x must hold numbers in at least two dimensions".into());
+        }
+        let mut result = inputs[0].clone();
+        let axis = usize::from(result.shape.len() > 2);
+        result.shape[axis] = inputs[1].len();
+        Ok(vec![result])
+    }
+
+    reference!(parallel);
+
+    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+        let ([_, batch, width], len) = (sizes(types.input(0)), types.outputs[0].len());
+        let dispatch = Dispatch::new("gather_rows", "forward").read(Operand::Input(0)).read(Operand::Input(1));
+        let dispatch = dispatch.write(Operand::Output(0)).uniform(&[len, batch, width, types.inputs[1].len()]);
+        vec![dispatch.workgroups(groups(len.div_ceil(WORKGROUP)))]
+    }
+}
+
+impl GatherRows {
+    fn step<T: Real>(x: &[T], rows: &[u32], width: usize, y: &mut [T]) {
+        let last = x.len() / width - 1;
+        for (y, &row) in y.chunks_exact_mut(width).zip(rows) {
+            y.copy_from_slice(&x[(row as usize).min(last) * width..][..width]);
+        }
+    }
+
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        let ([_, batch, width], rows) = (sizes(call.types.input(0)), call.ids(1));
+        let steps = call.output(0).chunks_exact_mut(rows.len() * width).zip(call.input(0).chunks_exact(batch * width));
+        steps.for_each(|(y, x)| Self::step(x, rows, width, y));
+    }
+
+    fn parallel(&self, mut call: Call<f32>) {
+        let ([_, batch, width], rows) = (sizes(call.types.input(0)), call.ids(1));
+        let x = call.input(0).par_chunks_exact(batch * width);
+        call.output(0).par_chunks_exact_mut(rows.len() * width).zip(x).for_each(|(y, x)| Self::step(x, rows, width, y));
+    }
+}
+
+pub fn cases() -> Vec<Case> {
+    let case = |shape: &[usize]| Case::new(GatherRows).constant(shape, 1.0);
+    vec![
+        case(&[1, 1]).ids(&[3], vec![0, 0, 7]),
+        case(&[7, 17]).random_ids(&[5], 7),
+        case(&[3, 5, 65]).random_ids(&[33], 5),
+        case(&[2, 257, 3]).random_ids(&[257], 257),
+    ]
+}

@@ -1,0 +1,160 @@
+//! y[r, c] = x[r, c] − max − ln Σ_c' e^(x[r, c'] − max) over the last axis (torch.nn.functional.log_softmax).
+
+use rayon::prelude::*;
+
+use crate::graph::{
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups,
+    reference,
+};
+
+use super::case::Case;
+use super::elementwise::same_shape;
+use super::fast;
+
+/// Rows up to this many columns take one invocation each, as `softmax`'s (not measured here).
+const SHORT: usize = 64;
+
+/// The logarithm of softmax over the last axis.
+///
+/// # Errors
+/// When x holds no numbers or has no columns.
+pub fn log_softmax(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
+    graph.push1(LogSoftmax, &[x])
+}
+
+#[derive(Debug)]
+struct LogSoftmax;
+
+impl Op for LogSoftmax {
+    fn name(&self) -> &'static str {
+        "log_softmax"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        rows(inputs)
+    }
+
+    fn gradient(&self, at: &mut Backward) -> Result<(), GraphError> {
+        let (y, dy) = (at.output(0), at.upstream());
+        let dx = at.graph.push1(LogSoftmaxBackward, &[y, dy])?;
+        at.set(0, dx);
+        Ok(())
+    }
+
+    reference!(parallel);
+
+    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+        let dispatch = Dispatch::new("log_softmax", "").read(Operand::Input(0)).write(Operand::Output(0));
+        vec![per_row(dispatch, "forward_short", "forward_wide", types)]
+    }
+}
+
+fn rows(inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+    match inputs[0].dtype != DType::F32 || inputs[0].shape.last().is_none_or(|&columns| columns == 0) {
+        true => Err("x must hold numbers in at least one column".into()),
+        false => same_shape(inputs),
+    }
+}
+
+/// One invocation a row where rows are short, else one workgroup a row.
+fn per_row(dispatch: Dispatch, short: &'static str, wide: &'static str, types: &Types) -> Dispatch {
+    let (rows, columns) = (types.inputs[0].rows(), types.inputs[0].columns());
+    let (entry, count) = if columns <= SHORT { (short, rows.div_ceil(64)) } else { (wide, rows) };
+    Dispatch { entry, ..dispatch }.uniform(&[rows, columns]).workgroups(groups(count))
+}
+
+impl LogSoftmax {
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        let columns = call.types.inputs[0].columns();
+        for (y, x) in call.output(0).chunks_exact_mut(columns).zip(call.input(0).chunks_exact(columns)) {
+            let max = x.iter().copied().reduce(T::max).expect("the shape rule asks for a column");
+            let sum = x.iter().fold(T::default(), |sum, &x| sum + (x - max).exp());
+            y.iter_mut().zip(x).for_each(|(y, &x)| *y = x - max - sum.ln());
+        }
+    }
+
+    /// Rows on all threads: rows may be as wide as a vocabulary.
+    fn parallel(&self, mut call: Call<f32>) {
+        let columns = call.types.inputs[0].columns();
+        let rows = call.output(0).par_chunks_exact_mut(columns).zip(call.input(0).par_chunks_exact(columns));
+        rows.with_min_len(MIN_ELEMENTS.div_ceil(columns)).for_each(|(y, x)| fast::vectorized(|| forward(x, y)));
+    }
+}
+
+/// Fewest elements that a thread takes: some 10 µs of exp, about what waking another costs.
+const MIN_ELEMENTS: usize = 1 << 13;
+
+/// Partial results of a row, so that its reductions run in vector lanes.
+const LANES: usize = 16;
+
+#[inline(always)]
+fn forward(x: &[f32], y: &mut [f32]) {
+    let (whole, rest) = (x.chunks_exact(LANES), x.chunks_exact(LANES).remainder());
+    let mut max = [f32::MIN; LANES];
+    for chunk in whole.clone() {
+        max.iter_mut().zip(chunk).for_each(|(max, &x)| *max = if x > *max { x } else { *max });
+    }
+    let max = max.iter().chain(rest).fold(f32::MIN, |max, &x| max.max(x));
+    let mut sums = [0.0; LANES];
+    for chunk in whole {
+        sums.iter_mut().zip(chunk).for_each(|(sum, &x)| *sum += fast::exp(x - max));
+    }
+    let log = (sums.iter().sum::<f32>() + rest.iter().map(|&x| fast::exp(x - max)).sum::<f32>()).ln();
+    y.iter_mut().zip(x).for_each(|(y, &x)| *y = x - max - log);
+}
+
+/// dx = dy − e^y · Σ_c dy
+#[derive(Debug)]
+struct LogSoftmaxBackward;
+
+impl Op for LogSoftmaxBackward {
+    fn name(&self) -> &'static str {
+        "log_softmax"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        rows(inputs)
+    }
+
+    reference!(parallel);
+
+    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+        let dispatch = Dispatch::new("log_softmax", "").read(Operand::Input(0)).read(Operand::Input(1));
+        vec![per_row(dispatch.write(Operand::Output(0)), "backward_short", "backward_wide", types)]
+    }
+}
+
+impl LogSoftmaxBackward {
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        let columns = call.types.inputs[0].columns();
+        let (y, dy) = (call.input(0).chunks_exact(columns), call.input(1).chunks_exact(columns));
+        for (dx, (y, dy)) in call.output(0).chunks_exact_mut(columns).zip(y.zip(dy)) {
+            let sum = dy.iter().fold(T::default(), |sum, &dy| sum + dy);
+            for c in 0..columns {
+                dx[c] = dy[c] - y[c].exp() * sum;
+            }
+        }
+    }
+
+    fn parallel(&self, mut call: Call<f32>) {
+        let columns = call.types.inputs[0].columns();
+        let rows = (call.input(0).par_chunks_exact(columns), call.input(1).par_chunks_exact(columns)).into_par_iter();
+        let rows = call.output(0).par_chunks_exact_mut(columns).zip(rows);
+        rows.with_min_len(MIN_ELEMENTS.div_ceil(columns)).for_each(|(dx, (y, dy))| {
+            let sum: f32 = dy.iter().sum();
+            fast::vectorized(|| {
+                dx.iter_mut().zip(y.iter().zip(dy)).for_each(|(dx, (&y, &dy))| *dx = dy - fast::exp(y) * sum);
+            });
+        });
+    }
+}
+
+pub fn cases() -> Vec<Case> {
+    let shapes: [&[usize]; 6] = [&[1, 1], &[7, 17], &[65, 33], &[3, 1, 65], &[3, 257], &[2, 1000]];
+    let mut cases: Vec<_> = shapes.iter().map(|s| Case::new(LogSoftmax).scaled(s, 5.0)).collect();
+    cases.extend(shapes.iter().map(|s| Case::new(LogSoftmaxBackward).constant(s, 1.0).constant(s, 1.0)));
+    // Logits that differ by 1e4: the logarithm stays finite where softmax gives 0.
+    let far = |columns: usize| (0..2 * columns).map(|i| if i % 5 == 0 { -1e4 } else { i as f32 * 0.01 }).collect();
+    cases.extend([17, 129].map(|columns| Case::new(LogSoftmax).values(&[2, columns], far(columns))));
+    cases
+}
