@@ -289,7 +289,7 @@ fn no_adapter() {
 fn a_full_disk() {
     let sandbox = Sandbox::with_run();
     let two_epochs =
-        String::from_utf8(sandbox.read("run/config.toml")).unwrap().replace("epochs = 1\n", "epochs = 2\n");
+        String::from_utf8(sandbox.read("run/config.toml")).unwrap().replace("\nepochs = 1\n", "\nepochs = 2\n");
     sandbox.write("run/config.toml", two_epochs);
     sandbox.copy("run", "undisturbed");
     sandbox.succeed("train --resume undisturbed --device cpu");

@@ -282,11 +282,13 @@ impl<'a> Trainer<'a> {
         if epoch > count {
             remove(&self.run.epoch_path(epoch - count))?;
         }
+        // A run that was told to average only after some epochs has no file of those before.
         let epochs = (epoch + 1).saturating_sub(count).max(1)..=epoch;
-        let number = epochs.clone().count() as f64;
+        let paths: Vec<_> = epochs.map(|epoch| self.run.epoch_path(epoch)).filter(|path| path.exists()).collect();
+        let number = paths.len() as f64;
         let mut sums: Vec<Vec<f64>> = self.model.parameters().iter().map(|p| vec![0.0; p.len()]).collect();
-        for epoch in epochs {
-            let tensors = load_model(&self.run.epoch_path(epoch), &expected(self.model.parameters()))?;
+        for path in &paths {
+            let tensors = load_model(path, &expected(self.model.parameters()))?;
             for (sum, tensor) in sums.iter_mut().zip(&tensors) {
                 sum.iter_mut().zip(&tensor.values).for_each(|(sum, &value)| *sum += f64::from(value));
             }
