@@ -39,7 +39,7 @@ impl Sandbox {
         let before = self.files();
         let output = command.output().expect("wgrad runs");
         let message = stderr(&output);
-        let wrong_usage = message.contains("Usage:");
+        let wrong_usage = message.contains("try '--help'");
         assert_eq!(output.status.code(), Some(1 + i32::from(wrong_usage)), "{message}");
         let error = message.find("error: ").map_or("", |at| &message[at..]);
         for part in parts {
@@ -418,4 +418,19 @@ fn models_and_batches_that_do_not_fit() {
             "attention.q.weight is F32 [192, 4]; expected no tensor of this name",
         ],
     );
+}
+
+#[test]
+fn drawings_and_beams_that_make_no_sense() {
+    let sandbox = Sandbox::new();
+    sandbox.refuse("graph --preset tine", &["there is no preset `tine`: did you mean `tiny`?"]);
+    sandbox.refuse("graph --preset tiny --steps 3", &["--steps 3: only the textbook network has a number of steps"]);
+    sandbox.refuse("graph --steps 0", &["invalid value '0' for '--steps <N>': 0 is not in 1..=100"]);
+    sandbox.refuse("graph --format png", &["possible values: svg, dot, text"]);
+    sandbox.refuse("graph --out nowhere/graph.svg", &["cannot write nowhere/graph.svg"]);
+    sandbox.refuse("translate run --beam 17", &["17 is not in 1..=16"]);
+    sandbox.refuse("translate run --length-penalty -1", &["unexpected argument '-1'"]);
+    sandbox.refuse("translate run --length-penalty=x", &["expected a number from 0 to 10"]);
+    let drawn = sandbox.succeed("graph --preset seed-transformer --format dot");
+    assert!(drawn.starts_with("digraph") && drawn.contains("attention.q.weight"), "{drawn}");
 }
