@@ -43,8 +43,8 @@ pub struct Drawn {
 /// The nodes to draw, in the order of the graph. `forward` is the number of nodes of the forward pass, which come first; `labels` are names of values.
 pub fn drawing(graph: &Graph, forward: usize, labels: &HashMap<Value, String>) -> Vec<Drawn> {
     let mut drawn: Vec<Drawn> = vec![];
-    // For each value, the drawing's node that computes it.
-    let mut source: HashMap<Value, usize> = HashMap::new();
+    // For each value, the drawing's nodes that compute it: one, or all parts of a pack.
+    let mut sources: HashMap<Value, Vec<usize>> = HashMap::new();
     let mut read = vec![vec![]; graph.nodes().len()];
     for node in graph.nodes() {
         node.inputs.iter().for_each(|value| read[value.node].push(value.output));
@@ -56,14 +56,10 @@ pub fn drawing(graph: &Graph, forward: usize, labels: &HashMap<Value, String>) -
             Kind::View { .. } if labels.contains_key(&value(0)) && reads_input(graph, node) => {
                 labels[&value(0)].clone()
             }
-            Kind::View { .. } => {
-                source.extend(source.get(&node.inputs[0]).copied().map(|from| (value(0), from)));
-                continue;
-            }
-            Kind::Pack { .. } => {
-                // What a pack gathers is read through it by whoever reads it: take the last part, which every reader must wait for.
-                let from = node.inputs.last().and_then(|last| source.get(last)).copied();
-                source.extend(from.map(|from| (value(0), from)));
+            // Whoever reads a pack reads the buffer and every part: the optimizer waits for all gradients.
+            Kind::View { .. } | Kind::Pack { .. } => {
+                let from = node.inputs.iter().flat_map(|input| &sources[input]).copied().collect();
+                sources.insert(value(0), from);
                 continue;
             }
             Kind::Input { name } => name.clone(),
@@ -75,7 +71,7 @@ pub fn drawing(graph: &Graph, forward: usize, labels: &HashMap<Value, String>) -
             _ => Role::Backward,
         };
         let inputs = if role == Role::Input { &[][..] } else { &node.inputs };
-        let mut reads: Vec<usize> = inputs.iter().filter_map(|input| source.get(input).copied()).collect();
+        let mut reads: Vec<usize> = inputs.iter().flat_map(|input| &sources[input]).copied().collect();
         reads.sort_unstable();
         reads.dedup();
         let outputs = 0..node.outputs.len();
@@ -87,7 +83,7 @@ pub fn drawing(graph: &Graph, forward: usize, labels: &HashMap<Value, String>) -
         };
         let shapes = used.into_iter().map(|output| node.outputs[output].to_string()).collect();
         outputs.for_each(|output| {
-            source.insert(value(output), drawn.len());
+            sources.insert(value(output), vec![drawn.len()]);
         });
         drawn.push(Drawn { node: number, role, name, label, shapes, reads });
     }
@@ -101,7 +97,9 @@ fn reads_input(graph: &Graph, node: &Node) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::{GraphError, TensorType};
     use crate::models::textbook_rnn::{Sizes, textbook_rnn};
+    use crate::ops::tanh::tanh;
 
     fn example() -> (Vec<Drawn>, usize) {
         let sizes = Sizes { steps: 4, inputs: 3, hidden: 5, outputs: 7 };
@@ -126,6 +124,22 @@ mod tests {
         for label in ["∂L/∂W", "U·x1", "h4", "f32[5, 5]"] {
             assert!([&svg, &dot, &text].into_iter().all(|drawing| drawing.contains(label)), "{label}");
         }
+    }
+
+    /// A training step packs its gradients; with edges from one of them alone, the others looked unused and the optimizer seemed to come before them.
+    #[test]
+    fn a_pack_is_read_with_all_its_parts() -> Result<(), GraphError> {
+        let mut graph = Graph::new();
+        let x = graph.input("x", TensorType::f32(&[64]))?;
+        let flat = graph.input("flat", TensorType::f32(&[128]))?;
+        let first = tanh(&mut graph, x)?;
+        let second = tanh(&mut graph, first)?;
+        let packed = graph.pack(flat, &[(first, 0), (second, 64)])?;
+        let seen = graph.reshape(packed, &[2, 64])?;
+        tanh(&mut graph, seen)?;
+        let drawn = drawing(&graph, graph.nodes().len(), &HashMap::new());
+        assert_eq!(drawn.last().expect("five nodes").reads, [1, 2, 3]);
+        Ok(())
     }
 
     #[test]
