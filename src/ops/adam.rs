@@ -1,5 +1,6 @@
 //! Adam (Kingma and Ba 2015, algorithm 1), on the flat parameters of the whole model at once.
 
+use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::graph::{
@@ -96,9 +97,15 @@ impl Adam {
             let inputs = [nothing, nothing, nothing, gradients, clip].map(Slice::Float);
             let outputs = [parameters, exp_avg, exp_avg_sq].map(|x| Some(SliceMut::Float(x)));
             let call = Call::new(types, inputs.into_iter().chain([Slice::Ids(control)]).collect(), outputs.into());
-            super::fast::vectorized(|| self.reference(call));
+            update(self, call);
         });
     }
+}
+
+/// The reference, for the CPU's vector units.
+#[multiversion(targets = "simd")]
+fn update(adam: &Adam, call: Call<'_, f32>) {
+    adam.reference(call);
 }
 
 pub fn cases() -> Vec<Case> {

@@ -94,7 +94,7 @@ impl AddPosition {
         let [_, batch, columns] = *call.types.input(0) else { unreachable!("checked by the shape rule") };
         let (x, table) = (call.input(0).par_chunks_exact(batch * columns), call.input(1));
         let steps = call.output(0).par_chunks_exact_mut(batch * columns).zip(x).enumerate();
-        steps.for_each(|(t, (y, x))| super::fast::vectorized(|| self.step(t, x, table, columns, y)));
+        steps.for_each(|(t, (y, x))| self.step(t, x, table, columns, y));
     }
 }
 
@@ -148,7 +148,7 @@ impl AddPositionBackward {
         let [_, batch, columns] = *call.types.input(0) else { unreachable!("checked by the shape rule") };
         let dy = call.input(0);
         let positions = call.output(0).par_chunks_exact_mut(columns).enumerate();
-        positions.for_each(|(p, sums)| super::fast::vectorized(|| self.position(p, dy, batch * columns, sums)));
+        positions.for_each(|(p, sums)| self.position(p, dy, batch * columns, sums));
     }
 }
 

@@ -1,5 +1,7 @@
 //! `s[b, t, τ] = Σ_a v[a]·tanh(q[t, b, a] + k[τ, b, a])`, the score of additive attention (Bahdanau et al. 2015, appendix A.1.2).
 
+use multiversion::multiversion;
+
 use crate::graph::{
     Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, expect,
     groups, reference,
@@ -74,9 +76,8 @@ impl AdditiveScore {
         }
     }
 
-    /// One thread a sequence at a time, tanh vectorized.
+    /// One thread a sequence at a time.
     fn parallel(&self, mut call: Call<f32>) {
-        use super::fast;
         use rayon::prelude::*;
         let [time, source, batch, width] = sizes(&call.types.inputs);
         let (q, k, v) = (call.input(0), call.input(1), call.input(2));
@@ -84,16 +85,20 @@ impl AdditiveScore {
             for (i, s) in s.iter_mut().enumerate() {
                 let (t, key_step) = (i / source, i % source);
                 let (q, k) = (&q[(t * batch + b) * width..][..width], &k[(key_step * batch + b) * width..][..width]);
-                *s = fast::vectorized(|| {
-                    let mut lanes = [0.0; 8];
-                    for a in 0..width {
-                        lanes[a % 8] += v[a] * fast::tanh(q[a] + k[a]);
-                    }
-                    lanes.iter().sum()
-                });
+                *s = score(q, k, v);
             }
         });
     }
+}
+
+/// One score, in eight partial sums.
+#[multiversion(targets = "simd")]
+fn score(q: &[f32], k: &[f32], v: &[f32]) -> f32 {
+    let mut lanes = [0.0; 8];
+    for (a, v) in v.iter().enumerate() {
+        lanes[a % 8] += v * super::fast::tanh(q[a] + k[a]);
+    }
+    lanes.iter().sum()
 }
 
 /// With h = tanh(q + k) and z = ds·v·(1 − h²): dq = Σ_τ z, dk = Σ_t z, and dv = Σ_{b, t} of its third output, Σ_τ ds·h [T, B, A].

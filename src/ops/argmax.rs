@@ -52,14 +52,7 @@ impl Argmax {
         let columns = call.types.inputs[0].columns();
         let rows = call.output_ids(0).par_iter_mut().zip(call.input(0).par_chunks_exact(columns));
         rows.for_each(|(y, x)| {
-            let max = fast::vectorized(|| {
-                let mut lanes = [f32::MIN; 16];
-                let (whole, rest) = (x.chunks_exact(16), x.chunks_exact(16).remainder());
-                for chunk in whole {
-                    lanes.iter_mut().zip(chunk).for_each(|(max, &x)| *max = if x > *max { x } else { *max });
-                }
-                lanes.iter().chain(rest).fold(f32::MIN, |max, &x| if x > max { x } else { max })
-            });
+            let max = fast::max(x);
             *y = x.iter().position(|&x| x >= max).unwrap_or(0) as u32;
         });
     }

@@ -3,6 +3,7 @@
 //! The T × S probabilities are never stored: forward and backward compute them again from the rows' logarithms of sums, as FlashAttention does
 //! (Dao et al. 2022).
 
+use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::graph::{
@@ -279,7 +280,7 @@ impl Fused {
                 let (b, h) = (task / g.heads.count, task % g.heads.count);
                 let length = self.length(&call, self.next(), b, g.keys);
                 let mut p = scores_of_head(&g, (b, h), q, kv, length);
-                let sums = fast::vectorized(|| softmax_rows(&g, &mut p, length));
+                let sums = softmax_rows(&g, &mut p, length);
                 let mut y = vec![0.0; g.queries * g.heads.value];
                 let product = (&mut y[..], Layout::row_major(0, g.heads.value));
                 let sizes = [g.queries, g.heads.value, length];
@@ -322,7 +323,7 @@ fn scores_of_head(g: &Geometry, (b, h): (usize, usize), q: &[f32], kv: &[f32], l
 }
 
 /// Scores to probabilities in place; gives the logarithms of the sums.
-#[inline(always)]
+#[multiversion(targets = "simd")]
 fn softmax_rows(g: &Geometry, p: &mut [f32], length: usize) -> Vec<f32> {
     let mut sums = vec![0.0; g.queries];
     if length == 0 {
@@ -426,8 +427,7 @@ impl FusedBackward {
                 let product = (&mut ds[..], scores);
                 let values = (kv, g.value(b, h).transposed());
                 fast::product([g.queries, length, g.heads.value], (dy, wide), values, product, false, false);
-                let row = |t: usize| (&y[at(wide, t, 0)..][..g.heads.value], &dy[at(wide, t, 0)..][..g.heads.value]);
-                fast::vectorized(|| differentiate(&g, &mut p, &mut ds, &kept[g.kept(b, h)..], row, length));
+                differentiate(&g, (&mut p, &mut ds), &kept[g.kept(b, h)..], (y, dy, wide), length);
                 let [mut dq, mut dk, mut dv] =
                     [(g.queries, g.heads.key), (g.keys, g.heads.key), (g.keys, g.heads.value)]
                         .map(|(rows, width)| vec![0.0; rows * width]);
@@ -454,13 +454,12 @@ impl FusedBackward {
 }
 
 /// From scores in `p` and dy·v in `ds` to the probabilities and the gradients of the scores before their scaling.
-#[inline(always)]
-fn differentiate<'a>(
+#[multiversion(targets = "simd")]
+fn differentiate(
     g: &Geometry,
-    p: &mut [f32],
-    ds: &mut [f32],
+    (p, ds): (&mut [f32], &mut [f32]),
     kept: &[f32],
-    row: impl Fn(usize) -> (&'a [f32], &'a [f32]),
+    (y, dy, head): (&[f32], &[f32], Layout),
     length: usize,
 ) {
     if length == 0 {
@@ -468,8 +467,8 @@ fn differentiate<'a>(
     }
     let scale = g.scale() as f32;
     for (t, (p, ds)) in p.chunks_exact_mut(length).zip(ds.chunks_exact_mut(length)).enumerate() {
-        let (y, dy) = row(t);
-        let dot: f32 = y.iter().zip(dy).map(|(y, dy)| y * dy).sum();
+        let row = at(head, t, 0)..at(head, t, g.heads.value);
+        let dot = fast::sum(&y[row.clone()], &dy[row], |y, dy| y * dy);
         let visible = g.visible(t, length);
         for (p, ds) in p[..visible].iter_mut().zip(&mut ds[..visible]) {
             *p = fast::exp(*p - kept[t]);

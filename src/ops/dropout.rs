@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::graph::{
@@ -14,7 +15,6 @@ use super::case::Case;
 use super::control;
 use super::elementwise::WORKGROUP;
 use super::embedding::EmbeddingBackward;
-use super::fast;
 use super::philox::{philox, philox_lanes};
 
 /// Inverted dropout (Srivastava et al. 2014). The mask is a function of (seed, step, `stream`, element) by Philox, so
@@ -107,32 +107,38 @@ impl Dropout {
     }
 
     fn apply_unrepeated(&self, x: &mut [f32], first: usize, control: &[u32]) {
-        const BLOCKS: usize = 16;
-        const ELEMENTS: usize = 4 * BLOCKS;
         // Up to the next block of four words, and behind the last whole group of blocks, one block at a time.
         let (head, x) = x.split_at_mut((first.next_multiple_of(4) - first).min(x.len()));
         self.apply(head, first, control);
         let first = first.next_multiple_of(4);
-        let (x, tail) = x.split_at_mut(x.len() / ELEMENTS * ELEMENTS);
+        let (x, tail) = x.split_at_mut(x.len() / GROUP * GROUP);
         self.apply(tail, first + x.len(), control);
         let (scale, threshold) = (self.scale(), self.threshold());
         let key = [control[control::SEED], control[control::SEED + 1]];
         let counter = [self.stream, control[control::STEP], 0];
-        fast::vectorized(|| {
-            let mut factors = [0.0; ELEMENTS];
-            for (i, x) in x.chunks_exact_mut(ELEMENTS).enumerate() {
-                let words = philox_lanes::<BLOCKS>((first / 4 + i * BLOCKS) as u32, counter, key);
-                for lane in 0..BLOCKS {
-                    for word in 0..4 {
-                        factors[4 * lane + word] = if words[word][lane] < threshold { scale } else { 0.0 };
-                    }
-                }
-                // Not a product with 0: an infinite or NaN element that is dropped leaves 0 too.
-                for e in 0..ELEMENTS {
-                    x[e] = if factors[e] == 0.0 { 0.0 } else { x[e] * factors[e] };
-                }
+        drop_groups(x, (first / 4) as u32, counter, key, (threshold, scale));
+    }
+}
+
+/// Elements of a group, which is 16 blocks.
+const GROUP: usize = 64;
+
+/// Drops whole groups; the first starts at `block`.
+#[multiversion(targets = "simd")]
+fn drop_groups(x: &mut [f32], block: u32, counter: [u32; 3], key: [u32; 2], (threshold, scale): (u32, f32)) {
+    const BLOCKS: usize = GROUP / 4;
+    let mut factors = [0.0; GROUP];
+    for (i, x) in x.chunks_exact_mut(GROUP).enumerate() {
+        let words = philox_lanes::<BLOCKS>(block + (i * BLOCKS) as u32, counter, key);
+        for lane in 0..BLOCKS {
+            for word in 0..4 {
+                factors[4 * lane + word] = if words[word][lane] < threshold { scale } else { 0.0 };
             }
-        });
+        }
+        // Not a product with 0: an infinite or NaN element that is dropped leaves 0 too.
+        for e in 0..GROUP {
+            x[e] = if factors[e] == 0.0 { 0.0 } else { x[e] * factors[e] };
+        }
     }
 }
 

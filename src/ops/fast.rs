@@ -1,6 +1,11 @@
-//! What the ops' f32 twins share: products by the `gemm` crate, and loops compiled for the vector units that the CPU has.
+//! What the ops' f32 twins share: products by the `gemm` crate, and pieces of loops.
+//!
+//! A hot loop is a function of its own under `#[multiversion(targets = "simd")]`, which compiles it for SSE2, AVX2 and AVX-512 (NEON on ARM) and
+//! takes the best that the CPU has. What it calls must be `#[inline(always)]`, or it is compiled for SSE2. (A closure handed to a dispatcher, as
+//! before, was compiled for SSE2 whenever LLVM found it too long to inline: a dropout took 20 times as long.)
 
 use gemm::Parallelism;
+use multiversion::multiversion;
 use rayon::prelude::*;
 
 /// A matrix inside a slice: element (r, c) lies at `offset + r·rows + c·columns`.
@@ -72,29 +77,30 @@ pub fn product(
     }
 }
 
-/// Runs a loop compiled for the best vector unit present (AVX2 where the build only assumes SSE2): three to four times faster for `exp`.
-#[inline(always)]
-pub fn vectorized<R>(f: impl FnOnce() -> R) -> R {
-    struct Wrap<F>(F);
-    impl<R, F: FnOnce() -> R> pulp::NullaryFnOnce for Wrap<F> {
-        type Output = R;
-        #[inline(always)]
-        fn call(self) -> R {
-            (self.0)()
-        }
-    }
-    pulp::Arch::new().dispatch(Wrap(f))
-}
-
 /// Elements that a thread takes at a time in a loop bound by memory: 64 KiB of each operand stay in a second-level cache.
 const CHUNK: usize = 1 << 14;
 
 /// `y[i]` = f(`a[i]`, `b[i]`) on all threads.
 pub fn map(y: &mut [f32], a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32 + Sync) {
     let chunks = y.par_chunks_mut(CHUNK).zip(a.par_chunks(CHUNK)).zip(b.par_chunks(CHUNK));
-    chunks.for_each(|((y, a), b)| {
-        vectorized(|| y.iter_mut().zip(a.iter().zip(b)).for_each(|(y, (&a, &b))| *y = f(a, b)));
-    });
+    chunks.for_each(|((y, a), b)| y.iter_mut().zip(a.iter().zip(b)).for_each(|(y, (&a, &b))| *y = f(a, b)));
+}
+
+/// c = a + b
+#[multiversion(targets = "simd")]
+pub fn add(a: &[f32], b: &[f32], c: &mut [f32]) {
+    c.iter_mut().zip(a.iter().zip(b)).for_each(|(c, (&a, &b))| *c = a + b);
+}
+
+/// The largest number; `f32::MIN` of none.
+#[multiversion(targets = "simd")]
+pub fn max(x: &[f32]) -> f32 {
+    let mut lanes = [f32::MIN; 16];
+    let (whole, rest) = (x.chunks_exact(16), x.chunks_exact(16).remainder());
+    for chunk in whole {
+        lanes.iter_mut().zip(chunk).for_each(|(max, &x)| *max = if x > *max { x } else { *max });
+    }
+    lanes.iter().chain(rest).fold(f32::MIN, |max, &x| if x > max { x } else { max })
 }
 
 /// Σ f(a, b) over two slices of one length: 16 partial sums, since the order that one sum would fix keeps a loop from being vectorized.

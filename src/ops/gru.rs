@@ -1,6 +1,7 @@
 //! A gated recurrent layer over a whole sequence (Cho et al. 2014; gates and names as torch.nn.GRU): r, z = σ, σ of x·W_ihᵀ + b_ih + h·W_hhᵀ + b_hh;
 //! q = W_hn·h + b_hn; n = tanh(W_in·x + b_in + r∘q); h ← (1 − z)∘n + z∘h.
 
+use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::graph::{
@@ -205,7 +206,7 @@ impl Gru {
                     saved.fill(0.0);
                 } else {
                     let x = &xw[(t * batch + b) * 3 * hidden..][..3 * hidden];
-                    fast::vectorized(|| step((hw, x), [b_ih, b_hh], old, saved, new));
+                    step((hw, x), [b_ih, b_hh], old, saved, new);
                 }
             });
         }
@@ -213,7 +214,7 @@ impl Gru {
 }
 
 /// The gates of one row.
-#[inline(always)]
+#[multiversion(targets = "simd")]
 fn step((hw, x): (&[f32], &[f32]), [b_ih, b_hh]: [&[f32]; 2], old: &[f32], saved: &mut [f32], new: &mut [f32]) {
     let hidden = old.len();
     let (r, rest) = saved.split_at_mut(hidden);

@@ -1,6 +1,7 @@
 //! Layer normalization (Ba et al. 2016; torch.nn.LayerNorm) with the residual addition before it:
 //! y = (s − mean s)/√(var s + ε)·weight + bias over the last axis, s = x + residual.
 
+use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::graph::{
@@ -123,6 +124,16 @@ fn moments<T: Real>(s: &[T]) -> [T; 2] {
     [mean, T::of(1.0) / (variance + T::of(f64::from(EPSILON))).sqrt()]
 }
 
+/// A row.
+#[multiversion(targets = "simd")]
+fn normalize(s: &[f32], [weight, bias]: [&[f32]; 2], y: &mut [f32], kept: &mut [f32]) {
+    let [mean, scale] = fast_moments(s);
+    kept.copy_from_slice(&[mean, scale]);
+    for (c, y) in y.iter_mut().enumerate() {
+        *y = (s[c] - mean) * scale * weight[c] + bias[c];
+    }
+}
+
 /// [`moments`], for the CPU's vector units.
 #[inline(always)]
 fn fast_moments(s: &[f32]) -> [f32; 2] {
@@ -154,28 +165,17 @@ impl LayerNorm {
     fn parallel(&self, mut call: Call<f32>) {
         let columns = call.types.inputs[0].columns();
         let (x, weight, bias) = (call.input(0), call.input(1), call.input(2));
-        let normalize = |s: &[f32], y: &mut [f32], kept: &mut [f32]| {
-            let [mean, scale] = fast_moments(s);
-            kept.copy_from_slice(&[mean, scale]);
-            for c in 0..columns {
-                y[c] = (s[c] - mean) * scale * weight[c] + bias[c];
-            }
-        };
         let y = call.output(0).par_chunks_exact_mut(columns).zip(call.output(1).par_chunks_exact_mut(2));
         let rows = y.zip(x.par_chunks_exact(columns)).with_min_len(ROWS);
         if !self.residual {
-            rows.for_each(|((y, kept), x)| fast::vectorized(|| normalize(x, y, kept)));
+            rows.for_each(|((y, kept), x)| normalize(x, [weight, bias], y, kept));
             return;
         }
         let residual = call.input(3).par_chunks_exact(columns);
         let sums = call.output(2).par_chunks_exact_mut(columns).zip(residual);
         rows.zip(sums).for_each(|(((y, kept), x), (s, residual))| {
-            fast::vectorized(|| {
-                for c in 0..columns {
-                    s[c] = x[c] + residual[c];
-                }
-                normalize(s, y, kept);
-            });
+            fast::add(x, residual, s);
+            normalize(s, [weight, bias], y, kept);
         });
     }
 }
@@ -275,7 +275,7 @@ impl LayerNormBackward {
                     let row = r * columns;
                     let (s, dy, moments) =
                         (&s[row..][..columns], &dy[row..][..columns], [kept[2 * r], kept[2 * r + 1]]);
-                    fast::vectorized(|| fast_row(s, weight, dy, moments, ds, (&mut *dweight, &mut *dbias)));
+                    fast_row(s, weight, dy, moments, ds, (&mut *dweight, &mut *dbias));
                     if self.passed_on {
                         ds.iter_mut().zip(&passed_on[row..]).for_each(|(ds, dsum)| *ds += dsum);
                     }
@@ -292,7 +292,7 @@ impl LayerNormBackward {
     }
 }
 
-#[inline(always)]
+#[multiversion(targets = "simd")]
 fn fast_row(
     s: &[f32],
     weight: &[f32],

@@ -3,6 +3,7 @@
 //! The idea of computing the gradients chunk by chunk while the logits are at hand is that of Liger Kernel's fused linear cross-entropy
 //! (Hsu et al. 2024): three products instead of the four that recomputing the logits would take, and memory for one chunk only.
 
+use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::graph::{
@@ -255,9 +256,7 @@ impl LinearCrossEntropy {
             let losses: Vec<[f32; 2]> = logits[..m * vocabulary]
                 .par_chunks_mut(vocabulary)
                 .zip(chunk)
-                .map(|(row, &n)| {
-                    fast::vectorized(|| self.row(row, bias, labels[n] as usize, gradients, rows.len() as f32))
-                })
+                .map(|(row, &n)| row_loss(self.smoothing, row, bias, labels[n] as usize, gradients, rows.len() as f32))
                 .collect();
             // In f64 and in order: the epoch's mean is exact however many sentences it has.
             loss += losses.iter().map(|l| f64::from(l[0])).sum::<f64>();
@@ -296,39 +295,39 @@ impl LinearCrossEntropy {
         mean[0] = (loss / rows.len().max(1) as f64) as f32;
         statistics.copy_from_slice(&[loss as f32, surprise as f32, rows.len() as f32]);
     }
+}
 
-    /// Turns a row of logits into (softmax − target) / count; gives its loss and −log p(label).
-    #[inline(always)]
-    fn row(&self, row: &mut [f32], bias: &[f32], label: usize, gradient: bool, count: f32) -> [f32; 2] {
-        const LANES: usize = 16;
-        let (mut max, mut sums) = ([f32::MIN; LANES], [0.0; LANES]);
-        for (z, b) in row.chunks_mut(LANES).zip(bias.chunks(LANES)) {
-            for i in 0..z.len() {
-                z[i] += b[i];
-                max[i] = if z[i] > max[i] { z[i] } else { max[i] };
-                sums[i] += z[i];
-            }
+/// Turns a row of logits into (softmax − target) / count; gives its loss and −log p(label).
+#[multiversion(targets = "simd")]
+fn row_loss(smoothing: f32, row: &mut [f32], bias: &[f32], label: usize, gradient: bool, count: f32) -> [f32; 2] {
+    const LANES: usize = 16;
+    let (mut max, mut sums) = ([f32::MIN; LANES], [0.0; LANES]);
+    for (z, b) in row.chunks_mut(LANES).zip(bias.chunks(LANES)) {
+        for i in 0..z.len() {
+            z[i] += b[i];
+            max[i] = if z[i] > max[i] { z[i] } else { max[i] };
+            sums[i] += z[i];
         }
-        let max = max.into_iter().fold(f32::MIN, f32::max);
-        let average = sums.iter().sum::<f32>() / row.len() as f32;
-        let at_label = row[label];
-        let mut sums = [0.0; LANES];
-        for z in row.chunks_mut(LANES) {
-            for i in 0..z.len() {
-                z[i] = fast::exp(z[i] - max);
-                sums[i] += z[i];
-            }
-        }
-        let total: f32 = sums.iter().sum();
-        let log_total = total.ln() + max;
-        let nll = log_total - at_label;
-        if gradient {
-            let (factor, share) = (1.0 / (total * count), self.smoothing / row.len() as f32 / count);
-            row.iter_mut().for_each(|e| *e = *e * factor - share);
-            row[label] -= (1.0 - self.smoothing) / count;
-        }
-        [(1.0 - self.smoothing) * nll + self.smoothing * (log_total - average), nll]
     }
+    let max = max.into_iter().fold(f32::MIN, f32::max);
+    let average = sums.iter().sum::<f32>() / row.len() as f32;
+    let at_label = row[label];
+    let mut sums = [0.0; LANES];
+    for z in row.chunks_mut(LANES) {
+        for i in 0..z.len() {
+            z[i] = fast::exp(z[i] - max);
+            sums[i] += z[i];
+        }
+    }
+    let total: f32 = sums.iter().sum();
+    let log_total = total.ln() + max;
+    let nll = log_total - at_label;
+    if gradient {
+        let (factor, share) = (1.0 / (total * count), smoothing / row.len() as f32 / count);
+        row.iter_mut().for_each(|e| *e = *e * factor - share);
+        row[label] -= (1.0 - smoothing) / count;
+    }
+    [(1.0 - smoothing) * nll + smoothing * (log_total - average), nll]
 }
 
 pub fn cases() -> Vec<Case> {

@@ -1,5 +1,6 @@
 //! y[r, c] = x[r, c] − max − ln Σ_c' e^(x[r, c'] − max) over the last axis (torch.nn.functional.log_softmax).
 
+use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::graph::{
@@ -77,7 +78,7 @@ impl LogSoftmax {
     fn parallel(&self, mut call: Call<f32>) {
         let columns = call.types.inputs[0].columns();
         let rows = call.output(0).par_chunks_exact_mut(columns).zip(call.input(0).par_chunks_exact(columns));
-        rows.with_min_len(MIN_ELEMENTS.div_ceil(columns)).for_each(|(y, x)| fast::vectorized(|| forward(x, y)));
+        rows.with_min_len(MIN_ELEMENTS.div_ceil(columns)).for_each(|(y, x)| forward(x, y));
     }
 }
 
@@ -87,7 +88,7 @@ const MIN_ELEMENTS: usize = 1 << 13;
 /// Partial results of a row, so that its reductions run in vector lanes.
 const LANES: usize = 16;
 
-#[inline(always)]
+#[multiversion(targets = "simd")]
 fn forward(x: &[f32], y: &mut [f32]) {
     let (whole, rest) = (x.chunks_exact(LANES), x.chunks_exact(LANES).remainder());
     let mut max = [f32::MIN; LANES];
@@ -141,12 +142,15 @@ impl LogSoftmaxBackward {
         let rows = (call.input(0).par_chunks_exact(columns), call.input(1).par_chunks_exact(columns)).into_par_iter();
         let rows = call.output(0).par_chunks_exact_mut(columns).zip(rows);
         rows.with_min_len(MIN_ELEMENTS.div_ceil(columns)).for_each(|(dx, (y, dy))| {
-            let sum: f32 = dy.iter().sum();
-            fast::vectorized(|| {
-                dx.iter_mut().zip(y.iter().zip(dy)).for_each(|(dx, (&y, &dy))| *dx = dy - fast::exp(y) * sum);
-            });
+            backward(y, dy, dx);
         });
     }
+}
+
+#[multiversion(targets = "simd")]
+fn backward(y: &[f32], dy: &[f32], dx: &mut [f32]) {
+    let sum = fast::sum(dy, dy, |dy, _| dy);
+    dx.iter_mut().zip(y.iter().zip(dy)).for_each(|(dx, (&y, &dy))| *dx = dy - fast::exp(y) * sum);
 }
 
 pub fn cases() -> Vec<Case> {

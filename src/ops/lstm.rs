@@ -1,6 +1,7 @@
 //! A long short-term memory layer over a whole sequence (Hochreiter and Schmidhuber 1997; gates and names as torch.nn.LSTM):
 //! i, f, g, o = σ, σ, tanh, σ of x·W_ihᵀ + b_ih + h·W_hhᵀ + b_hh; c ← f∘c + i∘g; h ← o∘tanh c.
 
+use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::graph::{
@@ -260,7 +261,7 @@ impl Lstm {
                     new.copy_from_slice(old);
                     saved.fill(0.0);
                 } else {
-                    fast::vectorized(|| step(hw, x, &bias, cell, saved, new));
+                    step(hw, x, &bias, cell, saved, new);
                 }
             });
         }
@@ -268,7 +269,7 @@ impl Lstm {
 }
 
 /// The gates of one row.
-#[inline(always)]
+#[multiversion(targets = "simd")]
 fn step(hw: &[f32], x: &[f32], bias: &[f32], cell: &mut [f32], saved: &mut [f32], new: &mut [f32]) {
     let hidden = cell.len();
     saved[4 * hidden..].copy_from_slice(cell);
@@ -424,7 +425,7 @@ impl LstmBackward {
                     if t >= lengths[b] as usize {
                         dgate.fill(0.0);
                     } else {
-                        fast::vectorized(|| step_backward(saved, dgate, dh, dc));
+                        step_backward(saved, dgate, dh, dc);
                     }
                 },
             );
@@ -446,7 +447,7 @@ fn start_backward<T: Real>(state: &mut [T], upstream: Option<&[T]>) {
 }
 
 /// The gates' gradients of one row.
-#[inline(always)]
+#[multiversion(targets = "simd")]
 fn step_backward(saved: &[f32], dgate: &mut [f32], dh: &[f32], dc: &mut [f32]) {
     let hidden = dh.len();
     let (i, rest) = saved.split_at(hidden);

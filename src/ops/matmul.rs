@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::graph::{
@@ -253,20 +254,21 @@ impl MatMul {
         }
         let bias = if self.added == Added::Bias { call.input(2) } else { &[] };
         if self.added == Added::Bias || self.activation != Activation::None {
-            c.par_chunks_mut(n * 64).for_each(|rows| fast::vectorized(|| self.finish(rows, bias, n)));
+            c.par_chunks_mut(n * 64).for_each(|rows| finish(self.activation, rows, bias, n));
         }
     }
+}
 
-    #[inline(always)]
-    fn finish(&self, rows: &mut [f32], bias: &[f32], n: usize) {
-        for row in rows.chunks_exact_mut(n) {
-            row.iter_mut().zip(bias).for_each(|(c, b)| *c += b);
-            match self.activation {
-                Activation::None => {}
-                Activation::Relu => row.iter_mut().for_each(|c| *c = c.max(0.0)),
-                Activation::Sigmoid => row.iter_mut().for_each(|c| *c = fast::sigmoid(*c)),
-                Activation::Tanh => row.iter_mut().for_each(|c| *c = fast::tanh(*c)),
-            }
+/// Adds the bias to rows of a product, and applies the activation.
+#[multiversion(targets = "simd")]
+fn finish(activation: Activation, rows: &mut [f32], bias: &[f32], n: usize) {
+    for row in rows.chunks_exact_mut(n) {
+        row.iter_mut().zip(bias).for_each(|(c, b)| *c += b);
+        match activation {
+            Activation::None => {}
+            Activation::Relu => row.iter_mut().for_each(|c| *c = c.max(0.0)),
+            Activation::Sigmoid => row.iter_mut().for_each(|c| *c = fast::sigmoid(*c)),
+            Activation::Tanh => row.iter_mut().for_each(|c| *c = fast::tanh(*c)),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! y = x / max(‖x‖₂, ε) over the last axis (torch.nn.functional.normalize): with it a dot product is a cosine.
 
+use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::graph::{
@@ -79,13 +80,14 @@ impl Normalize {
     fn parallel(&self, mut call: Call<f32>) {
         let columns = call.types.inputs[0].columns();
         let rows = call.output(0).par_chunks_exact_mut(columns).zip(call.input(0).par_chunks_exact(columns));
-        rows.with_min_len(ROWS).for_each(|(y, x)| {
-            fast::vectorized(|| {
-                let norm = fast::sum(x, x, |a, b| a * b).sqrt().max(EPSILON);
-                y.iter_mut().zip(x).for_each(|(y, &x)| *y = x / norm);
-            });
-        });
+        rows.with_min_len(ROWS).for_each(|(y, x)| forward(x, y));
     }
+}
+
+#[multiversion(targets = "simd")]
+fn forward(x: &[f32], y: &mut [f32]) {
+    let norm = fast::sum(x, x, |a, b| a * b).sqrt().max(EPSILON);
+    y.iter_mut().zip(x).for_each(|(y, &x)| *y = x / norm);
 }
 
 /// dx = (dy − y·(y·dy)) / ‖x‖; dy / ε for rows shorter than ε.
@@ -128,19 +130,19 @@ impl NormalizeBackward {
         let columns = call.types.inputs[0].columns();
         let rows = (call.input(0).par_chunks_exact(columns), call.input(1).par_chunks_exact(columns)).into_par_iter();
         let rows = call.output(0).par_chunks_exact_mut(columns).zip(rows);
-        rows.with_min_len(ROWS).for_each(|(dx, (x, dy))| fast::vectorized(|| Self::fast_row(x, dy, dx)));
+        rows.with_min_len(ROWS).for_each(|(dx, (x, dy))| backward(x, dy, dx));
     }
+}
 
-    #[inline(always)]
-    fn fast_row(x: &[f32], dy: &[f32], dx: &mut [f32]) {
-        let norm = fast::sum(x, x, |a, b| a * b).sqrt();
-        if norm < EPSILON {
-            dx.iter_mut().zip(dy).for_each(|(dx, &dy)| *dx = dy / EPSILON);
-            return;
-        }
-        let dot = fast::sum(x, dy, |x, dy| x / norm * dy);
-        dx.iter_mut().zip(x.iter().zip(dy)).for_each(|(dx, (&x, &dy))| *dx = (dy - x / norm * dot) / norm);
+#[multiversion(targets = "simd")]
+fn backward(x: &[f32], dy: &[f32], dx: &mut [f32]) {
+    let norm = fast::sum(x, x, |a, b| a * b).sqrt();
+    if norm < EPSILON {
+        dx.iter_mut().zip(dy).for_each(|(dx, &dy)| *dx = dy / EPSILON);
+        return;
     }
+    let dot = fast::sum(x, dy, |x, dy| x / norm * dy);
+    dx.iter_mut().zip(x.iter().zip(dy)).for_each(|(dx, (&x, &dy))| *dx = (dy - x / norm * dot) / norm);
 }
 
 pub fn cases() -> Vec<Case> {

@@ -1,5 +1,7 @@
 //! An Elman layer over a whole sequence (names as torch.nn.RNN): h ← tanh(x·W_ihᵀ + b_ih + h·W_hhᵀ + b_hh).
 
+use multiversion::multiversion;
+
 use crate::graph::{
     Alias, Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups,
     reference,
@@ -189,13 +191,17 @@ impl Rnn {
                 }
                 let (hw, x) = (&product[b * hidden..][..hidden], &xw[(t * batch + b) * hidden..][..hidden]);
                 let state = &mut states[after + b * hidden..][..hidden];
-                fast::vectorized(|| {
-                    for u in 0..hidden {
-                        state[u] = fast::tanh(hw[u] + x[u] + b_ih[u] + b_hh[u]);
-                    }
-                });
+                step(hw, x, [b_ih, b_hh], state);
             }
         }
+    }
+}
+
+/// The new state of one row.
+#[multiversion(targets = "simd")]
+fn step(hw: &[f32], x: &[f32], [b_ih, b_hh]: [&[f32]; 2], state: &mut [f32]) {
+    for (u, state) in state.iter_mut().enumerate() {
+        *state = fast::tanh(hw[u] + x[u] + b_ih[u] + b_hh[u]);
     }
 }
 
