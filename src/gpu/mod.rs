@@ -9,6 +9,7 @@ mod log;
 mod shaders;
 
 pub use adapter::{AdapterInfo, OpenError, install_hint, list};
+pub use shaders::{Shaders, ShadersError};
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -42,6 +43,9 @@ pub struct Gpu {
     slots: Vec<usize>,
     plans: Vec<Ready>,
     target: Target,
+    shaders: Arc<Shaders>,
+    /// Whether kernels are compiled with runtime checks.
+    checked: bool,
     log: Log,
     in_flight: VecDeque<wgpu::SubmissionIndex>,
 }
@@ -58,12 +62,23 @@ impl Gpu {
         let context = adapter::open(name)?;
         let log = Log::new(&context);
         let (named, in_flight, target) = (HashMap::new(), VecDeque::new(), context.target.clone());
-        Ok(Self { context, named, pool: vec![], slots: vec![], plans: vec![], target, log, in_flight })
+        let (pool, slots, plans, shaders) = (vec![], vec![], vec![], Arc::default());
+        Ok(Self { context, named, pool, slots, plans, target, shaders, checked: false, log, in_flight })
     }
 
     /// Plans made from now on take the kernels for hardware, so that a software adapter can test them.
     pub fn take_hardware_kernels(&mut self) {
         self.target.software = false;
+    }
+
+    /// Plans made from now on are compiled with the driver's bounds checks, which training leaves out.
+    pub fn check_bounds(&mut self) {
+        self.checked = true;
+    }
+
+    /// Plans made from now on take their kernels from these shaders.
+    pub fn take_shaders(&mut self, shaders: Arc<Shaders>) {
+        self.shaders = shaders;
     }
 
     fn resolve<'a>(&'a self, plan: &Plan, slots: &'a [wgpu::Buffer], region: &Region) -> (&'a wgpu::Buffer, u64, u64) {
@@ -91,7 +106,7 @@ impl Gpu {
             let (buffer, offset, size) = self.resolve(plan, slots, &region(dispatch.bindings[0].0));
             return Command::Clear { buffer: buffer.clone(), offset, size };
         }
-        let kernel = self.context.kernel(dispatch);
+        let kernel = self.context.kernel(dispatch, &self.shaders, self.checked);
         let storage = dispatch.bindings.iter().map(|&(operand, _)| {
             let (buffer, offset, size) = self.resolve(plan, slots, &region(operand));
             wgpu::BufferBinding { buffer, offset, size: wgpu::BufferSize::new(size) }

@@ -7,7 +7,7 @@ use crate::graph::{
     groups, reference,
 };
 
-use super::case::Case;
+use super::case::{Case, CaseSet};
 use super::elementwise::WORKGROUP;
 use super::fill::fill;
 use super::scale::scale as multiply;
@@ -152,15 +152,15 @@ impl AddPositionBackward {
     }
 }
 
-pub fn cases() -> Vec<Case> {
+pub fn cases(set: &CaseSet) -> Vec<Case> {
     let sizes = [(1, 1, 1, 1, 0), (7, 5, 17, 9, 2), (33, 2, 65, 33, 0), (3, 257, 4, 7, 1)];
     let mut cases = vec![];
     for (time, batch, columns, positions, first) in sizes {
         for scale in [1.0, 2.5] {
-            let case = Case::new(AddPosition { first, scale }).random(&[time, batch, columns]);
+            let case = set.case(AddPosition { first, scale }).random(&[time, batch, columns]);
             cases.push(case.random(&[positions, columns]));
         }
-        cases.push(Case::new(AddPositionBackward { first, positions }).constant(&[time, batch, columns], 1.0));
+        cases.push(set.case(AddPositionBackward { first, positions }).constant(&[time, batch, columns], 1.0));
     }
     cases
 }

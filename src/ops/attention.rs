@@ -10,7 +10,7 @@ use crate::graph::{
     groups, reference,
 };
 
-use super::case::{Case, lengths};
+use super::case::{Case, CaseSet, lengths};
 use super::fast::{self, Layout};
 
 /// Heads of an attention: their number, and the widths of their keys (and queries) and values.
@@ -480,7 +480,7 @@ fn differentiate<'a>(
     }
 }
 
-pub fn cases() -> Vec<Case> {
+pub fn cases(set: &CaseSet) -> Vec<Case> {
     let heads = |count, key, value| Heads { count, key, value };
     // (heads, causal, masked, queries, keys of cross-attention, batch)
     let sizes = [
@@ -497,8 +497,8 @@ pub fn cases() -> Vec<Case> {
         let op = Fused { which: Attention { heads, causal }, cross: keys.is_some(), masked };
         let (first, second) = (heads.count * heads.key, heads.count * (heads.key + heads.value));
         let width = if keys.is_some() { first } else { first + second };
-        let mut forward = Case::new(op).random(&[queries, batch, width]);
-        let mut backward = Case::new(FusedBackward(op)).constant(&[queries, batch, width], 1.0);
+        let mut forward = set.case(op).random(&[queries, batch, width]);
+        let mut backward = set.case(FusedBackward(op)).constant(&[queries, batch, width], 1.0);
         if let Some(keys) = keys {
             forward = forward.random(&[keys, batch, second]);
             backward = backward.constant(&[keys, batch, second], 1.0);
@@ -518,6 +518,6 @@ pub fn cases() -> Vec<Case> {
     // NaN in the keys and values of padding.
     let op = Fused { which: Attention { heads: heads(1, 2, 2), causal: false }, cross: true, masked: true };
     let padded = (0..20).map(|i| if i < 12 { i as f32 * 0.1 } else { f32::NAN }).collect();
-    cases.push(Case::new(op).constant(&[3, 1, 2], 1.0).values(&[5, 1, 4], padded).ids(&[1], vec![3]));
+    cases.push(set.case(op).constant(&[3, 1, 2], 1.0).values(&[5, 1, 4], padded).ids(&[1], vec![3]));
     cases
 }

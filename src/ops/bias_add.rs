@@ -4,7 +4,7 @@ use crate::graph::{
     Backward, Call, DType, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, expect, reference,
 };
 
-use super::case::Case;
+use super::case::{Case, CaseSet};
 use super::elementwise::dispatch;
 use super::sum_rows::sum_rows;
 
@@ -57,7 +57,7 @@ impl BiasAdd {
     }
 }
 
-pub fn cases() -> Vec<Case> {
+pub fn cases(set: &CaseSet) -> Vec<Case> {
     let shapes: [&[usize]; 4] = [&[1, 1], &[7, 17], &[3, 5, 65], &[257, 33]];
-    shapes.iter().map(|s| Case::new(BiasAdd).random(s).random(&s[s.len() - 1..])).collect()
+    shapes.iter().map(|s| set.case(BiasAdd).random(s).random(&s[s.len() - 1..])).collect()
 }

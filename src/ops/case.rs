@@ -22,18 +22,34 @@ impl Tensor {
     }
 }
 
-/// One set of inputs for one op. Every op's file declares its own; tests (and later `wgrad check`) walk them all.
+/// Which cases an op makes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CaseSet {
+    /// Draws the random numbers.
+    pub seed: u64,
+}
+
+impl CaseSet {
+    /// A case without inputs yet.
+    pub fn case(&self, op: impl Op) -> Case {
+        Case { op: Arc::new(op), inputs: vec![], differentiable: vec![], seed: self.seed }
+    }
+}
+
+/// One set of inputs for one op. Every op's file declares its own; `wgrad check` and the tests walk them all.
 #[derive(Clone, Debug)]
 pub struct Case {
     pub op: Arc<dyn Op>,
     pub inputs: Vec<Tensor>,
     /// Inputs by which the derivative is checked.
     pub differentiable: Vec<usize>,
+    seed: u64,
 }
 
 impl Case {
-    pub fn new(op: impl Op) -> Self {
-        Self { op: Arc::new(op), inputs: vec![], differentiable: vec![] }
+    /// A random word, the same for the same seed.
+    fn word(&self, element: u32, stream: u32) -> u32 {
+        philox([element, stream, 0, 0], [17 ^ self.seed as u32, 4 ^ (self.seed >> 32) as u32])[0]
     }
 
     /// Random numbers in [−1, 1), by which the derivative is checked as well.
@@ -51,7 +67,7 @@ impl Case {
     pub fn constant(mut self, shape: &[usize], scale: f32) -> Self {
         let stream = self.inputs.len() as u32;
         let values = (0..shape.iter().product::<usize>() as u32)
-            .map(|i| scale * (2.0 * uniform(philox([i, stream, 0, 0], [17, 4])[0]) - 1.0))
+            .map(|i| scale * (2.0 * uniform(self.word(i, stream)) - 1.0))
             .collect();
         self.inputs.push(Tensor::F32(shape.to_vec(), values));
         self
@@ -70,8 +86,7 @@ impl Case {
 
     /// Random ids below `end`.
     pub fn random_ids(self, shape: &[usize], end: u32) -> Self {
-        let ids =
-            (0..shape.iter().product::<usize>() as u32).map(|i| philox([i, 99, 0, 0], [17, 4])[0] % end).collect();
+        let ids = (0..shape.iter().product::<usize>() as u32).map(|i| self.word(i, 99) % end).collect();
         self.ids(shape, ids)
     }
 

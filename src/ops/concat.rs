@@ -5,7 +5,7 @@ use crate::graph::{
     reference,
 };
 
-use super::case::Case;
+use super::case::{Case, CaseSet};
 use super::elementwise::WORKGROUP;
 
 /// Joins a [.., A] and b [.., B] to [.., A + B].
@@ -103,12 +103,12 @@ impl ConcatBackward {
     }
 }
 
-pub fn cases() -> Vec<Case> {
+pub fn cases(set: &CaseSet) -> Vec<Case> {
     let shapes = [(&[1][..], 1, 1), (&[7], 17, 3), (&[3, 5], 33, 65), (&[257], 2, 7)];
     let with = |rows: &[usize], columns: usize| [rows, &[columns]].concat();
-    let forward = shapes.iter().map(|&(rows, a, b)| Case::new(Concat).random(&with(rows, a)).random(&with(rows, b)));
+    let forward = shapes.iter().map(|&(rows, a, b)| set.case(Concat).random(&with(rows, a)).random(&with(rows, b)));
     let backward = shapes
         .iter()
-        .map(|&(rows, a, b)| Case::new(ConcatBackward { columns: [a, b] }).constant(&with(rows, a + b), 1.0));
+        .map(|&(rows, a, b)| set.case(ConcatBackward { columns: [a, b] }).constant(&with(rows, a + b), 1.0));
     forward.chain(backward).collect()
 }

@@ -4,7 +4,7 @@ use crate::graph::{
     Backward, Call, DType, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, reference,
 };
 
-use super::case::Case;
+use super::case::{Case, CaseSet};
 use super::elementwise::dispatch;
 
 /// A tensor of `value`s. Differentiation starts from a fill with 1.
@@ -59,8 +59,8 @@ impl Fill {
     }
 }
 
-pub fn cases() -> Vec<Case> {
-    let case = |tensor, bits| Case::new(Fill { tensor, bits });
+pub fn cases(set: &CaseSet) -> Vec<Case> {
+    let case = |tensor, bits| set.case(Fill { tensor, bits });
     vec![
         case(TensorType::f32(&[7, 17]), 0.5f32.to_bits()),
         case(TensorType::f32(&[65, 1000]), (-3.0f32).to_bits()),

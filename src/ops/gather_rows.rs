@@ -7,7 +7,7 @@ use crate::graph::{
     reference,
 };
 
-use super::case::Case;
+use super::case::{Case, CaseSet};
 use super::elementwise::WORKGROUP;
 
 /// Rows of x [T, B, ..] or [B, W] by number: rows `[R]` give [T, R, ..] or [R, W]. A number past the end reads the last row. No derivative.
@@ -74,8 +74,8 @@ impl GatherRows {
     }
 }
 
-pub fn cases() -> Vec<Case> {
-    let case = |shape: &[usize]| Case::new(GatherRows).constant(shape, 1.0);
+pub fn cases(set: &CaseSet) -> Vec<Case> {
+    let case = |shape: &[usize]| set.case(GatherRows).constant(shape, 1.0);
     vec![
         case(&[1, 1]).ids(&[3], vec![0, 0, 7]),
         case(&[7, 17]).random_ids(&[5], 7),

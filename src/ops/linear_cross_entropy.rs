@@ -10,7 +10,7 @@ use crate::graph::{
     groups, reference,
 };
 
-use super::case::Case;
+use super::case::{Case, CaseSet};
 use super::fast::{self, Layout};
 use super::fill::is_one;
 use super::matmul::{Activation, Added};
@@ -331,19 +331,19 @@ impl LinearCrossEntropy {
     }
 }
 
-pub fn cases() -> Vec<Case> {
+pub fn cases(set: &CaseSet) -> Vec<Case> {
     let mut cases = vec![];
     for (i, [n, width, vocabulary]) in
         [[1, 1, 1], [7, 17, 5], [33, 9, 65], [65, 3, 257], [5, 2, 1000]].into_iter().enumerate()
     {
         for smoothing in [0.0, 0.1] {
             let op = LinearCrossEntropy { ignore: 0, smoothing };
-            let case = Case::new(op).random(&[n, width]).random(&[vocabulary, width]).random(&[vocabulary]);
+            let case = set.case(op).random(&[n, width]).random(&[vocabulary, width]).random(&[vocabulary]);
             cases.push(case.random_ids(&[n], vocabulary.max(1) as u32));
             if i == 1 {
                 let op = LinearCrossEntropy { ignore: 3, smoothing };
                 // Nothing but padding.
-                let case = Case::new(op).random(&[n, width]).random(&[vocabulary, width]).random(&[vocabulary]);
+                let case = set.case(op).random(&[n, width]).random(&[vocabulary, width]).random(&[vocabulary]);
                 cases.push(case.ids(&[n], vec![3; n]));
             }
         }

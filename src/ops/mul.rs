@@ -4,7 +4,7 @@ use crate::graph::{
     Backward, Call, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, reference,
 };
 
-use super::case::Case;
+use super::case::{Case, CaseSet};
 use super::elementwise::{dispatch, same_shape};
 
 /// c = a · b, element by element.
@@ -49,7 +49,7 @@ impl Mul {
     }
 }
 
-pub fn cases() -> Vec<Case> {
+pub fn cases(set: &CaseSet) -> Vec<Case> {
     let shapes: [&[usize]; 4] = [&[1], &[7, 17], &[65, 33], &[1000, 257]];
-    shapes.iter().map(|s| Case::new(Mul).random(s).random(s)).collect()
+    shapes.iter().map(|s| set.case(Mul).random(s).random(s)).collect()
 }

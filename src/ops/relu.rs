@@ -4,7 +4,7 @@ use crate::graph::{
     Backward, Call, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, reference,
 };
 
-use super::case::Case;
+use super::case::{Case, CaseSet};
 use super::elementwise::{dispatch, same_shape};
 
 /// y = max(x, 0)
@@ -76,9 +76,9 @@ impl ReluBackward {
     }
 }
 
-pub fn cases() -> Vec<Case> {
+pub fn cases(set: &CaseSet) -> Vec<Case> {
     let shapes: [&[usize]; 5] = [&[1], &[7, 17], &[33, 65], &[257], &[1000, 3]];
-    let forward = shapes.iter().map(|s| Case::new(Relu).scaled(s, 1.0));
-    let backward = shapes.iter().map(|s| Case::new(ReluBackward).constant(s, 1.0).constant(s, 2.0));
+    let forward = shapes.iter().map(|s| set.case(Relu).scaled(s, 1.0));
+    let backward = shapes.iter().map(|s| set.case(ReluBackward).constant(s, 1.0).constant(s, 2.0));
     forward.chain(backward).collect()
 }

@@ -4,7 +4,7 @@ use crate::graph::{
     Backward, Call, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, reference,
 };
 
-use super::case::Case;
+use super::case::{Case, CaseSet};
 use super::elementwise::{dispatch, same_shape};
 
 /// y = tanh x
@@ -76,9 +76,9 @@ impl TanhBackward {
     }
 }
 
-pub fn cases() -> Vec<Case> {
+pub fn cases(set: &CaseSet) -> Vec<Case> {
     let shapes: [&[usize]; 5] = [&[1], &[7, 17], &[33, 65], &[257], &[1000, 3]];
-    let forward = shapes.iter().map(|s| Case::new(Tanh).scaled(s, 100.0));
-    let backward = shapes.iter().map(|s| Case::new(TanhBackward).constant(s, 1.0).constant(s, 2.0));
+    let forward = shapes.iter().map(|s| set.case(Tanh).scaled(s, 100.0));
+    let backward = shapes.iter().map(|s| set.case(TanhBackward).constant(s, 1.0).constant(s, 2.0));
     forward.chain(backward).collect()
 }

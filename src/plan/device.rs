@@ -25,6 +25,8 @@ pub enum DeviceError {
         "the driver of `{device}` refused a kernel: {message}. Please report this with the output of `wgrad devices --json`; --device cpu works without a driver"
     )]
     Validation { device: String, message: String },
+    #[error("{place}: {message}")]
+    Shader { place: String, message: String },
     #[error("`{name}` needs {needed}, and the buffer on the device is {present}")]
     Mismatch { name: String, needed: String, present: String },
 }
