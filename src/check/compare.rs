@@ -152,10 +152,21 @@ pub fn difference(expected: &Expected, [first, second]: &[Vec<Vec<u32>>; 2]) -> 
     None
 }
 
-/// Holds the bits of every output to the bound: the worst share, and the worst thing that is wrong.
-pub fn compare(expected: &Expected, got: &[Vec<u32>]) -> (Worst, Option<Problem>) {
+/// How outputs compare with what was expected.
+pub struct Compared {
+    pub worst: Worst,
+    /// The worst thing that is wrong.
+    pub problem: Option<Problem>,
+    /// Numbers whose bound says nothing, and the loosest of these bounds.
+    pub loose: usize,
+    pub loosest: Option<Problem>,
+}
+
+/// Holds the bits of every output to the bound. An output whose bits are missing is left out.
+pub fn compare(expected: &Expected, got: &[Vec<u32>]) -> Compared {
     let mut worst = (0.0, None);
-    let mut problem = (0.0, None);
+    let mut problem = (1.0, None);
+    let (mut loose, mut loosest) = (0, (0.0, None));
     for (output, (got, tensor)) in got.iter().zip(&expected.types).enumerate() {
         let at = |index| place(output, index, tensor);
         match &expected.outputs[output] {
@@ -172,16 +183,22 @@ pub fn compare(expected: &Expected, got: &[Vec<u32>]) -> (Worst, Option<Problem>
                     if share > worst.0 {
                         worst = (share, Some((output, i)));
                     }
-                    let fault = if share > 1.0 { share } else { f64::from(u8::from(number.is_loose())) };
-                    if fault > problem.0 {
-                        problem = (fault, Some(number.problem(at(i), bits)));
+                    if share > problem.0 {
+                        problem = (share, Some(number.problem(at(i), bits)));
+                    }
+                    if number.is_loose() {
+                        loose += 1;
+                        if number.bound > loosest.0 {
+                            let Judged { expected, bound } = number;
+                            loosest = (bound, Some(Problem::LooseBound { at: at(i), expected, bound }));
+                        }
                     }
                 }
             }
         }
     }
     let at = worst.1.map_or(String::new(), |(output, index)| place(output, index, &expected.types[output]));
-    (Worst { share: worst.0, at }, problem.1)
+    Compared { worst: Worst { share: worst.0, at }, problem: problem.1, loose, loosest: loosest.1 }
 }
 
 /// A number and how far a correct kernel's may lie from it.
@@ -214,11 +231,9 @@ impl Judged {
 
     fn problem(self, at: String, bits: u32) -> Problem {
         let Self { expected, bound } = self;
-        let got = f32::from_bits(bits);
-        match self.share(got) {
-            _ if bits == GARBAGE => Problem::Unwritten { at },
-            share if share > 1.0 => Problem::Number { at, got, expected, bound },
-            _ => Problem::LooseBound { at, expected, bound },
+        match bits {
+            GARBAGE => Problem::Unwritten { at },
+            _ => Problem::Number { at, got: f32::from_bits(bits), expected, bound },
         }
     }
 }

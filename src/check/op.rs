@@ -5,11 +5,11 @@ use std::fmt;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::graph::Target;
+use crate::graph::{Dispatch, Target};
 use crate::ops::case::Case;
 use crate::plan::{Device, DeviceError, Plan};
 
-use super::compare::{Expected, Problem, Worst, compare, difference, expected, plan_of, run_twice};
+use super::compare::{Compared, Expected, Problem, Worst, compare, difference, expected, plan_of, run_twice};
 use super::gradient::check_gradient;
 
 /// A device, and how it was told to compile.
@@ -73,7 +73,7 @@ pub struct Row {
 }
 
 /// The targets whose kernels a device can run, its own first.
-fn targets(device: &dyn Device) -> Vec<(Kernels, Target)> {
+pub fn targets(device: &dyn Device) -> Vec<(Kernels, Target)> {
     let own = device.target();
     if own.is_cpu() {
         return vec![(Kernels::Cpu, own)];
@@ -104,13 +104,13 @@ pub fn check_op(op: &'static str, cases: &[(usize, Case)], subjects: &mut [Subje
                         (worst.clone(), failure.clone().map(|failure| Failure { kernels, ..failure }))
                     } else {
                         let runs = run_twice(&mut *subject.device, case, plan.clone(), &types)?;
-                        let (worst, problem) = compare(expected, &runs[0]);
-                        let problem = problem.or_else(|| difference(expected, &runs));
+                        let Compared { worst, problem, loosest, .. } = compare(expected, &runs[0]);
+                        let problem = problem.or_else(|| difference(expected, &runs)).or(loosest);
                         let failure = problem.map(|problem| Failure {
                             case: *number,
                             label: case.label(),
                             kernels,
-                            launches: launches(&plan),
+                            launches: launches(plan.steps.iter().flat_map(|step| &step.dispatches)),
                             mode: subject.mode,
                             problem,
                         });
@@ -140,9 +140,10 @@ fn same_kernels(a: &Plan, b: &Plan) -> bool {
     all(a) == all(b)
 }
 
-fn launches(plan: &Plan) -> Vec<String> {
+/// Each kernel once, as `shader:entry`.
+pub fn launches<'a>(dispatches: impl Iterator<Item = &'a Dispatch>) -> Vec<String> {
     let mut names = vec![];
-    for dispatch in plan.steps.iter().flat_map(|step| &step.dispatches) {
+    for dispatch in dispatches {
         let name = format!("{}:{}", dispatch.shader, dispatch.entry);
         if !names.contains(&name) {
             names.push(name);

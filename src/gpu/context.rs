@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::graph::{Dispatch, Target};
 use crate::plan::DeviceError;
 
-use super::adapter::{AdapterInfo, OpenError};
+use super::adapter::{AdapterInfo, OpenError, Properties};
 use super::shaders::{Shaders, Source};
 
 /// Source (constants included), entry point, runtime checks: what a pipeline depends on.
@@ -22,6 +22,7 @@ pub struct Context {
     pub device: wgpu::Device,
     pub queue: wgpu::Queue,
     pub info: AdapterInfo,
+    pub properties: Properties,
     pub target: Target,
     kernels: Mutex<HashMap<Key, Arc<Kernel>>>,
     /// The first error since it was last taken; drivers report errors whenever they like.
@@ -61,7 +62,8 @@ impl Context {
                 lock(&first).get_or_insert(DeviceError::Lost { device: name.clone(), message });
             }
         });
-        Ok(Self { device, queue, info, target, kernels: Mutex::default(), error })
+        let properties = Properties::of(adapter, info.clone());
+        Ok(Self { device, queue, info, properties, target, kernels: Mutex::default(), error })
     }
 
     /// The first error that the driver reported since the last check.

@@ -492,8 +492,13 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         (heads(2, 17, 5), false, true, 7, Some(33), 5),
         (heads(1, 2, 3), false, false, 257, Some(65), 1),
     ];
+    let odd = set.sizes(&[], [257, 65, 33]).into_iter().enumerate().map(|(i, [queries, batch, width])| {
+        let keys = (i % 3 > 0).then_some(queries % 40 + 1);
+        (heads(1 + i % 2, width, 1 + i % 7), keys.is_none() && i % 2 == 0, i % 5 > 0, queries, keys, batch)
+    });
+    let many = set.many(64).map(|batch| (heads(1, 1, 1), false, true, 1, None, batch));
     let mut cases = vec![];
-    for (heads, causal, masked, queries, keys, batch) in sizes {
+    for (heads, causal, masked, queries, keys, batch) in sizes.into_iter().chain(odd).chain(many) {
         let op = Fused { which: Attention { heads, causal }, cross: keys.is_some(), masked };
         let (first, second) = (heads.count * heads.key, heads.count * (heads.key + heads.value));
         let width = if keys.is_some() { first } else { first + second };

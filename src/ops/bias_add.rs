@@ -5,7 +5,7 @@ use crate::graph::{
 };
 
 use super::case::{Case, CaseSet};
-use super::elementwise::dispatch;
+use super::elementwise::{WORKGROUP, dispatch};
 use super::sum_rows::sum_rows;
 
 /// Adds a bias `[C]` to every row of x [.., C].
@@ -59,5 +59,8 @@ impl BiasAdd {
 
 pub fn cases(set: &CaseSet) -> Vec<Case> {
     let shapes: [&[usize]; 4] = [&[1, 1], &[7, 17], &[3, 5, 65], &[257, 33]];
-    shapes.iter().map(|s| set.case(BiasAdd).random(s).random(&s[s.len() - 1..])).collect()
+    let shapes = set.shapes(&shapes);
+    let cases = shapes.iter().map(|s| set.case(BiasAdd).random(s).random(&s[s.len() - 1..]));
+    let many = set.many(WORKGROUP).map(|n| set.case(BiasAdd).constant(&[n, 1], 1.0).constant(&[1], 1.0));
+    cases.chain(many).collect()
 }

@@ -74,6 +74,9 @@ impl ClipGradNorm {
 }
 
 pub fn cases(set: &CaseSet) -> Vec<Case> {
-    let lengths = [1, 17, 257, 1000, 70_000];
-    lengths.iter().map(|&n| set.case(ClipGradNorm { max_norm: 0.5 }).constant(&[n], 1.0)).collect()
+    let lengths = set.sizes(&[[1], [17], [257], [1000], [70_000]], [200_000]);
+    let op = || ClipGradNorm { max_norm: 0.5 };
+    let cases = lengths.iter().map(|n| set.case(op()).constant(n, 1.0));
+    // A norm below the limit, and no gradient at all.
+    cases.chain([set.case(op()).constant(&[33], 0.01), set.case(op()).values(&[33], vec![0.0; 33])]).collect()
 }

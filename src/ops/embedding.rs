@@ -210,13 +210,19 @@ impl EmbeddingBackward {
 }
 
 pub fn cases(set: &CaseSet) -> Vec<Case> {
-    let shapes = [(1, 1, &[1][..]), (7, 17, &[5, 3]), (33, 65, &[257]), (1000, 2, &[4, 7]), (3, 257, &[1000])];
+    let quick = [(1, 1, &[1][..]), (7, 17, &[5, 3]), (33, 65, &[257]), (1000, 2, &[4, 7]), (3, 257, &[1000])];
+    let mut shapes: Vec<_> =
+        quick.into_iter().map(|(vocabulary, width, ids)| (vocabulary, width, ids.to_vec())).collect();
+    let odd = set.sizes(&[], [1000, 1000, 257]);
+    shapes.extend(odd.into_iter().map(|[vocabulary, width, ids]| (vocabulary, width, vec![ids])));
+    shapes.extend(set.many(1).map(|positions| (500, 3, vec![positions])));
     let mut cases = vec![];
-    for (vocabulary, width, ids) in shapes {
+    for (vocabulary, width, ids) in &shapes {
+        let (vocabulary, width) = (*vocabulary, *width);
         let forward = set.case(Embedding { dropout: None }).random(&[vocabulary, width]);
         cases.push(forward.random_ids(ids, vocabulary as u32));
         let backward = set.case(EmbeddingBackward::new(vocabulary));
-        cases.push(backward.random_ids(ids, vocabulary as u32).constant(&[ids, &[width]].concat(), 1.0));
+        cases.push(backward.random_ids(ids, vocabulary as u32).constant(&[&ids[..], &[width]].concat(), 1.0));
     }
     for (width, dropout) in [(17, Dropout::new(0.3, 2)), (64, Dropout::new(0.5, 3))] {
         let control = vec![7, 1, 42, 0, 0, 0, 0, 0];

@@ -361,9 +361,11 @@ impl GruBackward {
 
 pub fn cases(set: &CaseSet) -> Vec<Case> {
     let mut cases = vec![];
-    for (n, (time, batch, hidden)) in
-        [(1, 1, 1), (3, 7, 5), (6, 5, 33), (2, 9, 65), (2, 2, 300)].into_iter().enumerate()
-    {
+    let quick = [[1, 1, 1], [3, 7, 5], [6, 5, 33], [2, 9, 65], [2, 2, 300]];
+    // Enough sequences for more workgroups than a row of the grid has.
+    let many = set.many(8).map(|batch| [1, batch, 1]);
+    let sizes = set.sizes(&quick, [6, 65, 127]).into_iter().chain(many);
+    for (n, [time, batch, hidden]) in sizes.enumerate() {
         let (reverse, initial) = (n % 2 == 1, n % 3 != 0);
         let weight = 1.0 / (hidden as f32).sqrt();
         let case = set.case(Gru { initial, reverse }).random(&[time, batch, 3 * hidden]);

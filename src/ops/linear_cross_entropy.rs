@@ -333,9 +333,8 @@ impl LinearCrossEntropy {
 
 pub fn cases(set: &CaseSet) -> Vec<Case> {
     let mut cases = vec![];
-    for (i, [n, width, vocabulary]) in
-        [[1, 1, 1], [7, 17, 5], [33, 9, 65], [65, 3, 257], [5, 2, 1000]].into_iter().enumerate()
-    {
+    let quick = [[1, 1, 1], [7, 17, 5], [33, 9, 65], [65, 3, 257], [5, 2, 1000]];
+    for (i, [n, width, vocabulary]) in set.sizes(&quick, [257, 257, 1000]).into_iter().enumerate() {
         for smoothing in [0.0, 0.1] {
             let op = LinearCrossEntropy { ignore: 0, smoothing };
             let case = set.case(op).random(&[n, width]).random(&[vocabulary, width]).random(&[vocabulary]);
@@ -347,6 +346,15 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
                 cases.push(case.ids(&[n], vec![3; n]));
             }
         }
+    }
+    // Logits that differ by 1e4.
+    let op = LinearCrossEntropy { ignore: 0, smoothing: 0.1 };
+    let case = set.case(op).constant(&[7, 3], 70.0).constant(&[17, 3], 70.0).constant(&[17], 1.0);
+    cases.push(case.random_ids(&[7], 17));
+    if let Some(n) = set.many(1) {
+        let op = LinearCrossEntropy { ignore: 0, smoothing: 0.0 };
+        let case = set.case(op).constant(&[n, 1], 1.0).constant(&[3, 1], 1.0).constant(&[3], 1.0);
+        cases.push(case.random_ids(&[n], 3));
     }
     cases
 }

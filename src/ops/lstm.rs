@@ -470,9 +470,11 @@ fn step_backward(saved: &[f32], dgate: &mut [f32], dh: &[f32], dc: &mut [f32]) {
 
 pub fn cases(set: &CaseSet) -> Vec<Case> {
     let mut cases = vec![];
-    for (n, (time, batch, hidden)) in
-        [(1, 1, 1), (3, 7, 5), (6, 5, 33), (2, 17, 65), (4, 3, 64), (2, 2, 257)].into_iter().enumerate()
-    {
+    let quick = [[1, 1, 1], [3, 7, 5], [6, 5, 33], [2, 17, 65], [4, 3, 64], [2, 2, 257]];
+    // Enough sequences for more workgroups than a row of the grid has.
+    let many = set.many(8).map(|batch| [1, batch, 1]);
+    let sizes = set.sizes(&quick, [6, 65, 127]).into_iter().chain(many);
+    for (n, [time, batch, hidden]) in sizes.enumerate() {
         let (reverse, initial, gates) = (n % 2 == 1, n % 3 != 0, 4 * hidden);
         let weight = 1.0 / (hidden as f32).sqrt();
         let mut case =

@@ -5,7 +5,7 @@ use crate::graph::{
 };
 
 use super::case::{Case, CaseSet};
-use super::elementwise::{dispatch, same_shape};
+use super::elementwise::{WORKGROUP, dispatch, same_shape};
 
 /// y = max(x, 0)
 pub fn relu(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
@@ -78,7 +78,14 @@ impl ReluBackward {
 
 pub fn cases(set: &CaseSet) -> Vec<Case> {
     let shapes: [&[usize]; 5] = [&[1], &[7, 17], &[33, 65], &[257], &[1000, 3]];
+    let shapes = set.shapes(&shapes);
     let forward = shapes.iter().map(|s| set.case(Relu).scaled(s, 1.0));
     let backward = shapes.iter().map(|s| set.case(ReluBackward).constant(s, 1.0).constant(s, 2.0));
-    forward.chain(backward).collect()
+    let mut cases: Vec<_> = forward.chain(backward).collect();
+    cases.push(set.case(Relu).subnormals(&[9]));
+    if let Some(n) = set.many(WORKGROUP) {
+        cases.push(set.case(Relu).constant(&[n], 10.0));
+        cases.push(set.case(ReluBackward).constant(&[n], 1.0).constant(&[n], 2.0));
+    }
+    cases
 }

@@ -54,5 +54,7 @@ impl Scale {
 
 pub fn cases(set: &CaseSet) -> Vec<Case> {
     let shapes: [&[usize]; 3] = [&[1], &[7, 17], &[1000, 65]];
-    shapes.iter().map(|s| set.case(Scale).random(s).constant(&[1], 3.0)).collect()
+    let cases = set.shapes(&shapes).into_iter().map(|s| set.case(Scale).random(&s).constant(&[1], 3.0));
+    let many = set.many(WORKGROUP).map(|n| set.case(Scale).constant(&[n], 1.0).constant(&[1], 3.0));
+    cases.chain(many).chain([set.case(Scale).subnormals(&[9]).constant(&[1], 3.0)]).collect()
 }

@@ -129,6 +129,8 @@ impl SoftmaxBackward {
 pub fn cases(set: &CaseSet) -> Vec<Case> {
     let plain = [[1, 1], [7, 17], [65, 33], [3, 257], [2, 1000]];
     let masked = [[1, 1, 1], [5, 3, 17], [7, 2, 65], [6, 1, 257]];
+    let plain = set.sizes(&plain, [1000, 1000]);
+    let masked = set.sizes(&masked, [65, 65, 257]);
     let mut cases: Vec<_> = plain.iter().map(|s| set.case(Softmax { masked: false }).scaled(s, 5.0)).collect();
     for [batch, time, columns] in masked {
         let case = set.case(Softmax { masked: true }).scaled(&[batch, time, columns], 5.0);
@@ -140,5 +142,16 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     cases.push(set.case(Softmax { masked: false }).values(&[2, 17], far));
     let padded = (0..34).map(|i| if i % 17 < 9 { i as f32 * 0.1 } else { f32::NAN }).collect();
     cases.push(set.case(Softmax { masked: true }).values(&[2, 1, 17], padded).ids(&[2], vec![9, 4]));
+    cases.push(set.case(Softmax { masked: false }).subnormals(&[3, 7]));
+    for shape in many(set) {
+        cases.push(set.case(Softmax { masked: false }).constant(&shape, 5.0));
+        cases.push(set.case(SoftmaxBackward).constant(&shape, 1.0).constant(&shape, 1.0));
+    }
     cases
+}
+
+/// Shapes with more workgroups than one row of the grid has: of short rows, 64 a workgroup, and of wide ones.
+pub fn many(set: &CaseSet) -> Vec<[usize; 2]> {
+    let (short, wide) = (set.many(64).map(|rows| [rows, 2]), set.many(1).map(|rows| [rows, SHORT + 1]));
+    short.into_iter().chain(wide).collect()
 }

@@ -86,9 +86,13 @@ impl Stack {
 }
 
 pub fn cases(set: &CaseSet) -> Vec<Case> {
-    vec![
+    let mut cases = vec![
         set.case(Stack).random(&[1, 7]).random(&[1, 7]).random(&[3, 7]),
         set.case(Stack).random(&[2, 17, 5]).random(&[65, 17, 5]),
         set.case(Stack).random(&[257]).random(&[1000]).random(&[1]),
-    ]
+    ];
+    let odd = set.sizes(&[], [257, 257, 65]).into_iter();
+    cases.extend(odd.map(|[a, b, columns]| set.case(Stack).random(&[a, columns]).random(&[b, columns])));
+    cases.extend(set.many(WORKGROUP).map(|n| set.case(Stack).constant(&[n], 1.0).constant(&[3], 1.0)));
+    cases
 }

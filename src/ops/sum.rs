@@ -86,7 +86,9 @@ impl SumBackward {
 
 pub fn cases(set: &CaseSet) -> Vec<Case> {
     let shapes: [&[usize]; 5] = [&[1], &[7, 17], &[257], &[65, 33], &[1000, 7]];
+    let shapes = set.shapes(&shapes);
     let forward = shapes.iter().map(|s| set.case(Sum { factor: 0.5 }).random(s));
     let backward = shapes.iter().map(|s| set.case(SumBackward { shape: s.to_vec(), factor: 3.0 }).constant(&[1], 1.0));
-    forward.chain(backward).collect()
+    let many = set.many(256).map(|n| set.case(SumBackward { shape: vec![n], factor: 3.0 }).constant(&[1], 1.0));
+    forward.chain(backward).chain(many).collect()
 }
