@@ -434,3 +434,32 @@ fn drawings_and_beams_that_make_no_sense() {
     let drawn = sandbox.succeed("graph --preset seed-transformer --format dot");
     assert!(drawn.starts_with("digraph") && drawn.contains("attention.q.weight"), "{drawn}");
 }
+
+#[test]
+fn checks_of_what_is_not_there() {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.path("empty")).unwrap();
+    fs::create_dir(sandbox.path("strange")).unwrap();
+    sandbox.write("strange/softmx.wgsl", "");
+    fs::create_dir(sandbox.path("imports")).unwrap();
+    sandbox.write("imports/add.wgsl", "// c = a + b\n#import shared/gird\n");
+    for (arguments, parts) in [
+        ("--op softmx", &["--op softmx: there is no such op; expected one of adam, add, ", ", softmax, "][..]),
+        ("--case 3", &["--case: a case has a number within its op; expected one op"]),
+        ("--op add --case 999 --device cpu", &["--case 999: expected a number from 0 to ", "the cases of add"]),
+        ("--plan nonsense", &["nonsense", "captions", "tiny"]),
+        ("--device nonsense", &["no device is called `nonsense`", "--device NAME"]),
+        ("--shaders nowhere", &["cannot read nowhere: ", "expected a folder with files of wgrad's `shaders/`"]),
+        ("--shaders empty", &["empty has no file that ends in .wgsl"]),
+        ("--shaders strange", &["strange/softmx.wgsl is no shader of wgrad; expected some of adam, add, "]),
+        ("--shaders imports", &["imports/add.wgsl, line 2: `#import shared/gird` names no shared file", "shared/grid"]),
+        ("--report nowhere/report.md --device cpu", &["cannot write nowhere/report.md"]),
+        ("--cases some", &["some", "quick", "full"]),
+        ("--plan tiny --op add", &["--plan", "--op"]),
+    ] {
+        sandbox.refuse(&format!("check {arguments}"), parts);
+    }
+    let repository = env!("CARGO_MANIFEST_DIR");
+    let arguments = format!("check --device cpu --shaders {repository}/shaders");
+    sandbox.refuse(&arguments, &["--shaders: the CPU runs no shaders; expected a graphics adapter"]);
+}

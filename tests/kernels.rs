@@ -1,32 +1,38 @@
-//! Every shader against the tracked reference, on the software adapter.
+//! Every shader against the tracked reference, on the software adapter: the quick list of `wgrad check`.
 //!
 //! Needs a Vulkan driver: `tests/install_vulkan.sh` installs one. Without an adapter these tests fail and say so.
 
-mod common;
 mod gpu;
 
+use wgrad::check::{Subject, check_op};
 use wgrad::gpu::Gpu;
 use wgrad::ops::OPS;
+use wgrad::ops::case::CaseSet;
 
 #[test]
-fn kernels_for_software_adapters_stay_within_the_bound() {
-    check(gpu::open);
+fn kernels_stay_within_the_bound() {
+    check("bounds checks off", gpu::open);
 }
 
-/// The kernels that a hardware GPU gets, run by the software adapter.
 #[test]
-fn kernels_for_hardware_stay_within_the_bound() {
-    check(|| {
+fn kernels_stay_within_the_bound_under_bounds_checks() {
+    check("bounds checks on", || {
         let mut gpu = gpu::open();
-        gpu.take_hardware_kernels();
+        gpu.check_bounds();
         gpu
     });
 }
 
-fn check(open: impl Fn() -> Gpu) {
+/// The kernels for software adapters and, run by the same one, those for hardware.
+fn check(mode: &'static str, open: impl Fn() -> Gpu) {
     for (name, cases) in OPS {
-        let mut gpu = open();
-        let worst = cases().iter().map(|case| common::compare(&mut gpu, case)).fold(0.0, f64::max);
-        println!("{name:22} worst error {:5.1} % of its bound", 100.0 * worst);
+        let cases: Vec<_> = cases(&CaseSet::default()).into_iter().enumerate().collect();
+        let mut subject = [Subject { device: Box::new(open()), mode }];
+        for row in check_op(name, &cases, &mut subject).unwrap_or_else(|e| panic!("{e}")) {
+            println!("{name:22} {:8} worst error {:5.1} % of its bound", row.kernels, 100.0 * row.worst.share);
+            if let Some(failure) = row.failures.first() {
+                panic!("{}: {}", failure.label, failure.problem);
+            }
+        }
     }
 }

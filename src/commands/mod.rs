@@ -1,5 +1,6 @@
 //! The subcommands, one file each: what a person types, and what they see. Nothing here that a user of the library would miss.
 
+mod check;
 mod data;
 mod device;
 mod devices;
@@ -30,6 +31,8 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     /// List the devices that training can use
     Devices(devices::Devices),
+    /// Compare every kernel with its reference
+    Check(check::Check),
     /// Write data sets
     Data(data::Data),
     /// Draw the computation graph of a training step
@@ -47,6 +50,7 @@ impl Cli {
             Command::Translate(command) => command.run(),
             Command::Evaluate(command) => command.run(),
             Command::Devices(command) => command.run(),
+            Command::Check(command) => command.run(),
             Command::Data(command) => command.run(),
             Command::Graph(command) => command.run(),
             Command::Init(command) => command.run(),

@@ -1,6 +1,7 @@
 //! Runs plans on the ops' references: in f32 to train, in f64 to judge, with tracked errors to say how far a kernel may be off.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use crate::graph::{Call, DType, Op, Real, Slice, SliceMut, Target, TensorType, Tracked};
 use crate::plan::{Buffer, Device, DeviceError, Plan, Prepared, Region, Step, share_slots};
@@ -120,8 +121,18 @@ impl<T: Element> Cpu<T> {
         }
     }
 
+    /// Runs steps of a plan.
+    fn run_steps(&mut self, plan: Prepared, steps: Range<usize>) {
+        let nothing = Ready { plan: Plan::empty(), slots: vec![], inputs: vec![] };
+        let ready = std::mem::replace(&mut self.plans[plan.0], nothing);
+        for step in &ready.plan.steps[steps] {
+            self.execute(&ready, step);
+        }
+        self.plans[plan.0] = ready;
+    }
+
     /// Takes the buffers that the step writes out of the pool, so that inputs can be borrowed from the rest.
-    fn run_step(&mut self, ready: &Ready, step: &Step) {
+    fn execute(&mut self, ready: &Ready, step: &Step) {
         let mut written: Vec<(usize, Region)> =
             step.outputs.iter().enumerate().filter_map(|(o, region)| Some((o, (*region)?))).collect();
         written.sort_by_key(|(_, r)| (Self::index(ready, r.buffer), r.offset));
@@ -245,18 +256,25 @@ impl<T: Element> Device for Cpu<T> {
     }
 
     fn run(&mut self, plan: Prepared, log: bool) -> Result<(), DeviceError> {
-        let ready =
-            std::mem::replace(&mut self.plans[plan.0], Ready { plan: Plan::empty(), slots: vec![], inputs: vec![] });
-        for step in &ready.plan.steps {
-            self.run_step(&ready, step);
-        }
-        self.plans[plan.0] = ready;
+        self.run_steps(plan, 0..self.plans[plan.0].plan.steps.len());
         if log {
             let fetches = 0..self.plans[plan.0].plan.fetches.len();
             let record = fetches.flat_map(|i| self.fetch(plan, i)).map(|v| v.value() as f32).collect();
             self.log.push(record);
         }
         Ok(())
+    }
+
+    fn run_step(&mut self, plan: Prepared, step: usize) -> Result<(), DeviceError> {
+        self.run_steps(plan, step..step + 1);
+        Ok(())
+    }
+
+    fn read_bits(&mut self, plan: Prepared, region: &Region) -> Result<Vec<u32>, DeviceError> {
+        Ok(match self.region(&self.plans[plan.0], region) {
+            Slice::Float(x) => x.iter().map(|v| (v.value() as f32).to_bits()).collect(),
+            Slice::Ids(x) => x.to_vec(),
+        })
     }
 
     fn logged(&mut self, _wait: bool) -> Result<Vec<Vec<f32>>, DeviceError> {

@@ -1,6 +1,6 @@
 //! Finding a GPU: one instance and one device per adapter for the whole process, made behind a lock (concurrent creation crashes several drivers).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use serde::Serialize;
@@ -32,6 +32,45 @@ pub struct AdapterInfo {
     pub driver: String,
     /// Whether it is real hardware: what `--device auto` takes.
     pub hardware: bool,
+}
+
+/// All that a bug report should say of an adapter.
+#[derive(Clone, Debug, Serialize)]
+pub struct Properties {
+    #[serde(flatten)]
+    pub info: AdapterInfo,
+    /// PCI numbers of maker and model.
+    pub pci: [u32; 2],
+    /// Least and most invocations of a subgroup.
+    pub subgroup: [u32; 2],
+    /// Limits of compute shaders, under WebGPU's names.
+    pub limits: BTreeMap<&'static str, u64>,
+    pub features: Vec<String>,
+}
+
+impl Properties {
+    pub(super) fn of(adapter: &wgpu::Adapter, info: AdapterInfo) -> Self {
+        let (details, limits) = (adapter.get_info(), adapter.limits());
+        let limits = BTreeMap::from([
+            ("max_buffer_size", limits.max_buffer_size),
+            ("max_storage_buffer_binding_size", limits.max_storage_buffer_binding_size),
+            ("max_storage_buffers_per_shader_stage", limits.max_storage_buffers_per_shader_stage.into()),
+            ("max_uniform_buffer_binding_size", limits.max_uniform_buffer_binding_size),
+            ("min_storage_buffer_offset_alignment", limits.min_storage_buffer_offset_alignment.into()),
+            ("min_uniform_buffer_offset_alignment", limits.min_uniform_buffer_offset_alignment.into()),
+            ("max_compute_workgroup_storage_size", limits.max_compute_workgroup_storage_size.into()),
+            ("max_compute_invocations_per_workgroup", limits.max_compute_invocations_per_workgroup.into()),
+            ("max_compute_workgroup_size_x", limits.max_compute_workgroup_size_x.into()),
+            ("max_compute_workgroups_per_dimension", limits.max_compute_workgroups_per_dimension.into()),
+        ]);
+        Self {
+            info,
+            pci: [details.vendor, details.device],
+            subgroup: [details.subgroup_min_size, details.subgroup_max_size],
+            limits,
+            features: adapter.features().iter_names().map(|(name, _)| name.to_string()).collect(),
+        }
+    }
 }
 
 /// The command that installs a software adapter on this system, for machines without a GPU.

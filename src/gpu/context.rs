@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::graph::{Dispatch, Target};
 use crate::plan::DeviceError;
 
-use super::adapter::{AdapterInfo, OpenError};
-use super::shaders::assemble;
+use super::adapter::{AdapterInfo, OpenError, Properties};
+use super::shaders::{Shaders, Source};
 
-/// Shader, entry point, constants: what a pipeline depends on.
-type Key = (&'static str, &'static str, Vec<(&'static str, u32)>);
+/// Source (constants included), entry point, runtime checks: what a pipeline depends on.
+type Key = (String, &'static str, bool);
 
 /// A compiled kernel.
 pub struct Kernel {
@@ -22,6 +22,7 @@ pub struct Context {
     pub device: wgpu::Device,
     pub queue: wgpu::Queue,
     pub info: AdapterInfo,
+    pub properties: Properties,
     pub target: Target,
     kernels: Mutex<HashMap<Key, Arc<Kernel>>>,
     /// The first error since it was last taken; drivers report errors whenever they like.
@@ -61,7 +62,8 @@ impl Context {
                 lock(&first).get_or_insert(DeviceError::Lost { device: name.clone(), message });
             }
         });
-        Ok(Self { device, queue, info, target, kernels: Mutex::default(), error })
+        let properties = Properties::of(adapter, info.clone());
+        Ok(Self { device, queue, info, properties, target, kernels: Mutex::default(), error })
     }
 
     /// The first error that the driver reported since the last check.
@@ -86,25 +88,34 @@ impl Context {
         })
     }
 
-    /// The kernel of a dispatch, compiled at its first use.
-    pub fn kernel(&self, dispatch: &Dispatch) -> Arc<Kernel> {
-        let key = (dispatch.shader, dispatch.entry, dispatch.constants.clone());
+    /// The kernel of a dispatch, compiled at its first use; `checked`: with runtime checks of every index and loop.
+    pub fn kernel(&self, dispatch: &Dispatch, shaders: &Shaders, checked: bool) -> Arc<Kernel> {
+        let source = shaders.assemble(dispatch.shader, &dispatch.constants);
+        let key = (source.text.clone(), dispatch.entry, checked);
         if let Some(kernel) = lock(&self.kernels).get(&key) {
             return kernel.clone();
         }
-        let kernel = Arc::new(self.compile(dispatch));
+        let kernel = Arc::new(self.compile(dispatch, &source, checked));
         lock(&self.kernels).insert(key, kernel.clone());
         kernel
     }
 
-    fn compile(&self, dispatch: &Dispatch) -> Kernel {
+    fn compile(&self, dispatch: &Dispatch, source: &Source, checked: bool) -> Kernel {
         let label = format!("{}:{}", dispatch.shader, dispatch.entry);
-        let source = wgpu::ShaderSource::Wgsl(assemble(dispatch.shader, &dispatch.constants).into());
-        let descriptor = wgpu::ShaderModuleDescriptor { label: Some(&label), source };
-        // SAFETY: the shaders are our own; every kernel is compared with its reference under the driver's bounds checks, guards its edges, and
-        // has no endless loop. Checks cost 17 to 40 % of a product, and loop bounding alone has cost 100 times.
-        let module =
-            unsafe { self.device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) };
+        let wgsl = wgpu::ShaderSource::Wgsl(source.text.as_str().into());
+        let descriptor = wgpu::ShaderModuleDescriptor { label: Some(&label), source: wgsl };
+        let errors = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let module = if checked {
+            self.device.create_shader_module(descriptor)
+        } else {
+            // SAFETY: the shaders are our own; every kernel is compared with its reference under the driver's bounds checks (`wgrad check`), guards
+            // its edges, and has no endless loop. Checks cost 17 to 40 % of a product, and loop bounding alone has cost 100 times.
+            unsafe { self.device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) }
+        };
+        if let Some(error) = pollster::block_on(errors.pop()) {
+            self.refused(source, &module, &error);
+        }
+        let errors = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
         let storage =
             dispatch.bindings.iter().map(|&(_, write)| wgpu::BufferBindingType::Storage { read_only: !write });
         let uniform = (!dispatch.uniform.is_empty()).then_some(wgpu::BufferBindingType::Uniform);
@@ -130,7 +141,23 @@ impl Context {
             },
             cache: None,
         });
+        if let Some(error) = pollster::block_on(errors.pop()) {
+            self.refused(source, &module, &error);
+        }
         Kernel { pipeline, layout }
+    }
+
+    /// Takes note of what the compiler says against a shader, with the line of the file that it is about.
+    fn refused(&self, source: &Source, module: &wgpu::ShaderModule, error: &wgpu::Error) {
+        let said = pollster::block_on(module.get_compilation_info()).messages.into_iter().next();
+        let (place, message) = match said {
+            Some(said) => {
+                let line = said.location.map(|location| location.line_number as usize);
+                (source.place(line), source.renumber(&said.message))
+            }
+            None => (source.place(None), error.to_string()),
+        };
+        lock(&self.error).get_or_insert(DeviceError::Shader { place, message });
     }
 }
 

@@ -8,7 +8,8 @@ mod context;
 mod log;
 mod shaders;
 
-pub use adapter::{AdapterInfo, OpenError, install_hint, list};
+pub use adapter::{AdapterInfo, OpenError, Properties, install_hint, list};
+pub use shaders::{Shaders, ShadersError};
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -42,6 +43,9 @@ pub struct Gpu {
     slots: Vec<usize>,
     plans: Vec<Ready>,
     target: Target,
+    shaders: Arc<Shaders>,
+    /// Whether kernels are compiled with runtime checks.
+    checked: bool,
     log: Log,
     in_flight: VecDeque<wgpu::SubmissionIndex>,
 }
@@ -58,12 +62,28 @@ impl Gpu {
         let context = adapter::open(name)?;
         let log = Log::new(&context);
         let (named, in_flight, target) = (HashMap::new(), VecDeque::new(), context.target.clone());
-        Ok(Self { context, named, pool: vec![], slots: vec![], plans: vec![], target, log, in_flight })
+        let (pool, slots, plans, shaders) = (vec![], vec![], vec![], Arc::default());
+        Ok(Self { context, named, pool, slots, plans, target, shaders, checked: false, log, in_flight })
     }
 
     /// Plans made from now on take the kernels for hardware, so that a software adapter can test them.
     pub fn take_hardware_kernels(&mut self) {
         self.target.software = false;
+    }
+
+    /// What the adapter is and can do.
+    pub fn properties(&self) -> &Properties {
+        &self.context.properties
+    }
+
+    /// Plans made from now on are compiled with the driver's bounds checks, which training leaves out.
+    pub fn check_bounds(&mut self) {
+        self.checked = true;
+    }
+
+    /// Plans made from now on take their kernels from these shaders.
+    pub fn take_shaders(&mut self, shaders: Arc<Shaders>) {
+        self.shaders = shaders;
     }
 
     fn resolve<'a>(&'a self, plan: &Plan, slots: &'a [wgpu::Buffer], region: &Region) -> (&'a wgpu::Buffer, u64, u64) {
@@ -91,7 +111,7 @@ impl Gpu {
             let (buffer, offset, size) = self.resolve(plan, slots, &region(dispatch.bindings[0].0));
             return Command::Clear { buffer: buffer.clone(), offset, size };
         }
-        let kernel = self.context.kernel(dispatch);
+        let kernel = self.context.kernel(dispatch, &self.shaders, self.checked);
         let storage = dispatch.bindings.iter().map(|&(operand, _)| {
             let (buffer, offset, size) = self.resolve(plan, slots, &region(operand));
             wgpu::BufferBinding { buffer, offset, size: wgpu::BufferSize::new(size) }
@@ -113,6 +133,25 @@ impl Gpu {
         Command::Launch { kernel, bindings, workgroups: dispatch.workgroups }
     }
 
+    /// Commands one after another, launches in passes as long as possible.
+    fn record(encoder: &mut wgpu::CommandEncoder, commands: &[Command]) {
+        let mut commands = commands.iter().peekable();
+        while let Some(command) = commands.peek() {
+            if let Command::Clear { buffer, offset, size } = command {
+                encoder.clear_buffer(buffer, *offset, Some(*size));
+                commands.next();
+                continue;
+            }
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+            while let Some(Command::Launch { kernel, bindings, workgroups: [x, y, z] }) = commands.peek() {
+                pass.set_pipeline(&kernel.pipeline);
+                pass.set_bind_group(0, bindings, &[]);
+                pass.dispatch_workgroups(*x, *y, *z);
+                commands.next();
+            }
+        }
+    }
+
     fn read(&mut self, buffer: &wgpu::Buffer, offset: u64, size: u64) -> Result<Vec<u8>, DeviceError> {
         let device = &self.context.device;
         let usage = wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ;
@@ -130,11 +169,9 @@ impl Gpu {
         Ok(staging.get_mapped_range(0..size).map_err(lost)?.to_vec())
     }
 
-    fn fetch(&mut self, plan: Prepared, index: usize) -> Result<Vec<u8>, DeviceError> {
-        let ready = &self.plans[plan.0];
-        let (buffer, offset, size) = self.resolve(&ready.plan, &ready.slots, &ready.plan.fetches[index].0);
-        let buffer = buffer.clone();
-        self.read(&buffer, offset, size)
+    fn fetch(&mut self, plan: Prepared, index: usize) -> Result<Vec<u32>, DeviceError> {
+        let region = self.plans[plan.0].plan.fetches[index].0;
+        self.read_bits(plan, &region)
     }
 
     fn write(&self, name: &str, bytes: &[u8]) {
@@ -247,21 +284,7 @@ impl Device for Gpu {
     fn run(&mut self, plan: Prepared, log: bool) -> Result<(), DeviceError> {
         let ready = &self.plans[plan.0];
         let mut encoder = self.context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        let mut commands = ready.commands.iter().peekable();
-        while let Some(command) = commands.peek() {
-            if let Command::Clear { buffer, offset, size } = command {
-                encoder.clear_buffer(buffer, *offset, Some(*size));
-                commands.next();
-                continue;
-            }
-            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            while let Some(Command::Launch { kernel, bindings, workgroups: [x, y, z] }) = commands.peek() {
-                pass.set_pipeline(&kernel.pipeline);
-                pass.set_bind_group(0, bindings, &[]);
-                pass.dispatch_workgroups(*x, *y, *z);
-                commands.next();
-            }
-        }
+        Self::record(&mut encoder, &ready.commands);
         if log {
             let regions = ready.plan.fetches.iter().map(|(region, _)| self.resolve(&ready.plan, &ready.slots, region));
             let regions: Vec<_> = regions.map(|(buffer, offset, size)| (buffer.clone(), offset, size)).collect();
@@ -277,15 +300,32 @@ impl Device for Gpu {
         self.context.check()
     }
 
+    fn run_step(&mut self, plan: Prepared, step: usize) -> Result<(), DeviceError> {
+        let ready = &self.plans[plan.0];
+        let before: usize = ready.plan.steps[..step].iter().map(|s| s.dispatches.len()).sum();
+        let commands = &ready.commands[before..before + ready.plan.steps[step].dispatches.len()];
+        let mut encoder = self.context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        Self::record(&mut encoder, commands);
+        let submission = self.context.queue.submit([encoder.finish()]);
+        self.context.wait(Some(submission))
+    }
+
+    fn read_bits(&mut self, plan: Prepared, region: &Region) -> Result<Vec<u32>, DeviceError> {
+        let ready = &self.plans[plan.0];
+        let (buffer, offset, size) = self.resolve(&ready.plan, &ready.slots, region);
+        let buffer = buffer.clone();
+        Ok(bytemuck::pod_collect_to_vec(&self.read(&buffer, offset, size)?))
+    }
+
     fn logged(&mut self, wait: bool) -> Result<Vec<Vec<f32>>, DeviceError> {
         self.log.arrived(&self.context, wait)
     }
 
     fn fetch_f32(&mut self, plan: Prepared, index: usize) -> Result<Vec<f32>, DeviceError> {
-        Ok(bytemuck::pod_collect_to_vec(&self.fetch(plan, index)?))
+        Ok(self.fetch(plan, index)?.into_iter().map(f32::from_bits).collect())
     }
 
     fn fetch_u32(&mut self, plan: Prepared, index: usize) -> Result<Vec<u32>, DeviceError> {
-        Ok(bytemuck::pod_collect_to_vec(&self.fetch(plan, index)?))
+        self.fetch(plan, index)
     }
 }

@@ -1,5 +1,11 @@
 //! The WGSL of every op, and how a kernel's source is put together.
 
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
 /// Every file in `shaders/`, by name.
 const SHADERS: &[(&str, &str)] = &[
     ("adam", include_str!("../../shaders/adam.wgsl")),
@@ -45,22 +51,165 @@ const SHADERS: &[(&str, &str)] = &[
     ("shared/reduce", include_str!("../../shaders/shared/reduce.wgsl")),
 ];
 
-fn text(name: &str) -> &'static str {
-    let found = SHADERS.iter().find(|(known, _)| *known == name);
-    found.unwrap_or_else(|| panic!("no shader `{name}` in src/gpu/shaders.rs")).1
+/// Why a folder of shaders cannot be used.
+#[derive(Debug, Error)]
+pub enum ShadersError {
+    #[error("cannot read {}: {error}; expected a folder with files of wgrad's `shaders/`", path.display())]
+    Folder { path: PathBuf, error: io::Error },
+    #[error("{} has no file that ends in .wgsl; copy those to edit from wgrad's `shaders/`, the others are built in", path.display())]
+    Empty { path: PathBuf },
+    #[error("cannot read {}: {error}; expected WGSL in UTF-8", path.display())]
+    File { path: PathBuf, error: io::Error },
+    #[error("{} is no shader of wgrad; expected some of {known}", path.display())]
+    Unknown { path: PathBuf, known: String },
+    #[error("{}, line {line}: `{text}` names no shared file; expected one of {known}", path.display())]
+    Import { path: PathBuf, line: usize, text: String, known: String },
 }
 
-/// The source of a shader: its constants, then its text with every `#import NAME` line replaced by that file.
-pub fn assemble(name: &str, constants: &[(&'static str, u32)]) -> String {
-    let mut source = String::new();
-    for (constant, value) in constants {
-        source += &format!("const {constant}: u32 = {value}u;\n");
+/// The text of every shader.
+#[derive(Debug, Default)]
+pub struct Shaders {
+    /// The folder that `read` gives the place of.
+    folder: PathBuf,
+    /// What stands in that folder instead of the built-in file of this name.
+    replaced: HashMap<&'static str, String>,
+}
+
+impl Shaders {
+    /// The files in a folder, `shared/` in it included; those missing there are the built-in ones.
+    ///
+    /// # Errors
+    /// When there is nothing to read, or a file that wgrad has no shader for.
+    pub fn read(folder: &Path) -> Result<Self, ShadersError> {
+        let mut shaders = Self { folder: folder.into(), replaced: HashMap::new() };
+        shaders.read_files("")?;
+        if folder.join("shared").is_dir() {
+            shaders.read_files("shared/")?;
+        }
+        if shaders.replaced.is_empty() {
+            return Err(ShadersError::Empty { path: folder.into() });
+        }
+        Ok(shaders)
     }
-    for line in text(name).lines() {
-        source += line.strip_prefix("#import ").map_or(line, |import| text(import.trim()));
-        source.push('\n');
+
+    fn read_files(&mut self, sub: &str) -> Result<(), ShadersError> {
+        let folder = self.folder.join(sub);
+        let unreadable = |error| ShadersError::Folder { path: folder.clone(), error };
+        for entry in std::fs::read_dir(&folder).map_err(unreadable)? {
+            let path = entry.map_err(unreadable)?.path();
+            if path.extension().is_none_or(|e| e != "wgsl") {
+                continue;
+            }
+            let name = path.file_stem().map(|stem| format!("{sub}{}", stem.to_string_lossy()));
+            let Some((name, _)) = SHADERS.iter().find(|(known, _)| Some(*known) == name.as_deref()) else {
+                let known = names(|known| known.starts_with("shared/") == (sub == "shared/"));
+                return Err(ShadersError::Unknown { path, known });
+            };
+            let text =
+                std::fs::read_to_string(&path).map_err(|error| ShadersError::File { path: path.clone(), error })?;
+            for (line, text) in text.lines().enumerate().filter(|(_, text)| text.starts_with(IMPORT)) {
+                if !SHADERS.iter().any(|(known, _)| text.strip_prefix(IMPORT).map(str::trim) == Some(known)) {
+                    let known = names(|known| known.starts_with("shared/"));
+                    return Err(ShadersError::Import { path, line: line + 1, text: text.into(), known });
+                }
+            }
+            self.replaced.insert(name, text);
+        }
+        Ok(())
     }
-    source
+
+    /// The text of a file, and where it stands, for messages.
+    fn text(&self, name: &str) -> (&str, PathBuf) {
+        let found = SHADERS.iter().find(|(known, _)| *known == name);
+        let (name, built_in) = found.unwrap_or_else(|| panic!("no shader `{name}` in src/gpu/shaders.rs"));
+        let file = format!("{name}.wgsl");
+        match self.replaced.get(name) {
+            Some(text) => (text, self.folder.join(file)),
+            None => (built_in, Path::new("shaders").join(file)),
+        }
+    }
+
+    /// The source of a shader: its text, then that of every file that an `#import NAME` line names, then the constants. WGSL takes declarations
+    /// in any order, and so the lines of the file keep their numbers.
+    pub fn assemble(&self, name: &str, constants: &[(&'static str, u32)]) -> Source {
+        let mut source = Source { text: String::new(), files: vec![] };
+        let (text, path) = self.text(name);
+        source.append(path, text.lines().map(|line| if line.starts_with(IMPORT) { "" } else { line }));
+        for import in text.lines().filter_map(|line| line.strip_prefix(IMPORT)) {
+            let (text, path) = self.text(import.trim());
+            source.append(path, text.lines());
+        }
+        for (constant, value) in constants {
+            source.text += &format!("const {constant}: u32 = {value}u;\n");
+        }
+        source
+    }
+}
+
+const IMPORT: &str = "#import ";
+
+fn names(wanted: impl Fn(&str) -> bool) -> String {
+    let names: Vec<_> = SHADERS.iter().map(|(name, _)| *name).filter(|name| wanted(name)).collect();
+    names.join(", ")
+}
+
+/// A shader put together, and where its lines come from.
+pub struct Source {
+    pub text: String,
+    /// Files in order, each with its number of lines.
+    files: Vec<(PathBuf, usize)>,
+}
+
+impl Source {
+    fn append<'a>(&mut self, path: PathBuf, lines: impl Iterator<Item = &'a str>) {
+        let mut count = 0;
+        for line in lines {
+            self.text += line;
+            self.text.push('\n');
+            count += 1;
+        }
+        self.files.push((path, count));
+    }
+
+    /// The file that a line of `text` is from, and its number there, both counted from 1; `None` for the constants at the end.
+    fn locate(&self, mut line: usize) -> Option<(&Path, usize)> {
+        for (path, lines) in &self.files {
+            if line <= *lines {
+                return Some((path, line));
+            }
+            line -= lines;
+        }
+        None
+    }
+
+    /// "shaders/softmax.wgsl, line 12": the place of a line of `text`. Without one the shader's file alone.
+    pub fn place(&self, line: Option<usize>) -> String {
+        match line.and_then(|line| self.locate(line)) {
+            Some((path, line)) => format!("{}, line {line}", path.display()),
+            None => self.files[0].0.display().to_string(),
+        }
+    }
+
+    /// The compiler's message with lines of files where it counts lines of `text`: `12 │ code` and `┌─ wgsl:12:7`.
+    pub fn renumber(&self, message: &str) -> String {
+        let renumbered = message.lines().map(|text| {
+            let number = |digits: &str| self.locate(digits.trim().parse().ok()?);
+            if let Some((digits, code)) = text.split_once('│') {
+                if let Some((_, line)) = number(digits) {
+                    return format!("{line:<width$}│{code}", width = digits.chars().count());
+                }
+            }
+            if let Some((margin, Some((line, column)))) =
+                text.split_once("wgsl:").map(|(m, at)| (m, at.split_once(':')))
+            {
+                if let Some((path, line)) = number(line) {
+                    return format!("{margin}{}:{line}:{column}", path.display());
+                }
+            }
+            text.to_string()
+        });
+        renumbered.collect::<Vec<_>>().join("\n").trim().to_string()
+    }
 }
 
 #[cfg(test)]

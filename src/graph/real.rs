@@ -77,7 +77,7 @@ const TINY: f64 = f32::MIN_POSITIVE as f64;
 /// An f64 value with a proven bound for the error of any f32 evaluation that WGSL allows.
 ///
 /// A running error analysis (Higham, Accuracy and Stability of Numerical Algorithms, 3.3), made independent of the order of a sum: a chain
-/// of additions keeps Σ|terms| and their number n, and any order of adding them errs by at most (n − 1)·ULP·Σ|terms|. The accuracy of division,
+/// of additions keeps Σ|terms| and their number n, and any order of adding them errs by at most (n − 1)·ULP·Σ|terms|, and by as many flushed subnormals. The accuracy of division,
 /// exp, ln and sqrt is what the WGSL specification grants, so a bound holds on every conforming driver.
 #[derive(Clone, Copy, Debug)]
 pub struct Tracked {
@@ -91,14 +91,15 @@ pub struct Tracked {
 }
 
 impl Tracked {
-    /// An f32 input, exactly known.
+    /// An f32 input, exactly known unless it is subnormal.
     pub fn exact(value: f32) -> Self {
-        Self::with_error(f64::from(value), 0.0)
+        let flushed = if value.is_subnormal() { f64::from(value.abs()) } else { 0.0 };
+        Self::with_error(f64::from(value), flushed)
     }
 
     /// How far a correct kernel's result may lie from [`Real::value`].
     pub fn error(self) -> f64 {
-        self.carried + (self.terms - 1.0).max(0.0) * ULP * (self.magnitude + self.carried)
+        self.carried + (self.terms - 1.0).max(0.0) * (ULP * (self.magnitude + self.carried) + TINY)
     }
 
     fn with_error(value: f64, error: f64) -> Self {

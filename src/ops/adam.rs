@@ -7,7 +7,7 @@ use crate::graph::{
     Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups, reference,
 };
 
-use super::case::Case;
+use super::case::{Case, CaseSet};
 use super::control::{BIAS_CORRECTION, LEARNING_RATE, SENTENCES};
 use super::elementwise::WORKGROUP;
 
@@ -108,7 +108,7 @@ fn update(adam: &Adam, call: Call<'_, f32>) {
     adam.reference(call);
 }
 
-pub fn cases() -> Vec<Case> {
+pub fn cases(set: &CaseSet) -> Vec<Case> {
     let words = |t: i32| {
         let correction = |beta: f64| (1.0 - beta.powi(t)) as f32;
         vec![0, 0, t as u32, 1e-3f32.to_bits(), correction(0.9).to_bits(), correction(0.999).to_bits(), 0, 0]
@@ -116,8 +116,11 @@ pub fn cases() -> Vec<Case> {
     let case = |n: usize, t: i32| {
         let squares = (0..n).map(|i| (i % 13) as f32 * 0.01 + 1e-4).collect();
         let op = Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
-        let state = Case::new(op).constant(&[n], 1.0).constant(&[n], 0.1).values(&[n], squares);
+        let state = set.case(op).constant(&[n], 1.0).constant(&[n], 0.1).values(&[n], squares);
         state.constant(&[n], 1.0).values(&[2], vec![0.7, 3.0]).ids(&[8], words(t))
     };
-    vec![case(1, 1), case(17, 1), case(257, 10), case(1000, 1000)]
+    let mut cases = vec![case(1, 1), case(17, 1), case(257, 10), case(1000, 1000)];
+    cases.extend(set.sizes(&[], [1000]).into_iter().map(|[n]| case(n, 3)));
+    cases.extend(set.many(WORKGROUP).map(|n| case(n, 2)));
+    cases
 }

@@ -4,8 +4,8 @@ use crate::graph::{
     Backward, Call, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, reference,
 };
 
-use super::case::Case;
-use super::elementwise::{dispatch, same_shape};
+use super::case::{Case, CaseSet};
+use super::elementwise::{WORKGROUP, dispatch, same_shape};
 use super::fast;
 
 /// c = a + b, element by element. Gradients that meet are added by it too.
@@ -53,7 +53,10 @@ impl Add {
     }
 }
 
-pub fn cases() -> Vec<Case> {
+pub fn cases(set: &CaseSet) -> Vec<Case> {
     let shapes: [&[usize]; 4] = [&[1], &[7, 17], &[65, 33], &[1000, 257]];
-    shapes.iter().map(|s| Case::new(Add).random(s).random(s)).collect()
+    let mut cases: Vec<_> = set.shapes(&shapes).iter().map(|s| set.case(Add).random(s).random(s)).collect();
+    cases.push(set.case(Add).subnormals(&[8, 9]).constant(&[8, 9], 1.0));
+    cases.extend(set.many(WORKGROUP).map(|n| set.case(Add).constant(&[n], 1.0).constant(&[n], 1.0)));
+    cases
 }

@@ -7,7 +7,7 @@ use crate::graph::{
     groups, reference,
 };
 
-use super::case::Case;
+use super::case::{Case, CaseSet};
 use super::elementwise::WORKGROUP;
 use super::fill::fill;
 use super::scale::scale as multiply;
@@ -152,15 +152,23 @@ impl AddPositionBackward {
     }
 }
 
-pub fn cases() -> Vec<Case> {
+pub fn cases(set: &CaseSet) -> Vec<Case> {
     let sizes = [(1, 1, 1, 1, 0), (7, 5, 17, 9, 2), (33, 2, 65, 33, 0), (3, 257, 4, 7, 1)];
     let mut cases = vec![];
-    for (time, batch, columns, positions, first) in sizes {
+    let odd = set.sizes(&[], [257, 65, 257]);
+    let odd = odd.iter().enumerate().map(|(i, &[time, batch, columns])| (time, batch, columns, time + 3, i % 3));
+    for (time, batch, columns, positions, first) in sizes.into_iter().chain(odd) {
         for scale in [1.0, 2.5] {
-            let case = Case::new(AddPosition { first, scale }).random(&[time, batch, columns]);
+            let case = set.case(AddPosition { first, scale }).random(&[time, batch, columns]);
             cases.push(case.random(&[positions, columns]));
         }
-        cases.push(Case::new(AddPositionBackward { first, positions }).constant(&[time, batch, columns], 1.0));
+        cases.push(set.case(AddPositionBackward { first, positions }).constant(&[time, batch, columns], 1.0));
+    }
+    if let Some(n) = set.many(WORKGROUP) {
+        let case = set.case(AddPosition { first: 0, scale: 2.0 }).constant(&[n.div_ceil(8), 1, 8], 1.0);
+        cases.push(case.constant(&[n.div_ceil(8), 8], 1.0));
+        let case = set.case(AddPositionBackward { first: 0, positions: n.div_ceil(8) });
+        cases.push(case.constant(&[n.div_ceil(8), 1, 8], 1.0));
     }
     cases
 }

@@ -7,7 +7,7 @@ use crate::graph::{
     groups, reference,
 };
 
-use super::case::Case;
+use super::case::{Case, CaseSet};
 use super::reshape_rows;
 use super::sum_rows::sum_rows;
 
@@ -160,13 +160,19 @@ impl AdditiveScoreBackward {
     }
 }
 
-pub fn cases() -> Vec<Case> {
+pub fn cases(set: &CaseSet) -> Vec<Case> {
     let mut cases = vec![];
-    for [time, source, batch, width] in [[1, 1, 1, 1], [3, 5, 7, 17], [7, 2, 3, 65], [2, 33, 2, 9]] {
+    let quick = [[1, 1, 1, 1], [3, 5, 7, 17], [7, 2, 3, 65], [2, 33, 2, 9]];
+    for [time, source, batch, width] in set.sizes(&quick, [65, 65, 65, 257]) {
         let (q, k) = ([time, batch, width], [source, batch, width]);
-        cases.push(Case::new(AdditiveScore).random(&q).random(&k).random(&[width]));
-        let backward = Case::new(AdditiveScoreBackward).constant(&q, 1.0).constant(&k, 1.0).constant(&[width], 1.0);
+        cases.push(set.case(AdditiveScore).random(&q).random(&k).random(&[width]));
+        let backward = set.case(AdditiveScoreBackward).constant(&q, 1.0).constant(&k, 1.0).constant(&[width], 1.0);
         cases.push(backward.constant(&[batch, time, source], 1.0));
+    }
+    if let Some(n) = set.many(64) {
+        let with = |case: Case| case.constant(&[1, n, 1], 1.0).constant(&[1, n, 1], 1.0).constant(&[1], 1.0);
+        let backward = with(set.case(AdditiveScoreBackward)).constant(&[n, 1, 1], 1.0);
+        cases.extend([with(set.case(AdditiveScore)), backward]);
     }
     cases
 }

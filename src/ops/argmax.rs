@@ -7,7 +7,7 @@ use crate::graph::{
     reference,
 };
 
-use super::case::Case;
+use super::case::{Case, CaseSet};
 use super::fast;
 
 /// Index of the largest number in each row of x [.., C]: ids [..]. The first of equals wins. No gradient passes.
@@ -65,8 +65,12 @@ impl Argmax {
     }
 }
 
-pub fn cases() -> Vec<Case> {
+pub fn cases(set: &CaseSet) -> Vec<Case> {
     let shapes: [&[usize]; 5] = [&[1, 1], &[7, 17], &[3, 65], &[33, 257], &[5, 1000]];
-    let ties = Case::new(Argmax).values(&[2, 300], (0..600).map(|i| f32::from(i % 3 == 1)).collect());
-    shapes.iter().map(|s| Case::new(Argmax).constant(s, 1.0)).chain([ties]).collect()
+    let ties = set.case(Argmax).values(&[2, 300], (0..600).map(|i| f32::from(i % 3 == 1)).collect());
+    let lowest = set.case(Argmax).values(&[3, 2], vec![f32::MIN, f32::MIN, f32::MIN, -3e38, 0.0, -1e-40]);
+    let mut cases: Vec<_> = set.shapes(&shapes).iter().map(|s| set.case(Argmax).constant(s, 1.0)).collect();
+    cases.extend([ties, lowest]);
+    cases.extend(set.many(1).map(|rows| set.case(Argmax).constant(&[rows, 3], 1.0)));
+    cases
 }

@@ -11,7 +11,7 @@ use crate::graph::{
     groups, reference,
 };
 
-use super::case::{Case, lengths};
+use super::case::{Case, CaseSet, lengths};
 use super::fast::{self, Layout};
 
 /// Heads of an attention: their number, and the widths of their keys (and queries) and values.
@@ -479,7 +479,7 @@ fn differentiate(
     }
 }
 
-pub fn cases() -> Vec<Case> {
+pub fn cases(set: &CaseSet) -> Vec<Case> {
     let heads = |count, key, value| Heads { count, key, value };
     // (heads, causal, masked, queries, keys of cross-attention, batch)
     let sizes = [
@@ -491,13 +491,18 @@ pub fn cases() -> Vec<Case> {
         (heads(2, 17, 5), false, true, 7, Some(33), 5),
         (heads(1, 2, 3), false, false, 257, Some(65), 1),
     ];
+    let odd = set.sizes(&[], [257, 65, 33]).into_iter().enumerate().map(|(i, [queries, batch, width])| {
+        let keys = (i % 3 > 0).then_some(queries % 40 + 1);
+        (heads(1 + i % 2, width, 1 + i % 7), keys.is_none() && i % 2 == 0, i % 5 > 0, queries, keys, batch)
+    });
+    let many = set.many(64).map(|batch| (heads(1, 1, 1), false, true, 1, None, batch));
     let mut cases = vec![];
-    for (heads, causal, masked, queries, keys, batch) in sizes {
+    for (heads, causal, masked, queries, keys, batch) in sizes.into_iter().chain(odd).chain(many) {
         let op = Fused { which: Attention { heads, causal }, cross: keys.is_some(), masked };
         let (first, second) = (heads.count * heads.key, heads.count * (heads.key + heads.value));
         let width = if keys.is_some() { first } else { first + second };
-        let mut forward = Case::new(op).random(&[queries, batch, width]);
-        let mut backward = Case::new(FusedBackward(op)).constant(&[queries, batch, width], 1.0);
+        let mut forward = set.case(op).random(&[queries, batch, width]);
+        let mut backward = set.case(FusedBackward(op)).constant(&[queries, batch, width], 1.0);
         if let Some(keys) = keys {
             forward = forward.random(&[keys, batch, second]);
             backward = backward.constant(&[keys, batch, second], 1.0);
@@ -517,6 +522,6 @@ pub fn cases() -> Vec<Case> {
     // NaN in the keys and values of padding.
     let op = Fused { which: Attention { heads: heads(1, 2, 2), causal: false }, cross: true, masked: true };
     let padded = (0..20).map(|i| if i < 12 { i as f32 * 0.1 } else { f32::NAN }).collect();
-    cases.push(Case::new(op).constant(&[3, 1, 2], 1.0).values(&[5, 1, 4], padded).ids(&[1], vec![3]));
+    cases.push(set.case(op).constant(&[3, 1, 2], 1.0).values(&[5, 1, 4], padded).ids(&[1], vec![3]));
     cases
 }

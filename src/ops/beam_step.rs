@@ -5,7 +5,7 @@ use crate::graph::{
     reference,
 };
 
-use super::case::Case;
+use super::case::{Case, CaseSet};
 
 /// Widest beam: the shader keeps its winners in registers.
 pub const WIDEST: usize = 16;
@@ -133,15 +133,23 @@ impl BeamStep {
     }
 }
 
-pub fn cases() -> Vec<Case> {
+pub fn cases(set: &CaseSet) -> Vec<Case> {
     let mut cases = vec![];
-    for (beam, sentences, vocabulary) in [(1, 1, 1), (1, 7, 17), (5, 3, 33), (4, 2, 257), (16, 2, 65)] {
+    let quick = [[1, 1, 1], [1, 7, 17], [5, 3, 33], [4, 2, 257], [16, 2, 65]];
+    // Small: among many candidates some would be equal within rounding, and their order open.
+    for [beam, sentences, vocabulary] in set.sizes(&quick, [16, 7, 65]) {
         let rows = beam * sentences;
         let op = BeamStep { beam, length_penalty: 0.7, length: 4, end: 3 };
-        let case = Case::new(op).constant(&[rows, vocabulary], 3.0).constant(&[rows], 4.0);
+        let case = set.case(op).constant(&[rows, vocabulary], 3.0).constant(&[rows], 4.0);
         let lengths = (0..rows as u32).map(|row| 2 + row % 2).collect();
         let ids = (0..rows as u32).map(|row| if row % 5 == 2 { 3 } else { 4 + row }).collect();
         cases.push(case.ids(&[rows], lengths).ids(&[rows], ids));
+    }
+    if let Some(rows) = set.many(1) {
+        let steps = |count: usize, step: usize| (0..count).map(|i| (i * step % 193) as f32 / -32.0).collect();
+        let case = set.case(BeamStep { beam: 1, length_penalty: 0.7, length: 4, end: 3 });
+        let case = case.values(&[rows, 3], steps(3 * rows, 7919)).values(&[rows], steps(rows, 31));
+        cases.push(case.ids(&[rows], vec![2; rows]).ids(&[rows], vec![5; rows]));
     }
     cases
 }

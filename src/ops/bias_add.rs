@@ -4,8 +4,8 @@ use crate::graph::{
     Backward, Call, DType, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, expect, reference,
 };
 
-use super::case::Case;
-use super::elementwise::dispatch;
+use super::case::{Case, CaseSet};
+use super::elementwise::{WORKGROUP, dispatch};
 use super::sum_rows::sum_rows;
 
 /// Adds a bias `[C]` to every row of x [.., C].
@@ -57,7 +57,10 @@ impl BiasAdd {
     }
 }
 
-pub fn cases() -> Vec<Case> {
+pub fn cases(set: &CaseSet) -> Vec<Case> {
     let shapes: [&[usize]; 4] = [&[1, 1], &[7, 17], &[3, 5, 65], &[257, 33]];
-    shapes.iter().map(|s| Case::new(BiasAdd).random(s).random(&s[s.len() - 1..])).collect()
+    let shapes = set.shapes(&shapes);
+    let cases = shapes.iter().map(|s| set.case(BiasAdd).random(s).random(&s[s.len() - 1..]));
+    let many = set.many(WORKGROUP).map(|n| set.case(BiasAdd).constant(&[n, 1], 1.0).constant(&[1], 1.0));
+    cases.chain(many).collect()
 }

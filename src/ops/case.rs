@@ -22,18 +22,98 @@ impl Tensor {
     }
 }
 
-/// One set of inputs for one op. Every op's file declares its own; tests (and later `wgrad check`) walk them all.
+/// Which cases an op makes: quick ones, which answer an edit within a second, or the full list, which has them too.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CaseSet {
+    pub full: bool,
+    /// Draws the random numbers, and the random sizes of the full list.
+    pub seed: u64,
+}
+
+/// Sizes about which an index, a tile, a subgroup or a workgroup may be wrong.
+const ODD: [usize; 11] = [1, 2, 7, 17, 31, 33, 63, 65, 127, 257, 1000];
+
+/// Random sizes in the full list of each op.
+const RANDOM_SIZES: usize = 8;
+
+/// Most elements of a tensor of random sizes, all axes of the op together.
+const RANDOM_ELEMENTS: usize = 100_000;
+
+/// Workgroups in one row of a grid.
+const ROW_OF_GROUPS: usize = 65_535;
+
+/// Numbers that a device may flush to zero, the smallest that it may not, and neighbours of both.
+pub const SUBNORMALS: [f32; 8] = [1e-40, -1e-40, 1e-45, -1.175_494_2e-38, f32::MIN_POSITIVE, -3e-39, 0.0, 0.75];
+
+impl CaseSet {
+    /// A case without inputs yet.
+    pub fn case(&self, op: impl Op) -> Case {
+        Case { op: Arc::new(op), inputs: vec![], differentiable: vec![], key: self.key() }
+    }
+
+    /// Sizes of an op's axes, at most `most` each: `quick` ones, and in the full list every odd size on every axis in turn, beside small ones, and
+    /// random sizes.
+    pub fn sizes<const N: usize>(&self, quick: &[[usize; N]], most: [usize; N]) -> Vec<[usize; N]> {
+        let mut all = quick.to_vec();
+        if !self.full {
+            return all;
+        }
+        for (axis, &limit) in most.iter().enumerate() {
+            for (i, &odd) in ODD.iter().enumerate().filter(|(_, odd)| **odd <= limit) {
+                let mut sizes: [usize; N] = std::array::from_fn(|a| [3, 5, 2, 7][(i + a) % 4].min(most[a]));
+                sizes[axis] = odd;
+                all.push(sizes);
+            }
+        }
+        let word = |n: usize, axis: usize| uniform(philox([n as u32, axis as u32, 2, 0], self.key())[0]);
+        for n in 0..RANDOM_SIZES {
+            let mut room = RANDOM_ELEMENTS;
+            // Powers of a uniform number, so that small sizes are as likely as large ones.
+            let sizes = std::array::from_fn(|axis| {
+                let size = (most[axis].min(room) as f32).powf(word(n, axis)).round().max(1.0) as usize;
+                room = (room / size).max(1);
+                size
+            });
+            all.push(sizes);
+        }
+        all
+    }
+
+    /// Shapes for an op that takes any: `quick` ones, in the full list matrices of odd and random sizes too.
+    pub fn shapes(&self, quick: &[&[usize]]) -> Vec<Vec<usize>> {
+        let matrices = self.sizes(&[], [1000, 1000]).into_iter().map(Vec::from);
+        quick.iter().map(|shape| shape.to_vec()).chain(matrices).collect()
+    }
+
+    /// In the full list, a number of items that takes more workgroups than one row of a grid has, at `each` items a workgroup.
+    pub fn many(&self, each: usize) -> Option<usize> {
+        self.full.then_some((ROW_OF_GROUPS + 1) * each + each / 2 + 1)
+    }
+
+    fn key(&self) -> [u32; 2] {
+        [17 ^ self.seed as u32, 4 ^ (self.seed >> 32) as u32]
+    }
+}
+
+/// One set of inputs for one op. Every op's file declares its own; `wgrad check` and the tests walk them all.
 #[derive(Clone, Debug)]
 pub struct Case {
     pub op: Arc<dyn Op>,
     pub inputs: Vec<Tensor>,
     /// Inputs by which the derivative is checked.
     pub differentiable: Vec<usize>,
+    key: [u32; 2],
 }
 
 impl Case {
-    pub fn new(op: impl Op) -> Self {
-        Self { op: Arc::new(op), inputs: vec![], differentiable: vec![] }
+    /// An op with the inputs that a device really gave it.
+    pub fn observed(op: Arc<dyn Op>, inputs: Vec<Tensor>) -> Self {
+        Self { op, inputs, differentiable: vec![], key: [0; 2] }
+    }
+
+    /// A random word, the same for the same seed.
+    fn word(&self, element: u32, stream: u32) -> u32 {
+        philox([element, stream, 0, 0], self.key)[0]
     }
 
     /// Random numbers in [−1, 1), by which the derivative is checked as well.
@@ -51,10 +131,16 @@ impl Case {
     pub fn constant(mut self, shape: &[usize], scale: f32) -> Self {
         let stream = self.inputs.len() as u32;
         let values = (0..shape.iter().product::<usize>() as u32)
-            .map(|i| scale * (2.0 * uniform(philox([i, stream, 0, 0], [17, 4])[0]) - 1.0))
+            .map(|i| scale * (2.0 * uniform(self.word(i, stream)) - 1.0))
             .collect();
         self.inputs.push(Tensor::F32(shape.to_vec(), values));
         self
+    }
+
+    /// [`SUBNORMALS`] by which no derivative is taken, over and over.
+    pub fn subnormals(self, shape: &[usize]) -> Self {
+        let count = shape.iter().product();
+        self.values(shape, SUBNORMALS.into_iter().cycle().take(count).collect())
     }
 
     /// Numbers that the case chooses itself.
@@ -70,8 +156,7 @@ impl Case {
 
     /// Random ids below `end`.
     pub fn random_ids(self, shape: &[usize], end: u32) -> Self {
-        let ids =
-            (0..shape.iter().product::<usize>() as u32).map(|i| philox([i, 99, 0, 0], [17, 4])[0] % end).collect();
+        let ids = (0..shape.iter().product::<usize>() as u32).map(|i| self.word(i, 99) % end).collect();
         self.ids(shape, ids)
     }
 

@@ -5,7 +5,7 @@ use crate::graph::{
     reference,
 };
 
-use super::case::Case;
+use super::case::{Case, CaseSet};
 use super::control;
 use super::dropout::Dropout;
 use super::elementwise::WORKGROUP;
@@ -64,12 +64,12 @@ impl ChooseIds {
     }
 }
 
-pub fn cases() -> Vec<Case> {
+pub fn cases(set: &CaseSet) -> Vec<Case> {
     let control = vec![7, 1, 42, 0, 0, 0, 0, 0];
-    [1, 7, 257]
-        .into_iter()
+    let sizes = set.sizes(&[[1], [7], [257]], [1000]).into_iter().map(|[n]| n).chain(set.many(WORKGROUP));
+    sizes
         .map(|n| {
-            let case = Case::new(ChooseIds(Dropout::new(0.4, 3))).random_ids(&[n], 9);
+            let case = set.case(ChooseIds(Dropout::new(0.4, 3))).random_ids(&[n], 9);
             case.ids(&[n], (100..100 + n as u32).collect()).ids(&[8], control.clone())
         })
         .collect()

@@ -4,7 +4,7 @@ use crate::graph::{
     Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, expect, reference,
 };
 
-use super::case::Case;
+use super::case::{Case, CaseSet};
 
 /// Workgroups of the first pass, each leaving one partial sum.
 const PARTIALS: usize = 256;
@@ -73,7 +73,10 @@ impl ClipGradNorm {
     }
 }
 
-pub fn cases() -> Vec<Case> {
-    let lengths = [1, 17, 257, 1000, 70_000];
-    lengths.iter().map(|&n| Case::new(ClipGradNorm { max_norm: 0.5 }).constant(&[n], 1.0)).collect()
+pub fn cases(set: &CaseSet) -> Vec<Case> {
+    let lengths = set.sizes(&[[1], [17], [257], [1000], [70_000]], [200_000]);
+    let op = || ClipGradNorm { max_norm: 0.5 };
+    let cases = lengths.iter().map(|n| set.case(op()).constant(n, 1.0));
+    // A norm below the limit, and no gradient at all.
+    cases.chain([set.case(op()).constant(&[33], 0.01), set.case(op()).values(&[33], vec![0.0; 33])]).collect()
 }

@@ -5,7 +5,7 @@ use crate::graph::{
     reference,
 };
 
-use super::case::Case;
+use super::case::{Case, CaseSet};
 use super::elementwise::WORKGROUP;
 
 /// Joins a [.., A] and b [.., B] to [.., A + B].
@@ -103,12 +103,19 @@ impl ConcatBackward {
     }
 }
 
-pub fn cases() -> Vec<Case> {
-    let shapes = [(&[1][..], 1, 1), (&[7], 17, 3), (&[3, 5], 33, 65), (&[257], 2, 7)];
+pub fn cases(set: &CaseSet) -> Vec<Case> {
+    let mut shapes = vec![(vec![1], 1, 1), (vec![7], 17, 3), (vec![3, 5], 33, 65), (vec![257], 2, 7)];
+    shapes.extend(set.sizes(&[], [257, 257, 257]).into_iter().map(|[rows, a, b]| (vec![rows], a, b)));
     let with = |rows: &[usize], columns: usize| [rows, &[columns]].concat();
-    let forward = shapes.iter().map(|&(rows, a, b)| Case::new(Concat).random(&with(rows, a)).random(&with(rows, b)));
+    let forward = shapes.iter().map(|&(ref rows, a, b)| set.case(Concat).random(&with(rows, a)).random(&with(rows, b)));
     let backward = shapes
         .iter()
-        .map(|&(rows, a, b)| Case::new(ConcatBackward { columns: [a, b] }).constant(&with(rows, a + b), 1.0));
-    forward.chain(backward).collect()
+        .map(|&(ref rows, a, b)| set.case(ConcatBackward { columns: [a, b] }).constant(&with(rows, a + b), 1.0));
+    let mut cases: Vec<_> = forward.chain(backward).collect();
+    if let Some(n) = set.many(WORKGROUP) {
+        let rows = n.div_ceil(3);
+        cases.push(set.case(Concat).constant(&[rows, 1], 1.0).constant(&[rows, 2], 1.0));
+        cases.push(set.case(ConcatBackward { columns: [1, 2] }).constant(&[rows, 3], 1.0));
+    }
+    cases
 }

@@ -11,7 +11,7 @@ use crate::graph::{
     reference,
 };
 
-use super::case::Case;
+use super::case::{Case, CaseSet};
 use super::control;
 use super::elementwise::WORKGROUP;
 use super::embedding::EmbeddingBackward;
@@ -200,13 +200,14 @@ impl Dropout {
     }
 }
 
-pub fn cases() -> Vec<Case> {
+pub fn cases(set: &CaseSet) -> Vec<Case> {
     let shapes: [&[usize]; 5] = [&[1], &[7, 17], &[257], &[33, 65], &[9, 1000]];
     let control = vec![7, 1, 42, 0, 0, 0, 0, 0];
-    let plain = shapes.iter().map(|s| Case::new(Dropout::new(0.3, 5)).random(s).ids(&[8], control.clone()));
+    let shapes = set.shapes(&shapes);
+    let plain = shapes.iter().map(|s| set.case(Dropout::new(0.3, 5)).random(s).ids(&[8], control.clone()));
     let variational = [(7, 17), (33, 65)].into_iter().map(|(time, period)| {
         let op = Dropout { period, ..Dropout::new(0.3, 5) };
-        Case::new(op).random(&[time, 1, period]).ids(&[8], control.clone())
+        set.case(op).random(&[time, 1, period]).ids(&[8], control.clone())
     });
     plain.chain(variational).collect()
 }

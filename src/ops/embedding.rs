@@ -11,7 +11,7 @@ use crate::graph::{
 };
 
 use super::add::Add;
-use super::case::Case;
+use super::case::{Case, CaseSet};
 use super::dropout::Dropout;
 use super::elementwise::WORKGROUP;
 
@@ -217,28 +217,34 @@ impl EmbeddingBackward {
     }
 }
 
-pub fn cases() -> Vec<Case> {
-    let shapes = [(1, 1, &[1][..]), (7, 17, &[5, 3]), (33, 65, &[257]), (1000, 2, &[4, 7]), (3, 257, &[1000])];
+pub fn cases(set: &CaseSet) -> Vec<Case> {
+    let quick = [(1, 1, &[1][..]), (7, 17, &[5, 3]), (33, 65, &[257]), (1000, 2, &[4, 7]), (3, 257, &[1000])];
+    let mut shapes: Vec<_> =
+        quick.into_iter().map(|(vocabulary, width, ids)| (vocabulary, width, ids.to_vec())).collect();
+    let odd = set.sizes(&[], [1000, 1000, 257]);
+    shapes.extend(odd.into_iter().map(|[vocabulary, width, ids]| (vocabulary, width, vec![ids])));
+    shapes.extend(set.many(1).map(|positions| (500, 3, vec![positions])));
     let mut cases = vec![];
-    for (vocabulary, width, ids) in shapes {
-        let forward = Case::new(Embedding { dropout: None }).random(&[vocabulary, width]);
+    for (vocabulary, width, ids) in &shapes {
+        let (vocabulary, width) = (*vocabulary, *width);
+        let forward = set.case(Embedding { dropout: None }).random(&[vocabulary, width]);
         cases.push(forward.random_ids(ids, vocabulary as u32));
-        let backward = Case::new(EmbeddingBackward::new(vocabulary));
-        cases.push(backward.random_ids(ids, vocabulary as u32).constant(&[ids, &[width]].concat(), 1.0));
+        let backward = set.case(EmbeddingBackward::new(vocabulary));
+        cases.push(backward.random_ids(ids, vocabulary as u32).constant(&[&ids[..], &[width]].concat(), 1.0));
     }
     for (width, dropout) in [(17, Dropout::new(0.3, 2)), (64, Dropout::new(0.5, 3))] {
         let control = vec![7, 1, 42, 0, 0, 0, 0, 0];
-        let forward = Case::new(Embedding { dropout: Some(dropout.clone()) }).random(&[33, width]);
+        let forward = set.case(Embedding { dropout: Some(dropout.clone()) }).random(&[33, width]);
         cases.push(forward.random_ids(&[9, 7], 33).ids(&[8], control.clone()));
-        let backward = Case::new(EmbeddingBackward::new(33).with_dropout(&dropout).expect("it has none"));
+        let backward = set.case(EmbeddingBackward::new(33).with_dropout(&dropout).expect("it has none"));
         cases.push(backward.constant(&[9, 7, width], 1.0).ids(&[8], control).random_ids(&[9, 7], 33));
     }
     // Added to a gradient that is not zero.
-    let backward = Case::new(EmbeddingBackward { accumulate: true, ..EmbeddingBackward::new(33) });
+    let backward = set.case(EmbeddingBackward { accumulate: true, ..EmbeddingBackward::new(33) });
     cases.push(backward.random_ids(&[9], 33).constant(&[9, 17], 1.0).constant(&[33, 17], 1.0));
     // The same id everywhere, and the extreme ids.
-    let backward = Case::new(EmbeddingBackward::new(9));
+    let backward = set.case(EmbeddingBackward::new(9));
     cases.push(backward.ids(&[130], vec![4; 130]).constant(&[130, 5], 1.0));
-    cases.push(Case::new(Embedding { dropout: None }).random(&[9, 5]).ids(&[3], vec![0, 8, u32::MAX]));
+    cases.push(set.case(Embedding { dropout: None }).random(&[9, 5]).ids(&[3], vec![0, 8, u32::MAX]));
     cases
 }

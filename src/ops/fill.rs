@@ -4,8 +4,8 @@ use crate::graph::{
     Backward, Call, DType, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, reference,
 };
 
-use super::case::Case;
-use super::elementwise::dispatch;
+use super::case::{Case, CaseSet};
+use super::elementwise::{WORKGROUP, dispatch};
 
 /// A tensor of `value`s. Differentiation starts from a fill with 1.
 pub fn fill(graph: &mut Graph, shape: &[usize], value: f32) -> Result<Value, GraphError> {
@@ -59,11 +59,10 @@ impl Fill {
     }
 }
 
-pub fn cases() -> Vec<Case> {
-    let case = |tensor, bits| Case::new(Fill { tensor, bits });
-    vec![
-        case(TensorType::f32(&[7, 17]), 0.5f32.to_bits()),
-        case(TensorType::f32(&[65, 1000]), (-3.0f32).to_bits()),
-        case(TensorType::u32(&[257]), 20),
-    ]
+pub fn cases(set: &CaseSet) -> Vec<Case> {
+    let case = |tensor, bits| set.case(Fill { tensor, bits });
+    let quick: [&[usize]; 2] = [&[7, 17], &[65, 1000]];
+    let shapes = set.shapes(&quick).into_iter().chain(set.many(WORKGROUP).map(|n| vec![n]));
+    let numbers = shapes.map(|s| case(TensorType::f32(&s), (-3.5f32).to_bits()));
+    numbers.chain([case(TensorType::u32(&[257]), 20)]).collect()
 }

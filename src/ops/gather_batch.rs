@@ -5,7 +5,7 @@ use crate::graph::{
     groups, reference,
 };
 
-use super::case::Case;
+use super::case::{Case, CaseSet};
 use super::control::{NO_SENTENCE, SENTENCES};
 
 /// Sizes of a batch, and what it takes of a sentence: at most `time` tokens.
@@ -97,13 +97,16 @@ impl GatherBatch {
     }
 }
 
-pub fn cases() -> Vec<Case> {
+pub fn cases(set: &CaseSet) -> Vec<Case> {
     let offsets = vec![0, 3, 3, 4, 12, 40];
     let mut cases = vec![];
-    for (batch, time, labels) in [(1, 1, false), (7, 17, true), (65, 9, true), (3, 33, false), (1, 1, true)] {
+    let quick = [(1, 1, false), (7, 17, true), (65, 9, true), (3, 33, false), (1, 1, true)];
+    let odd = set.sizes(&[], [1000, 127]).into_iter().enumerate().map(|(i, [batch, time])| (batch, time, i % 2 == 0));
+    let many = set.many(64).map(|batch| (batch, 2, true));
+    for (batch, time, labels) in quick.into_iter().chain(odd).chain(many) {
         let sentence = |b| if b % 4 == 3 { NO_SENTENCE } else { b % 5 };
         let control = (0..SENTENCES as u32).chain((0..batch as u32).map(sentence)).collect();
-        let case = Case::new(GatherBatch { batch, time, labels, padding: 77 }).random_ids(&[40], 1000);
+        let case = set.case(GatherBatch { batch, time, labels, padding: 77 }).random_ids(&[40], 1000);
         cases.push(case.ids(&[6], offsets.clone()).ids(&[SENTENCES + batch], control));
     }
     cases

@@ -7,7 +7,7 @@ use crate::graph::{
     reference,
 };
 
-use super::case::Case;
+use super::case::{Case, CaseSet};
 use super::elementwise::WORKGROUP;
 
 /// Rows of x [T, B, ..] or [B, W] by number: rows `[R]` give [T, R, ..] or [R, W]. A number past the end reads the last row. No derivative.
@@ -74,12 +74,16 @@ impl GatherRows {
     }
 }
 
-pub fn cases() -> Vec<Case> {
-    let case = |shape: &[usize]| Case::new(GatherRows).constant(shape, 1.0);
-    vec![
+pub fn cases(set: &CaseSet) -> Vec<Case> {
+    let case = |shape: &[usize]| set.case(GatherRows).constant(shape, 1.0);
+    let mut cases = vec![
         case(&[1, 1]).ids(&[3], vec![0, 0, 7]),
         case(&[7, 17]).random_ids(&[5], 7),
         case(&[3, 5, 65]).random_ids(&[33], 5),
         case(&[2, 257, 3]).random_ids(&[257], 257),
-    ]
+    ];
+    let odd = set.sizes(&[], [257, 257, 257]).into_iter();
+    cases.extend(odd.map(|[rows, columns, picked]| case(&[rows, columns]).random_ids(&[picked], rows as u32)));
+    cases.extend(set.many(WORKGROUP).map(|n| case(&[7, 1]).random_ids(&[n], 7)));
+    cases
 }

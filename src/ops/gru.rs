@@ -9,7 +9,7 @@ use crate::graph::{
     reference,
 };
 
-use super::case::{Case, lengths};
+use super::case::{Case, CaseSet, lengths};
 use super::fast::{self, Layout};
 use super::matmul::matmul_tn;
 use super::recurrence::{Walk, check};
@@ -360,14 +360,16 @@ impl GruBackward {
     }
 }
 
-pub fn cases() -> Vec<Case> {
+pub fn cases(set: &CaseSet) -> Vec<Case> {
     let mut cases = vec![];
-    for (n, (time, batch, hidden)) in
-        [(1, 1, 1), (3, 7, 5), (6, 5, 33), (2, 9, 65), (2, 2, 300)].into_iter().enumerate()
-    {
+    let quick = [[1, 1, 1], [3, 7, 5], [6, 5, 33], [2, 9, 65], [2, 2, 300]];
+    // Enough sequences for more workgroups than a row of the grid has.
+    let many = set.many(8).map(|batch| [1, batch, 1]);
+    let sizes = set.sizes(&quick, [6, 65, 127]).into_iter().chain(many);
+    for (n, [time, batch, hidden]) in sizes.enumerate() {
         let (reverse, initial) = (n % 2 == 1, n % 3 != 0);
         let weight = 1.0 / (hidden as f32).sqrt();
-        let case = Case::new(Gru { initial, reverse }).random(&[time, batch, 3 * hidden]);
+        let case = set.case(Gru { initial, reverse }).random(&[time, batch, 3 * hidden]);
         let mut case = case.scaled(&[3 * hidden, hidden], weight).scaled(&[3 * hidden], weight);
         case = case.scaled(&[3 * hidden], weight).ids(&[batch], lengths(batch, time));
         if initial {
@@ -379,7 +381,7 @@ pub fn cases() -> Vec<Case> {
         cases.push(case);
         for upstream in [[true, true], [true, false], [false, true]] {
             let op = GruBackward { upstream, reverse };
-            let case = Case::new(op).constant(&[time + 1, batch, hidden], 1.0);
+            let case = set.case(op).constant(&[time + 1, batch, hidden], 1.0);
             let case = case.constant(&[time, batch, SAVED, hidden], 1.0).constant(&[3 * hidden, hidden], weight);
             let mut case = case.ids(&[batch], lengths(batch, time));
             if upstream[0] {

@@ -9,7 +9,7 @@ use crate::graph::{
     reference,
 };
 
-use super::case::{Case, Tensor};
+use super::case::{Case, CaseSet, Tensor};
 use super::elementwise::WORKGROUP;
 use super::fast;
 
@@ -324,22 +324,23 @@ fn backward_case(case: Case, passed_on: bool) -> Case {
     if passed_on { case.constant(&shape, 1.0) } else { case }
 }
 
-pub fn cases() -> Vec<Case> {
+pub fn cases(set: &CaseSet) -> Vec<Case> {
     let shapes: [&[usize]; 6] = [&[1, 1], &[7, 17], &[3, 5, 65], &[65, 33], &[257, 8], &[2, 1000]];
     let mut cases = vec![];
-    for shape in shapes {
+    let many = set.many(1).map(|rows| vec![rows, 2]);
+    for shape in &set.shapes(&shapes).into_iter().chain(many).collect::<Vec<_>>() {
         let columns = shape[shape.len() - 1];
         for residual in [false, true] {
-            let case = Case::new(LayerNorm { residual }).random(shape).random(&[columns]).random(&[columns]);
+            let case = set.case(LayerNorm { residual }).random(shape).random(&[columns]).random(&[columns]);
             cases.push(if residual { case.random(shape) } else { case });
-            let case = Case::new(LayerNormBackward { passed_on: residual }).constant(shape, 1.0);
+            let case = set.case(LayerNormBackward { passed_on: residual }).constant(shape, 1.0);
             cases.push(backward_case(case, residual));
         }
     }
     // Large means, and a row without any variance.
     let far: Vec<f32> = (0..51).map(|i| if i < 34 { 1e3 + (i * i % 17) as f32 } else { 0.5 }).collect();
-    let case = Case::new(LayerNorm { residual: false }).values(&[3, 17], far.clone());
+    let case = set.case(LayerNorm { residual: false }).values(&[3, 17], far.clone());
     cases.push(case.constant(&[17], 1.0).constant(&[17], 1.0));
-    cases.push(backward_case(Case::new(LayerNormBackward { passed_on: true }).values(&[3, 17], far), true));
+    cases.push(backward_case(set.case(LayerNormBackward { passed_on: true }).values(&[3, 17], far), true));
     cases
 }

@@ -11,7 +11,7 @@ use crate::graph::{
     groups, reference,
 };
 
-use super::case::Case;
+use super::case::{Case, CaseSet};
 use super::fast::{self, Layout};
 use super::fill::is_one;
 use super::matmul::{Activation, Added};
@@ -330,22 +330,30 @@ fn row_loss(smoothing: f32, row: &mut [f32], bias: &[f32], label: usize, gradien
     [(1.0 - smoothing) * nll + smoothing * (log_total - average), nll]
 }
 
-pub fn cases() -> Vec<Case> {
+pub fn cases(set: &CaseSet) -> Vec<Case> {
     let mut cases = vec![];
-    for (i, [n, width, vocabulary]) in
-        [[1, 1, 1], [7, 17, 5], [33, 9, 65], [65, 3, 257], [5, 2, 1000]].into_iter().enumerate()
-    {
+    let quick = [[1, 1, 1], [7, 17, 5], [33, 9, 65], [65, 3, 257], [5, 2, 1000]];
+    for (i, [n, width, vocabulary]) in set.sizes(&quick, [257, 257, 1000]).into_iter().enumerate() {
         for smoothing in [0.0, 0.1] {
             let op = LinearCrossEntropy { ignore: 0, smoothing };
-            let case = Case::new(op).random(&[n, width]).random(&[vocabulary, width]).random(&[vocabulary]);
+            let case = set.case(op).random(&[n, width]).random(&[vocabulary, width]).random(&[vocabulary]);
             cases.push(case.random_ids(&[n], vocabulary.max(1) as u32));
             if i == 1 {
                 let op = LinearCrossEntropy { ignore: 3, smoothing };
                 // Nothing but padding.
-                let case = Case::new(op).random(&[n, width]).random(&[vocabulary, width]).random(&[vocabulary]);
+                let case = set.case(op).random(&[n, width]).random(&[vocabulary, width]).random(&[vocabulary]);
                 cases.push(case.ids(&[n], vec![3; n]));
             }
         }
+    }
+    // Logits that differ by 1e4.
+    let op = LinearCrossEntropy { ignore: 0, smoothing: 0.1 };
+    let case = set.case(op).constant(&[7, 3], 70.0).constant(&[17, 3], 70.0).constant(&[17], 1.0);
+    cases.push(case.random_ids(&[7], 17));
+    if let Some(n) = set.many(1) {
+        let op = LinearCrossEntropy { ignore: 0, smoothing: 0.0 };
+        let case = set.case(op).constant(&[n, 1], 1.0).constant(&[3, 1], 1.0).constant(&[3], 1.0);
+        cases.push(case.random_ids(&[n], 3));
     }
     cases
 }

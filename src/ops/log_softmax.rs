@@ -8,7 +8,7 @@ use crate::graph::{
     reference,
 };
 
-use super::case::Case;
+use super::case::{Case, CaseSet};
 use super::elementwise::same_shape;
 use super::fast;
 
@@ -153,12 +153,17 @@ fn backward(y: &[f32], dy: &[f32], dx: &mut [f32]) {
     dx.iter_mut().zip(y.iter().zip(dy)).for_each(|(dx, (&y, &dy))| *dx = dy - fast::exp(y) * sum);
 }
 
-pub fn cases() -> Vec<Case> {
+pub fn cases(set: &CaseSet) -> Vec<Case> {
     let shapes: [&[usize]; 6] = [&[1, 1], &[7, 17], &[65, 33], &[3, 1, 65], &[3, 257], &[2, 1000]];
-    let mut cases: Vec<_> = shapes.iter().map(|s| Case::new(LogSoftmax).scaled(s, 5.0)).collect();
-    cases.extend(shapes.iter().map(|s| Case::new(LogSoftmaxBackward).constant(s, 1.0).constant(s, 1.0)));
+    let shapes = set.shapes(&shapes);
+    let mut cases: Vec<_> = shapes.iter().map(|s| set.case(LogSoftmax).scaled(s, 5.0)).collect();
+    cases.extend(shapes.iter().map(|s| set.case(LogSoftmaxBackward).constant(s, 1.0).constant(s, 1.0)));
     // Logits that differ by 1e4: the logarithm stays finite where softmax gives 0.
     let far = |columns: usize| (0..2 * columns).map(|i| if i % 5 == 0 { -1e4 } else { i as f32 * 0.01 }).collect();
-    cases.extend([17, 129].map(|columns| Case::new(LogSoftmax).values(&[2, columns], far(columns))));
+    cases.extend([17, 129].map(|columns| set.case(LogSoftmax).values(&[2, columns], far(columns))));
+    for shape in super::softmax::many(set) {
+        cases.push(set.case(LogSoftmax).constant(&shape, 5.0));
+        cases.push(set.case(LogSoftmaxBackward).constant(&shape, 1.0).constant(&shape, 1.0));
+    }
     cases
 }

@@ -9,7 +9,7 @@ use crate::graph::{
     expect, groups, reference,
 };
 
-use super::case::{Case, lengths};
+use super::case::{Case, CaseSet, lengths};
 use super::fast::{self, Layout};
 use super::lstm_gates;
 use super::matmul::matmul_tn;
@@ -469,15 +469,17 @@ fn step_backward(saved: &[f32], dgate: &mut [f32], dh: &[f32], dc: &mut [f32]) {
     }
 }
 
-pub fn cases() -> Vec<Case> {
+pub fn cases(set: &CaseSet) -> Vec<Case> {
     let mut cases = vec![];
-    for (n, (time, batch, hidden)) in
-        [(1, 1, 1), (3, 7, 5), (6, 5, 33), (2, 17, 65), (4, 3, 64), (2, 2, 257)].into_iter().enumerate()
-    {
+    let quick = [[1, 1, 1], [3, 7, 5], [6, 5, 33], [2, 17, 65], [4, 3, 64], [2, 2, 257]];
+    // Enough sequences for more workgroups than a row of the grid has.
+    let many = set.many(8).map(|batch| [1, batch, 1]);
+    let sizes = set.sizes(&quick, [6, 65, 127]).into_iter().chain(many);
+    for (n, [time, batch, hidden]) in sizes.enumerate() {
         let (reverse, initial, gates) = (n % 2 == 1, n % 3 != 0, 4 * hidden);
         let weight = 1.0 / (hidden as f32).sqrt();
         let mut case =
-            Case::new(Lstm { initial, reverse }).random(&[time, batch, gates]).scaled(&[gates, hidden], weight);
+            set.case(Lstm { initial, reverse }).random(&[time, batch, gates]).scaled(&[gates, hidden], weight);
         case = case.scaled(&[gates], weight).scaled(&[gates], weight).ids(&[batch], lengths(batch, time));
         if initial {
             case = case.random(&[batch, hidden]).random(&[batch, hidden]);
@@ -489,7 +491,7 @@ pub fn cases() -> Vec<Case> {
         cases.push(case);
         for upstream in [[true, true, true], [true, false, false], [false, true, false]] {
             let op = LstmBackward { upstream, reverse };
-            let mut case = Case::new(op).values(&[time, batch, SAVED, hidden], plausible(time * batch, hidden));
+            let mut case = set.case(op).values(&[time, batch, SAVED, hidden], plausible(time * batch, hidden));
             case = case.constant(&[gates, hidden], weight).ids(&[batch], lengths(batch, time));
             if upstream[0] {
                 case = case.constant(&[time, batch, hidden], 1.0);

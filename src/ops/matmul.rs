@@ -12,7 +12,7 @@ use crate::graph::{
 
 use super::add::Add;
 use super::bias_add::BiasAdd;
-use super::case::Case;
+use super::case::{Case, CaseSet};
 use super::fast;
 use super::product::Product;
 use super::relu::Relu;
@@ -273,9 +273,19 @@ fn finish(activation: Activation, rows: &mut [f32], bias: &[f32], n: usize) {
     }
 }
 
-pub fn cases() -> Vec<Case> {
-    let sizes =
-        [[1, 1, 1], [7, 17, 5], [33, 65, 17], [65, 7, 257], [130, 70, 33], [1, 257, 65], [3, 1000, 4], [64, 64, 16]];
+pub fn cases(set: &CaseSet) -> Vec<Case> {
+    let quick = [
+        [1, 1, 1],
+        [7, 17, 5],
+        [33, 65, 17],
+        [65, 7, 257],
+        [130, 70, 33],
+        [1, 257, 65],
+        [3, 1000, 4],
+        [64, 64, 16],
+        [9, 33, 9],
+    ];
+    let sizes = set.sizes(&quick, [1000, 1000, 1000]);
     let stored = |transposed| Stored { transposed, batch_axis: 0 };
     let mut cases = vec![];
     for (i, &[m, n, k]) in sizes.iter().enumerate() {
@@ -288,11 +298,11 @@ pub fn cases() -> Vec<Case> {
                 activation: Activation::None,
             };
             let (a, b) = (if ta { [k, m] } else { [m, k] }, if tb { [n, k] } else { [k, n] });
-            cases.push(Case::new(op).random(&a).random(&b));
+            cases.push(set.case(op).random(&a).random(&b));
         }
         let activation = [Activation::None, Activation::Relu, Activation::Sigmoid, Activation::Tanh][i % 4];
         let op = MatMul { a: stored(false), b: stored(true), output: Stored::PLAIN, added: Added::Bias, activation };
-        cases.push(Case::new(op).constant(&[m, k], 1.0).constant(&[n, k], 1.0).constant(&[n], 1.0));
+        cases.push(set.case(op).constant(&[m, k], 1.0).constant(&[n, k], 1.0).constant(&[n], 1.0));
     }
     let whole = MatMul {
         a: stored(false),
@@ -301,23 +311,23 @@ pub fn cases() -> Vec<Case> {
         added: Added::Whole,
         activation: Activation::None,
     };
-    cases.push(Case::new(whole).constant(&[33, 17], 1.0).constant(&[17, 65], 1.0).constant(&[33, 65], 1.0));
+    cases.push(set.case(whole).constant(&[33, 17], 1.0).constant(&[17, 65], 1.0).constant(&[33, 65], 1.0));
     // The three products of attention over time-major states: scores, context, and their gradients' layouts.
     let (time, source, batch, width) = (5, 7, 3, 17);
     let op = |a, b, output| MatMul { a, b, output, added: Added::None, activation: Activation::None };
     let time_major = Stored::TIME_MAJOR;
     cases.push(
-        Case::new(op(time_major, time_major.flipped(), Stored::PLAIN))
+        set.case(op(time_major, time_major.flipped(), Stored::PLAIN))
             .random(&[time, batch, width])
             .random(&[source, batch, width]),
     );
     cases.push(
-        Case::new(op(Stored::PLAIN, time_major, time_major))
+        set.case(op(Stored::PLAIN, time_major, time_major))
             .random(&[batch, time, source])
             .random(&[source, batch, width]),
     );
     cases.push(
-        Case::new(op(Stored::TRANSPOSED, time_major, time_major))
+        set.case(op(Stored::TRANSPOSED, time_major, time_major))
             .random(&[batch, time, source])
             .random(&[time, batch, width]),
     );

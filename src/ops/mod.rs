@@ -48,10 +48,10 @@ pub mod tanh;
 
 use crate::graph::{Graph, GraphError, Value};
 
-use case::Case;
+use case::{Case, CaseSet};
 
 /// An op's name, and what makes its cases.
-pub type Listed = (&'static str, fn() -> Vec<Case>);
+pub type Listed = (&'static str, fn(&CaseSet) -> Vec<Case>);
 
 /// Every op.
 pub const OPS: &[Listed] = &[

@@ -8,7 +8,7 @@ use crate::graph::{
     reference,
 };
 
-use super::case::Case;
+use super::case::{Case, CaseSet};
 use super::fast;
 
 /// Shortest length that is divided by, as in torch.nn.functional.cosine_similarity.
@@ -145,13 +145,18 @@ fn backward(x: &[f32], dy: &[f32], dx: &mut [f32]) {
     dx.iter_mut().zip(x.iter().zip(dy)).for_each(|(dx, (&x, &dy))| *dx = (dy - x / norm * dot) / norm);
 }
 
-pub fn cases() -> Vec<Case> {
+pub fn cases(set: &CaseSet) -> Vec<Case> {
     let shapes: [&[usize]; 5] = [&[1, 1], &[7, 17], &[3, 5, 65], &[257, 2], &[2, 1000]];
-    let mut cases: Vec<_> = shapes.iter().map(|s| Case::new(Normalize).random(s)).collect();
-    cases.extend(shapes.iter().map(|s| Case::new(NormalizeBackward).constant(s, 1.0).constant(s, 2.0)));
+    let shapes = set.shapes(&shapes);
+    let mut cases: Vec<_> = shapes.iter().map(|s| set.case(Normalize).random(s)).collect();
+    cases.extend(shapes.iter().map(|s| set.case(NormalizeBackward).constant(s, 1.0).constant(s, 2.0)));
     // Zeros, a row shorter than ε, a long one.
     let edges = vec![0.0, 0.0, 0.0, 1e-9, -2e-9, 0.0, 3e3, -4e3, 0.0];
-    cases.push(Case::new(Normalize).values(&[3, 3], edges.clone()));
-    cases.push(Case::new(NormalizeBackward).values(&[3, 3], edges).constant(&[3, 3], 1.0));
+    cases.push(set.case(Normalize).values(&[3, 3], edges.clone()));
+    cases.push(set.case(NormalizeBackward).values(&[3, 3], edges).constant(&[3, 3], 1.0));
+    if let Some(rows) = set.many(64) {
+        cases.push(set.case(Normalize).constant(&[rows, 2], 1.0));
+        cases.push(set.case(NormalizeBackward).constant(&[rows, 2], 1.0).constant(&[rows, 2], 1.0));
+    }
     cases
 }

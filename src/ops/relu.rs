@@ -4,8 +4,8 @@ use crate::graph::{
     Backward, Call, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, reference,
 };
 
-use super::case::Case;
-use super::elementwise::{dispatch, same_shape};
+use super::case::{Case, CaseSet};
+use super::elementwise::{WORKGROUP, dispatch, same_shape};
 use super::fast;
 
 /// y = max(x, 0)
@@ -85,9 +85,16 @@ impl ReluBackward {
     }
 }
 
-pub fn cases() -> Vec<Case> {
+pub fn cases(set: &CaseSet) -> Vec<Case> {
     let shapes: [&[usize]; 5] = [&[1], &[7, 17], &[33, 65], &[257], &[1000, 3]];
-    let forward = shapes.iter().map(|s| Case::new(Relu).scaled(s, 1.0));
-    let backward = shapes.iter().map(|s| Case::new(ReluBackward).constant(s, 1.0).constant(s, 2.0));
-    forward.chain(backward).collect()
+    let shapes = set.shapes(&shapes);
+    let forward = shapes.iter().map(|s| set.case(Relu).scaled(s, 1.0));
+    let backward = shapes.iter().map(|s| set.case(ReluBackward).constant(s, 1.0).constant(s, 2.0));
+    let mut cases: Vec<_> = forward.chain(backward).collect();
+    cases.push(set.case(Relu).subnormals(&[9]));
+    if let Some(n) = set.many(WORKGROUP) {
+        cases.push(set.case(Relu).constant(&[n], 10.0));
+        cases.push(set.case(ReluBackward).constant(&[n], 1.0).constant(&[n], 2.0));
+    }
+    cases
 }

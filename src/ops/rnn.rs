@@ -7,7 +7,7 @@ use crate::graph::{
     reference,
 };
 
-use super::case::{Case, lengths};
+use super::case::{Case, CaseSet, lengths};
 use super::fast::{self, Layout};
 use super::matmul::matmul_tn;
 use super::recurrence::{Walk, check};
@@ -291,15 +291,17 @@ impl RnnBackward {
     }
 }
 
-pub fn cases() -> Vec<Case> {
+pub fn cases(set: &CaseSet) -> Vec<Case> {
     let mut cases = vec![];
-    for (n, (time, batch, hidden)) in
-        [(1, 1, 1), (3, 7, 5), (6, 5, 33), (2, 17, 65), (2, 2, 300)].into_iter().enumerate()
-    {
+    let quick = [[1, 1, 1], [3, 7, 5], [6, 5, 33], [2, 17, 65], [2, 2, 300]];
+    // Enough sequences for more workgroups than a row of the grid has.
+    let many = set.many(8).map(|batch| [1, batch, 1]);
+    let sizes = set.sizes(&quick, [6, 65, 127]).into_iter().chain(many);
+    for (n, [time, batch, hidden]) in sizes.enumerate() {
         let (reverse, initial) = (n % 2 == 1, n % 3 != 0);
         let weight = 1.0 / (hidden as f32).sqrt();
         let mut case =
-            Case::new(Rnn { initial, reverse }).random(&[time, batch, hidden]).scaled(&[hidden, hidden], weight);
+            set.case(Rnn { initial, reverse }).random(&[time, batch, hidden]).scaled(&[hidden, hidden], weight);
         case = case.scaled(&[hidden], weight).scaled(&[hidden], weight).ids(&[batch], lengths(batch, time));
         if initial {
             case = case.random(&[batch, hidden]);
@@ -310,7 +312,7 @@ pub fn cases() -> Vec<Case> {
         cases.push(case);
         for upstream in [[true, true], [true, false], [false, true]] {
             let op = RnnBackward { upstream, reverse };
-            let mut case = Case::new(op).constant(&[time + 1, batch, hidden], 1.0).constant(&[hidden, hidden], weight);
+            let mut case = set.case(op).constant(&[time + 1, batch, hidden], 1.0).constant(&[hidden, hidden], weight);
             case = case.ids(&[batch], lengths(batch, time));
             if upstream[0] {
                 case = case.constant(&[time, batch, hidden], 1.0);

@@ -4,7 +4,7 @@ use crate::graph::{
     Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups, reference,
 };
 
-use super::case::Case;
+use super::case::{Case, CaseSet};
 use super::elementwise::WORKGROUP;
 
 /// y = s · x for a scalar s of shape `[1]`. No gradient reaches s: it is an upstream gradient itself.
@@ -52,7 +52,9 @@ impl Scale {
     }
 }
 
-pub fn cases() -> Vec<Case> {
+pub fn cases(set: &CaseSet) -> Vec<Case> {
     let shapes: [&[usize]; 3] = [&[1], &[7, 17], &[1000, 65]];
-    shapes.iter().map(|s| Case::new(Scale).random(s).constant(&[1], 3.0)).collect()
+    let cases = set.shapes(&shapes).into_iter().map(|s| set.case(Scale).random(&s).constant(&[1], 3.0));
+    let many = set.many(WORKGROUP).map(|n| set.case(Scale).constant(&[n], 1.0).constant(&[1], 3.0));
+    cases.chain(many).chain([set.case(Scale).subnormals(&[9]).constant(&[1], 3.0)]).collect()
 }

@@ -5,7 +5,7 @@ use crate::graph::{
     reference,
 };
 
-use super::case::Case;
+use super::case::{Case, CaseSet};
 use super::elementwise::WORKGROUP;
 
 /// Elements `start..start + len` of axis `axis`. Costs nothing where they lie contiguously.
@@ -132,13 +132,23 @@ impl SliceBackward {
     }
 }
 
-pub fn cases() -> Vec<Case> {
-    let slices = [(&[7, 17][..], 1, 3, 5), (&[7, 17], 0, 2, 4), (&[3, 65, 2], 1, 1, 33), (&[1000], 0, 1, 257)];
-    let forward = slices.iter().map(|&(s, axis, start, len)| Case::new(Slice { axis, start, len }).random(s));
-    let backward = slices.iter().map(|&(s, axis, start, len)| {
+pub fn cases(set: &CaseSet) -> Vec<Case> {
+    let quick = [(&[7, 17][..], 1, 3, 5), (&[7, 17], 0, 2, 4), (&[3, 65, 2], 1, 1, 33), (&[1000], 0, 1, 257)];
+    let mut slices: Vec<_> = quick.into_iter().map(|(s, axis, start, len)| (s.to_vec(), axis, start, len)).collect();
+    let odd = set.sizes(&[], [65, 257, 65]).into_iter().enumerate();
+    slices.extend(odd.map(|(i, s)| (s.to_vec(), i % 3, s[i % 3] / 3, s[i % 3].div_ceil(2))));
+    let forward = slices.iter().map(|&(ref s, axis, start, len)| set.case(Slice { axis, start, len }).random(s));
+    let backward = slices.iter().map(|&(ref s, axis, start, len)| {
         let mut narrow = s.to_vec();
         narrow[axis] = len;
-        Case::new(SliceBackward { slice: Slice { axis, start, len }, shape: s.to_vec() }).constant(&narrow, 1.0)
+        set.case(SliceBackward { slice: Slice { axis, start, len }, shape: s.to_vec() }).constant(&narrow, 1.0)
     });
-    forward.chain(backward).collect()
+    let mut cases: Vec<_> = forward.chain(backward).collect();
+    if let Some(n) = set.many(WORKGROUP) {
+        let slice = || Slice { axis: 1, start: 1, len: 2 };
+        cases.push(set.case(slice()).constant(&[n.div_ceil(2), 3], 1.0));
+        let shape = vec![n.div_ceil(3), 3];
+        cases.push(set.case(SliceBackward { slice: slice(), shape }).constant(&[n.div_ceil(3), 2], 1.0));
+    }
+    cases
 }

@@ -5,7 +5,7 @@ use crate::graph::{
     groups, reference,
 };
 
-use super::case::{Case, lengths};
+use super::case::{Case, CaseSet, lengths};
 
 /// Rows up to this many columns take one invocation each: attention over a sentence has some twenty, and a workgroup of 256 would idle.
 const SHORT: usize = 64;
@@ -126,19 +126,32 @@ impl SoftmaxBackward {
     }
 }
 
-pub fn cases() -> Vec<Case> {
+pub fn cases(set: &CaseSet) -> Vec<Case> {
     let plain = [[1, 1], [7, 17], [65, 33], [3, 257], [2, 1000]];
     let masked = [[1, 1, 1], [5, 3, 17], [7, 2, 65], [6, 1, 257]];
-    let mut cases: Vec<_> = plain.iter().map(|s| Case::new(Softmax { masked: false }).scaled(s, 5.0)).collect();
+    let plain = set.sizes(&plain, [1000, 1000]);
+    let masked = set.sizes(&masked, [65, 65, 257]);
+    let mut cases: Vec<_> = plain.iter().map(|s| set.case(Softmax { masked: false }).scaled(s, 5.0)).collect();
     for [batch, time, columns] in masked {
-        let case = Case::new(Softmax { masked: true }).scaled(&[batch, time, columns], 5.0);
+        let case = set.case(Softmax { masked: true }).scaled(&[batch, time, columns], 5.0);
         cases.push(case.ids(&[batch], lengths(batch, columns)));
     }
-    cases.extend(plain.iter().map(|s| Case::new(SoftmaxBackward).constant(s, 1.0).constant(s, 2.0)));
+    cases.extend(plain.iter().map(|s| set.case(SoftmaxBackward).constant(s, 1.0).constant(s, 2.0)));
     // Logits that differ by 1e4, and NaN in the masked columns.
     let far = (0..34).map(|i| if i % 5 == 0 { -1e4 } else { i as f32 }).collect();
-    cases.push(Case::new(Softmax { masked: false }).values(&[2, 17], far));
+    cases.push(set.case(Softmax { masked: false }).values(&[2, 17], far));
     let padded = (0..34).map(|i| if i % 17 < 9 { i as f32 * 0.1 } else { f32::NAN }).collect();
-    cases.push(Case::new(Softmax { masked: true }).values(&[2, 1, 17], padded).ids(&[2], vec![9, 4]));
+    cases.push(set.case(Softmax { masked: true }).values(&[2, 1, 17], padded).ids(&[2], vec![9, 4]));
+    cases.push(set.case(Softmax { masked: false }).subnormals(&[3, 7]));
+    for shape in many(set) {
+        cases.push(set.case(Softmax { masked: false }).constant(&shape, 5.0));
+        cases.push(set.case(SoftmaxBackward).constant(&shape, 1.0).constant(&shape, 1.0));
+    }
     cases
+}
+
+/// Shapes with more workgroups than one row of the grid has: of short rows, 64 a workgroup, and of wide ones.
+pub fn many(set: &CaseSet) -> Vec<[usize; 2]> {
+    let (short, wide) = (set.many(64).map(|rows| [rows, 2]), set.many(1).map(|rows| [rows, SHORT + 1]));
+    short.into_iter().chain(wide).collect()
 }

@@ -5,7 +5,7 @@ use crate::graph::{
     reference,
 };
 
-use super::case::Case;
+use super::case::{Case, CaseSet};
 use super::elementwise::WORKGROUP;
 use super::slice::slice;
 
@@ -85,10 +85,14 @@ impl Stack {
     }
 }
 
-pub fn cases() -> Vec<Case> {
-    vec![
-        Case::new(Stack).random(&[1, 7]).random(&[1, 7]).random(&[3, 7]),
-        Case::new(Stack).random(&[2, 17, 5]).random(&[65, 17, 5]),
-        Case::new(Stack).random(&[257]).random(&[1000]).random(&[1]),
-    ]
+pub fn cases(set: &CaseSet) -> Vec<Case> {
+    let mut cases = vec![
+        set.case(Stack).random(&[1, 7]).random(&[1, 7]).random(&[3, 7]),
+        set.case(Stack).random(&[2, 17, 5]).random(&[65, 17, 5]),
+        set.case(Stack).random(&[257]).random(&[1000]).random(&[1]),
+    ];
+    let odd = set.sizes(&[], [257, 257, 65]).into_iter();
+    cases.extend(odd.map(|[a, b, columns]| set.case(Stack).random(&[a, columns]).random(&[b, columns])));
+    cases.extend(set.many(WORKGROUP).map(|n| set.case(Stack).constant(&[n], 1.0).constant(&[3], 1.0)));
+    cases
 }

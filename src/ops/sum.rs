@@ -4,7 +4,7 @@ use crate::graph::{
     Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups, reference,
 };
 
-use super::case::Case;
+use super::case::{Case, CaseSet};
 
 /// Sum of all elements, as `[1]`.
 pub fn sum(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
@@ -84,9 +84,11 @@ impl SumBackward {
     }
 }
 
-pub fn cases() -> Vec<Case> {
+pub fn cases(set: &CaseSet) -> Vec<Case> {
     let shapes: [&[usize]; 5] = [&[1], &[7, 17], &[257], &[65, 33], &[1000, 7]];
-    let forward = shapes.iter().map(|s| Case::new(Sum { factor: 0.5 }).random(s));
-    let backward = shapes.iter().map(|s| Case::new(SumBackward { shape: s.to_vec(), factor: 3.0 }).constant(&[1], 1.0));
-    forward.chain(backward).collect()
+    let shapes = set.shapes(&shapes);
+    let forward = shapes.iter().map(|s| set.case(Sum { factor: 0.5 }).random(s));
+    let backward = shapes.iter().map(|s| set.case(SumBackward { shape: s.to_vec(), factor: 3.0 }).constant(&[1], 1.0));
+    let many = set.many(256).map(|n| set.case(SumBackward { shape: vec![n], factor: 3.0 }).constant(&[1], 1.0));
+    forward.chain(backward).chain(many).collect()
 }

@@ -5,7 +5,7 @@ use crate::graph::{
     reference,
 };
 
-use super::case::Case;
+use super::case::{Case, CaseSet};
 
 /// Columns of a workgroup, and rows that it adds side by side; `COLUMNS` and `LANES` in the shader.
 const COLUMNS: usize = 32;
@@ -68,8 +68,10 @@ impl SumRows {
     }
 }
 
-pub fn cases() -> Vec<Case> {
+pub fn cases(set: &CaseSet) -> Vec<Case> {
     let shapes: [&[usize]; 5] = [&[1, 1], &[7, 17], &[3, 5, 65], &[257, 33], &[1000, 31]];
-    let cases = shapes.iter().flat_map(|s| [1, 2].map(|copies| Case::new(SumRows { copies }).constant(s, 1.0)));
+    let many = set.many(COLUMNS).map(|columns| vec![2, columns]);
+    let shapes = set.shapes(&shapes).into_iter().chain(many);
+    let cases = shapes.flat_map(|s| [1, 2].map(|copies| set.case(SumRows { copies }).constant(&s, 1.0)));
     cases.collect()
 }

@@ -4,8 +4,8 @@ use crate::graph::{
     Backward, Call, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, reference,
 };
 
-use super::case::Case;
-use super::elementwise::{dispatch, same_shape};
+use super::case::{Case, CaseSet};
+use super::elementwise::{WORKGROUP, dispatch, same_shape};
 
 /// y = tanh x
 pub fn tanh(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
@@ -76,9 +76,20 @@ impl TanhBackward {
     }
 }
 
-pub fn cases() -> Vec<Case> {
+pub fn cases(set: &CaseSet) -> Vec<Case> {
     let shapes: [&[usize]; 5] = [&[1], &[7, 17], &[33, 65], &[257], &[1000, 3]];
-    let forward = shapes.iter().map(|s| Case::new(Tanh).scaled(s, 100.0));
-    let backward = shapes.iter().map(|s| Case::new(TanhBackward).constant(s, 1.0).constant(s, 2.0));
-    forward.chain(backward).collect()
+    let shapes = set.shapes(&shapes);
+    let forward = shapes.iter().map(|s| set.case(Tanh).scaled(s, 100.0));
+    let backward = shapes.iter().map(|s| set.case(TanhBackward).constant(s, 1.0).constant(s, 2.0));
+    let mut cases: Vec<_> = forward.chain(backward).collect();
+    cases.push(set.case(Tanh).subnormals(&[9]));
+    let extremes = vec![
+        0.0, -0.0, 9.01, -9.01, 17.0, 44.0, -44.5, 80.0, -80.5, 88.8, -88.8, 104.0, -104.0, 1e4, -1e4, 3e38, -3e38,
+    ];
+    cases.push(set.case(Tanh).values(&[17], extremes));
+    if let Some(n) = set.many(WORKGROUP) {
+        cases.push(set.case(Tanh).constant(&[n], 10.0));
+        cases.push(set.case(TanhBackward).constant(&[n], 1.0).constant(&[n], 2.0));
+    }
+    cases
 }

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::graph::{DType, Target, TensorType};
 
-use super::{Plan, Slot};
+use super::{Plan, Region, Slot};
 
 /// A plan made ready on a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub enum DeviceError {
         "the driver of `{device}` refused a kernel: {message}. Please report this with the output of `wgrad devices --json`; --device cpu works without a driver"
     )]
     Validation { device: String, message: String },
+    #[error("{place}: {message}")]
+    Shader { place: String, message: String },
     #[error("`{name}` needs {needed}, and the buffer on the device is {present}")]
     Mismatch { name: String, needed: String, present: String },
 }
@@ -70,6 +72,18 @@ pub trait Device {
     /// # Errors
     /// When an earlier run failed.
     fn run(&mut self, plan: Prepared, log: bool) -> Result<(), DeviceError>;
+
+    /// Runs one step of a plan alone, so that a check can look at its operands before and after.
+    ///
+    /// # Errors
+    /// When an earlier run failed.
+    fn run_step(&mut self, plan: Prepared, step: usize) -> Result<(), DeviceError>;
+
+    /// The bits of part of a plan's buffers. Waits for the device.
+    ///
+    /// # Errors
+    /// When the device is lost.
+    fn read_bits(&mut self, plan: Prepared, region: &Region) -> Result<Vec<u32>, DeviceError>;
 
     /// The fetches of logged runs that have arrived, those of a run in one list, oldest first; with `wait`, of all of them.
     ///

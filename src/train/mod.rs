@@ -7,6 +7,7 @@ mod error;
 pub mod files;
 pub mod metrics;
 pub mod progress;
+pub mod rehearsal;
 mod resident;
 pub mod run_directory;
 pub mod schedule;

@@ -1,0 +1,60 @@
+//! `wgrad check`
+
+mod cases;
+mod plan;
+mod report;
+mod subject;
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use subject::Choice;
+
+/// Compares every kernel with its reference, number by number, and says how much of its error bound each one uses.
+///
+/// Exit status 1 if any number is out of bounds.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Check this op only; may be given again
+    #[arg(long = "op", value_name = "NAME", conflicts_with_all = ["plan", "report"])]
+    ops: Vec<String>,
+    /// Check this case of the op only
+    #[arg(long, value_name = "N", conflicts_with_all = ["plan", "report"])]
+    case: Option<usize>,
+    /// Check a preset's whole training step instead, op by op on the inputs that each one really gets
+    #[arg(long, value_name = "PRESET", conflicts_with = "report")]
+    plan: Option<String>,
+    /// Check everything and write it to a Markdown file, or to JSON if its name ends so: for a bug report, or for docs/adapters.md
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    #[command(flatten)]
+    choice: Choice,
+    /// Draws the random numbers, and the random sizes of the full list
+    #[arg(long, value_name = "S", default_value_t = 0, conflicts_with = "plan")]
+    seed: u64,
+    /// Which cases
+    #[arg(long, value_enum, default_value = "quick", conflicts_with = "plan")]
+    cases: Cases,
+    /// Print JSON
+    #[arg(long, conflicts_with = "report")]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+enum Cases {
+    /// An answer within a second for one op
+    Quick,
+    /// These and every odd size, grids of more than 65,535 workgroups, random sizes: minutes, and 4 GB of memory
+    Full,
+}
+
+impl Check {
+    pub fn run(self) -> anyhow::Result<()> {
+        match (&self.plan, &self.report) {
+            (Some(preset), _) => plan::run(preset, &self.choice, self.json),
+            (_, Some(file)) => report::run(file, &self),
+            _ => cases::run(&self),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The cases of the ops.
+
+use std::collections::BTreeSet;
+
+use anyhow::bail;
+use wgrad::check::{Failure, Kernels, Row, check_gradients, check_op};
+use wgrad::ops::case::{Case, CaseSet};
+use wgrad::ops::{Listed, OPS};
+
+use super::{Cases, Check};
+
+pub fn run(check: &Check) -> anyhow::Result<()> {
+    let ops = listed(check)?;
+    let chosen = check.choice.resolve()?;
+    let device = chosen.subjects()?[0].device.describe();
+    if !check.json {
+        println!("{device}, seed {}", check.seed);
+        println!("{:22} {:9} {:>5}  worst error", "op", "kernels", "cases");
+    }
+    let (mut all, mut failed) = (vec![], 0);
+    for (name, cases) in &ops {
+        // More sizes say nothing more of a derivative.
+        let quick = cases(&CaseSet { full: false, ..set(check) });
+        let cases = numbered(check, name, cases(&set(check)))?;
+        let mut rows = check_op(name, &cases, &mut chosen.subjects()?)?;
+        if chosen.is_cpu() && (check.case.is_none() || check.cases == Cases::Quick) {
+            rows.extend(check_gradients(name, &numbered(check, name, quick)?));
+        }
+        failed += usize::from(rows.iter().any(|row| !row.failures.is_empty()));
+        if !check.json {
+            rows.iter().for_each(|row| print(check, row));
+        }
+        all.extend(rows);
+    }
+    if check.json {
+        let object = serde_json::json!({ "device": device, "seed": check.seed, "ops": all });
+        println!("{}", serde_json::to_string_pretty(&object)?);
+    }
+    if failed > 0 {
+        bail!("{failed} of {} ops are wrong on {device}", ops.len());
+    }
+    Ok(())
+}
+
+pub fn set(check: &Check) -> CaseSet {
+    CaseSet { full: check.cases == Cases::Full, seed: check.seed }
+}
+
+/// The ops asked for, in the order of the list.
+fn listed(check: &Check) -> anyhow::Result<Vec<Listed>> {
+    for op in &check.ops {
+        if !OPS.iter().any(|(name, _)| name == op) {
+            let known: Vec<_> = OPS.iter().map(|(name, _)| *name).collect();
+            bail!("--op {op}: there is no such op; expected one of {}", known.join(", "));
+        }
+    }
+    if check.case.is_some() && check.ops.len() != 1 {
+        bail!("--case: a case has a number within its op; expected one op, as in --op softmax --case 3");
+    }
+    let wanted = |name: &str| check.ops.is_empty() || check.ops.iter().any(|op| op == name);
+    Ok(OPS.iter().filter(|(name, _)| wanted(name)).copied().collect())
+}
+
+/// The cases asked for, with their numbers.
+fn numbered(check: &Check, op: &str, cases: Vec<Case>) -> anyhow::Result<Vec<(usize, Case)>> {
+    let last = cases.len() - 1;
+    let wanted = |number: usize| check.case.is_none_or(|case| case == number);
+    let chosen: Vec<_> = cases.into_iter().enumerate().filter(|(number, _)| wanted(*number)).collect();
+    if let (Some(case), true) = (check.case, chosen.is_empty()) {
+        bail!("--case {case}: expected a number from 0 to {last}, the cases of {op}");
+    }
+    Ok(chosen)
+}
+
+/// "12.3 % of its bound"
+pub fn share(share: f64) -> String {
+    if share > 10.0 { format!("{share:.1e} times its bound") } else { format!("{:5.1} % of its bound", 100.0 * share) }
+}
+
+fn print(check: &Check, row: &Row) {
+    let place = match row.worst.at.as_str() {
+        "" => String::new(),
+        at => format!("case {}, {at}", row.worst_case),
+    };
+    println!("{:22} {:9} {:5}  {}  {place}", row.op, row.kernels, row.cases, share(row.worst.share));
+    let Some(failure) = row.failures.first() else { return };
+    println!("  FAILED case {}: {}", failure.case, failure.label);
+    println!("    {} ({}; {})", failure.problem, failure.mode, failure.launches.join(" "));
+    println!("    again: {}", again(check, row.op, failure));
+    let failed: BTreeSet<usize> = row.failures.iter().map(|failure| failure.case).collect();
+    println!("    {} of {} cases failed", failed.len(), row.cases);
+}
+
+/// The command that repeats one case.
+pub fn again(check: &Check, op: &str, failure: &Failure) -> String {
+    let cpu = matches!(failure.kernels, Kernels::Cpu | Kernels::Derivative);
+    let device = if cpu { "cpu" } else { &check.choice.device };
+    let mut command = format!("wgrad check --op {op} --case {} --device '{device}'", failure.case);
+    if let (Some(shaders), false) = (&check.choice.shaders, cpu) {
+        command += &format!(" --shaders '{}'", shaders.display());
+    }
+    if check.cases == Cases::Full && failure.kernels != Kernels::Derivative {
+        command += " --cases full";
+    }
+    format!("{command} --seed {}", check.seed)
+}

@@ -1,0 +1,115 @@
+//! A preset's whole training step.
+
+use std::collections::BTreeMap;
+
+use anyhow::bail;
+use serde::Serialize;
+use wgrad::check::{Kernels, StepRow, Subject, check_steps, targets};
+use wgrad::train::config::Config;
+use wgrad::train::rehearsal::{Rehearsal, SENTENCES, TOKENS, VOCABULARY};
+
+use super::cases::share;
+use super::subject::Choice;
+
+/// A step with one kind of kernels.
+#[derive(Serialize)]
+pub struct CheckedPlan {
+    pub kernels: Kernels,
+    pub steps: Vec<StepRow>,
+}
+
+impl CheckedPlan {
+    /// The first step that is wrong.
+    pub fn first_wrong(&self) -> Option<&StepRow> {
+        self.steps.iter().find(|row| row.problem.is_some())
+    }
+}
+
+/// Checks the second step of training, whose moments are not zero, with every kind of kernels that the subject can run.
+pub fn check(preset: &str, subject: &mut Subject) -> anyhow::Result<Vec<CheckedPlan>> {
+    let rehearsal = Rehearsal::new(Config::preset(preset)?);
+    let device = &mut *subject.device;
+    let mut checked: Vec<CheckedPlan> = vec![];
+    for (kernels, target) in targets(device) {
+        rehearsal.upload(device)?;
+        let plan = rehearsal.plan(&target)?;
+        let prepared = device.prepare(plan.clone())?;
+        rehearsal.write_control(device, 1);
+        device.run(prepared, false)?;
+        rehearsal.write_control(device, 2);
+        let mut steps = vec![];
+        check_steps(device, prepared, &plan, |row| steps.push(row))?;
+        checked.push(CheckedPlan { kernels, steps });
+    }
+    Ok(checked)
+}
+
+/// What was made smaller than in a run.
+pub fn reduced() -> String {
+    format!(
+        "{SENTENCES} sentences of at most {TOKENS} tokens, vocabularies of at most {VOCABULARY} words, all widths and layers as in the preset"
+    )
+}
+
+pub fn run(preset: &str, choice: &Choice, json: bool) -> anyhow::Result<()> {
+    let mut subject = choice.resolve()?.subjects()?.swap_remove(0);
+    let device = subject.device.describe();
+    let checked = check(preset, &mut subject)?;
+    if json {
+        let object = serde_json::json!({ "device": device, "preset": preset, "reduced": reduced(), "plans": checked });
+        println!("{}", serde_json::to_string_pretty(&object)?);
+    } else {
+        println!("{device}, a training step of {preset}: {}", reduced());
+        checked.iter().for_each(print);
+    }
+    if let Some(wrong) = checked.iter().find_map(CheckedPlan::first_wrong) {
+        bail!("step {} of {preset} is wrong on {device}: {}", wrong.step, wrong.op);
+    }
+    Ok(())
+}
+
+/// One line an op, then the first wrong step.
+fn print(checked: &CheckedPlan) {
+    println!("{:22} {:9} {:>5}  worst error", "op", "kernels", "steps");
+    for (op, summary) in summaries(checked) {
+        let Summary { steps, worst, at, loose } = summary;
+        let loose = match loose {
+            0.0 => String::new(),
+            share => format!("; {:.1} % of the numbers have a bound that says nothing", 100.0 * share),
+        };
+        println!("{op:22} {:9} {steps:5}  {}  {at}{loose}", checked.kernels, share(worst));
+    }
+    if let Some(row) = checked.first_wrong() {
+        println!("  FIRST WRONG: step {} of {}: {}", row.step, checked.steps.len(), row.label);
+        let problem = row.problem.as_ref().expect("it is wrong");
+        println!("    {problem} ({} kernels: {})", checked.kernels, row.launches.join(" "));
+    }
+}
+
+/// The steps of one op.
+#[derive(Default)]
+pub struct Summary {
+    pub steps: usize,
+    pub worst: f64,
+    /// The step with the worst error.
+    pub at: String,
+    /// Share of the numbers whose bound says nothing.
+    pub loose: f64,
+}
+
+pub fn summaries(checked: &CheckedPlan) -> BTreeMap<&'static str, Summary> {
+    let mut summaries: BTreeMap<&'static str, Summary> = BTreeMap::new();
+    let mut numbers: BTreeMap<&'static str, [usize; 2]> = BTreeMap::new();
+    for row in &checked.steps {
+        let summary = summaries.entry(row.op).or_default();
+        summary.steps += 1;
+        if row.worst.share > summary.worst {
+            (summary.worst, summary.at) = (row.worst.share, format!("step {}, {}", row.step, row.worst.at));
+        }
+        let [all, loose] = numbers.entry(row.op).or_default();
+        *all += row.numbers;
+        *loose += row.loose;
+        summary.loose = *loose as f64 / (*all).max(1) as f64;
+    }
+    summaries
+}

@@ -1,0 +1,145 @@
+//! Everything that can be checked, as one file.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use serde::Serialize;
+use wgrad::check::{Row, check_gradients, check_op};
+use wgrad::gpu::Properties;
+use wgrad::ops::OPS;
+use wgrad::ops::case::CaseSet;
+
+use super::cases::{again, set, share};
+use super::plan::{self, CheckedPlan};
+use super::{Cases, Check, subject};
+
+/// Presets whose steps together launch every kernel of a training step: recurrences with attention and Transformers.
+const PRESETS: [&str; 5] = ["captions", "lstm-attention", "rnn", "seed-transformer", "translator"];
+
+#[derive(Serialize)]
+struct Report {
+    wgrad: &'static str,
+    system: String,
+    /// `None` where only the CPU was checked.
+    adapter: Option<Properties>,
+    device: String,
+    cases: &'static str,
+    seed: u64,
+    /// Every op on the device.
+    ops: Vec<Row>,
+    /// The CPU's f32 twins, and the derivatives by finite differences.
+    cpu: Vec<Row>,
+    /// How a training step was made smaller.
+    reduced: String,
+    plans: Vec<(&'static str, Vec<CheckedPlan>)>,
+}
+
+pub fn run(file: &Path, check: &Check) -> anyhow::Result<()> {
+    let chosen = check.choice.resolve()?;
+    let device = chosen.subjects()?[0].device.describe();
+    // Before minutes of work: whether the file can be written at all.
+    let opened = std::fs::OpenOptions::new().create(true).append(true).open(file);
+    opened.with_context(|| format!("cannot write {}", file.display()))?;
+    let (mut ops, mut cpu) = (vec![], vec![]);
+    for (name, cases) in OPS {
+        eprintln!("{name}");
+        let quick: Vec<_> = cases(&CaseSet { full: false, ..set(check) }).into_iter().enumerate().collect();
+        let cases: Vec<_> = cases(&set(check)).into_iter().enumerate().collect();
+        if !chosen.is_cpu() {
+            ops.extend(check_op(name, &cases, &mut chosen.subjects()?)?);
+        }
+        cpu.extend(check_op(name, &cases, &mut [subject::cpu()])?);
+        cpu.extend(check_gradients(name, &quick));
+    }
+    let mut plans = vec![];
+    for preset in PRESETS {
+        eprintln!("a step of {preset}");
+        plans.push((preset, plan::check(preset, &mut chosen.subjects()?.swap_remove(0))?));
+    }
+    let report = Report {
+        wgrad: env!("CARGO_PKG_VERSION"),
+        system: format!("{} on {}", std::env::consts::OS, std::env::consts::ARCH),
+        adapter: chosen.properties()?,
+        device,
+        cases: if check.cases == Cases::Full { "full" } else { "quick" },
+        seed: check.seed,
+        ops,
+        cpu,
+        reduced: plan::reduced(),
+        plans,
+    };
+    let json = file.extension().is_some_and(|extension| extension == "json");
+    let text = if json { serde_json::to_string_pretty(&report)? } else { markdown(&report, check)? };
+    std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
+    println!("wrote {}", file.display());
+    let wrong = failures(&report);
+    if wrong > 0 {
+        bail!("{wrong} checks failed on {}; {} says which", report.device, file.display());
+    }
+    Ok(())
+}
+
+/// Rows and training steps that are wrong.
+fn failures(report: &Report) -> usize {
+    let rows = report.ops.iter().chain(&report.cpu).filter(|row| !row.failures.is_empty()).count();
+    rows + report.plans.iter().flat_map(|(_, plans)| plans).filter(|plan| plan.first_wrong().is_some()).count()
+}
+
+fn markdown(report: &Report, check: &Check) -> Result<String, std::fmt::Error> {
+    let mut out = String::new();
+    let failures = failures(report);
+    let verdict = if failures == 0 { "everything passed".into() } else { format!("{failures} checks failed") };
+    writeln!(out, "# wgrad {} on {}: {verdict}\n", report.wgrad, report.device)?;
+    writeln!(out, "System: {}. Cases: {}, seed {}.", report.system, report.cases, report.seed)?;
+    if let Some(adapter) = &report.adapter {
+        let Properties { info, pci, subgroup, limits, features } = adapter;
+        writeln!(out, "\n| adapter | {} |\n| --- | --- |", info.name)?;
+        writeln!(out, "| kind | {} |\n| backend | {} |\n| driver | {} |", info.kind, info.backend, info.driver)?;
+        writeln!(out, "| PCI | {:04x}:{:04x} |\n| subgroups | {} to {} |", pci[0], pci[1], subgroup[0], subgroup[1])?;
+        limits.iter().try_for_each(|(name, value)| writeln!(out, "| {name} | {value} |"))?;
+        writeln!(out, "| features | {} |", features.join(", "))?;
+        writeln!(out, "\n## Ops, with the driver's bounds checks off and on\n")?;
+        rows(&mut out, &report.ops, check)?;
+    }
+    writeln!(out, "\n## CPU: f32 twins, and derivatives by finite differences\n")?;
+    rows(&mut out, &report.cpu, check)?;
+    writeln!(out, "\n## Training steps, each step's real inputs handed to the reference\n\n{}.\n", report.reduced)?;
+    writeln!(out, "| preset | kernels | steps | worst error | op |\n| --- | --- | --- | --- | --- |")?;
+    for (preset, plans) in &report.plans {
+        for checked in plans {
+            let worst = checked.steps.iter().max_by(|a, b| a.worst.share.total_cmp(&b.worst.share));
+            let (error, op) = worst.map_or((String::new(), ""), |row| (share(row.worst.share), row.op));
+            writeln!(out, "| {preset} | {} | {} | {error} | {op} |", checked.kernels, checked.steps.len())?;
+        }
+    }
+    for (preset, plans) in &report.plans {
+        for (checked, row) in plans.iter().filter_map(|checked| Some((checked, checked.first_wrong()?))) {
+            let problem = row.problem.as_ref().expect("it is wrong");
+            let launches = row.launches.join(" ");
+            writeln!(
+                out,
+                "\nFirst wrong step of {preset}, {}: {}, {}: {problem} ({launches})",
+                checked.kernels, row.step, row.label
+            )?;
+        }
+    }
+    Ok(out)
+}
+
+fn rows(out: &mut String, rows: &[Row], check: &Check) -> std::fmt::Result {
+    writeln!(out, "| op | kernels | cases | worst error | where |\n| --- | --- | --- | --- | --- |")?;
+    for row in rows {
+        let Row { op, kernels, cases, worst, worst_case, .. } = row;
+        let place = if worst.at.is_empty() { String::new() } else { format!("case {worst_case}, {}", worst.at) };
+        writeln!(out, "| {op} | {kernels} | {cases} | {} | {place} |", share(worst.share).trim())?;
+    }
+    for row in rows {
+        for failure in &row.failures {
+            writeln!(out, "\nFAILED {}, case {}: {}", row.op, failure.case, failure.label)?;
+            writeln!(out, "{} ({}; {})", failure.problem, failure.mode, failure.launches.join(" "))?;
+            writeln!(out, "`{}`", again(check, row.op, failure))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,75 @@
+//! What is checked: an adapter with built-in or edited shaders, or the CPU.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::bail;
+use clap::Args;
+use wgrad::check::Subject;
+use wgrad::cpu::Cpu;
+use wgrad::gpu::{self, Gpu, Properties, Shaders};
+
+#[derive(Debug, Args)]
+pub struct Choice {
+    /// Where to compute: auto (the best adapter, else the CPU), cpu, or part of a name that `wgrad devices` lists
+    #[arg(long, value_name = "NAME", default_value = "auto")]
+    pub device: String,
+    /// Read the WGSL from this folder; files missing there are the built-in ones
+    #[arg(long, value_name = "DIR")]
+    pub shaders: Option<PathBuf>,
+}
+
+/// What a choice comes to.
+pub struct Chosen {
+    /// `None`: the CPU.
+    adapter: Option<String>,
+    shaders: Option<Arc<Shaders>>,
+}
+
+impl Choice {
+    pub fn resolve(&self) -> anyhow::Result<Chosen> {
+        let shaders = self.shaders.as_deref().map(Shaders::read).transpose()?.map(Arc::new);
+        let adapter = match self.device.to_lowercase().as_str() {
+            "cpu" => None,
+            "auto" => gpu::list().into_iter().next().map(|adapter| adapter.name),
+            _ => Some(self.device.clone()),
+        };
+        if adapter.is_none() && shaders.is_some() {
+            bail!("--shaders: the CPU runs no shaders; expected a graphics adapter. {}", gpu::install_hint());
+        }
+        Ok(Chosen { adapter, shaders })
+    }
+}
+
+impl Chosen {
+    pub fn is_cpu(&self) -> bool {
+        self.adapter.is_none()
+    }
+
+    /// Everything that is checked, new each time: the CPU; or the adapter with kernels as in training, then with the driver's bounds checks.
+    pub fn subjects(&self) -> anyhow::Result<Vec<Subject>> {
+        let Some(adapter) = &self.adapter else {
+            return Ok(vec![cpu()]);
+        };
+        let open = |mode, checked| -> anyhow::Result<Subject> {
+            let mut gpu = Gpu::open(adapter)?;
+            if checked {
+                gpu.check_bounds();
+            }
+            if let Some(shaders) = &self.shaders {
+                gpu.take_shaders(shaders.clone());
+            }
+            Ok(Subject { device: Box::new(gpu), mode })
+        };
+        Ok(vec![open("bounds checks off", false)?, open("bounds checks on", true)?])
+    }
+
+    /// What the adapter is and can do.
+    pub fn properties(&self) -> anyhow::Result<Option<Properties>> {
+        self.adapter.as_ref().map(|adapter| Ok(Gpu::open(adapter)?.properties().clone())).transpose()
+    }
+}
+
+pub fn cpu() -> Subject {
+    Subject { device: Box::new(Cpu::<f32>::new()), mode: "f32" }
+}

@@ -1,0 +1,121 @@
+//! `wgrad check` from its command line: it passes good shaders, catches bad ones, and says where.
+//!
+//! Needs an adapter: `tests/install_vulkan.sh` installs a software one. Without any these tests fail and say so.
+
+#[allow(dead_code)] // the other tests of the command line use the rest
+mod cli;
+
+use std::fs;
+use std::process::Output;
+
+use cli::{Sandbox, stderr};
+
+impl Sandbox {
+    /// The folder `shaders` with one of wgrad's files, in which `from` is replaced by `to`.
+    fn edit_shader(&self, name: &str, from: &str, to: &str) {
+        let text = fs::read_to_string(format!("{}/shaders/{name}", env!("CARGO_MANIFEST_DIR"))).expect("a shader");
+        assert!(text.contains(from), "{name} has no `{from}`");
+        fs::create_dir_all(self.path("shaders/shared")).expect("a folder");
+        self.write(&format!("shaders/{name}"), text.replacen(from, to, 1));
+    }
+
+    fn check(&self, arguments: &str) -> Output {
+        self.wgrad(&format!("check {arguments}"), None).output().expect("wgrad runs")
+    }
+
+    /// What a check that must fail prints, on standard output and as its error.
+    fn fail(&self, arguments: &str) -> [String; 2] {
+        let output = self.check(arguments);
+        let (printed, error) = (String::from_utf8_lossy(&output.stdout).into_owned(), stderr(&output));
+        assert_eq!(output.status.code(), Some(1), "{printed}{error}");
+        [printed, error]
+    }
+}
+
+#[test]
+fn a_broken_shader_is_caught_and_its_case_can_be_repeated() {
+    let sandbox = Sandbox::new();
+    sandbox.edit_shader("softmax.wgsl", "y[start + c] = y[start + c] / sum;", "y[start + c] = y[start + c] - sum;");
+    let [printed, error] = sandbox.fail("--op softmax --op tanh --shaders shaders");
+    assert!(printed.contains("\ntanh "), "{printed}");
+    assert!(error.contains("error: 1 of 2 ops are wrong on "), "{error}");
+    let failed = printed.find("FAILED case ").expect("a failure");
+    for part in ["output 0[", "got ", "expected ", "bound ", "softmax:forward_short", "bounds checks off"] {
+        assert!(printed[failed..].contains(part), "`{part}` is not in\n{printed}");
+    }
+    let again = printed.lines().find_map(|line| line.trim().strip_prefix("again: wgrad check ")).expect("a command");
+    let [printed, _] = sandbox.fail(&again.replace('\'', ""));
+    assert!(printed.contains("1 of 1 cases failed"), "{printed}");
+    // An output that nobody writes keeps the bits that stood there.
+    sandbox.edit_shader("softmax.wgsl", "y[start + c] = 0.0;", "");
+    let [printed, _] = sandbox.fail("--op softmax --shaders shaders");
+    assert!(printed.contains("no kernel writes it"), "{printed}");
+}
+
+#[test]
+fn unedited_shaders_pass_in_every_form() {
+    let sandbox = Sandbox::new();
+    sandbox.edit_shader("softmax.wgsl", "sum", "sum");
+    sandbox.succeed("check --op softmax --shaders shaders");
+    let json = sandbox.succeed("check --op softmax --op matmul --json --seed 5");
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let rows = json["ops"].as_array().expect("rows");
+    let named: Vec<_> =
+        rows.iter().map(|row| (row["op"].as_str().unwrap(), row["kernels"].as_str().unwrap())).collect();
+    assert_eq!(named.len(), 3, "{named:?}");
+    assert!(named.contains(&("softmax", "all")) && named.contains(&("matmul", "hardware")), "{named:?}");
+    for row in rows {
+        let share = row["worst"]["share"].as_f64().expect("a number");
+        assert!(share > 0.0 && share <= 1.0, "{row}");
+    }
+    let printed = sandbox.succeed("check --op tanh --device cpu");
+    assert!(
+        printed.contains("tanh                   cpu") && printed.contains("tanh                   gradient"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn a_wgsl_error_names_file_and_line() {
+    let sandbox = Sandbox::new();
+    sandbox.edit_shader("softmax.wgsl", "var largest = -3.4e38;", "var largest = nonsense;");
+    let [_, error] = sandbox.fail("--op softmax --shaders shaders");
+    let text = String::from_utf8(sandbox.read("shaders/softmax.wgsl")).unwrap();
+    let line = 1 + text.lines().position(|line| line.contains("nonsense")).unwrap();
+    let place = format!("error: shaders/softmax.wgsl, line {line}: ");
+    for part in [place.as_str(), "no definition in scope for identifier: `nonsense`"] {
+        assert!(error.contains(part), "`{part}` is not in\n{error}");
+    }
+    // In a file that others import.
+    let sandbox = Sandbox::new();
+    sandbox.edit_shader("shared/grid.wgsl", "group.y * groups.x", "group.w * groups.x");
+    let text = String::from_utf8(sandbox.read("shaders/shared/grid.wgsl")).unwrap();
+    let line = 1 + text.lines().position(|line| line.contains("group.w")).unwrap();
+    let [_, error] = sandbox.fail("--op add --shaders shaders");
+    for part in [
+        &format!("error: shaders/shared/grid.wgsl, line {line}: "),
+        &format!("grid.wgsl:{line}:"),
+        &format!("\n{line} "),
+    ] {
+        assert!(error.contains(part.as_str()), "`{part}` is not in\n{error}");
+    }
+    // An entry point that is gone.
+    let sandbox = Sandbox::new();
+    sandbox.edit_shader("add.wgsl", "fn forward", "fn backward");
+    let [_, error] = sandbox.fail("--op add --shaders shaders");
+    assert!(error.contains("error: shaders/add.wgsl: ") && error.contains("'forward'"), "{error}");
+}
+
+#[test]
+fn a_whole_step_names_the_first_wrong_op() {
+    let sandbox = Sandbox::new();
+    for device in ["auto", "cpu"] {
+        let printed = sandbox.succeed(&format!("check --plan tiny --device {device}"));
+        assert!(printed.contains("\nadam "), "{printed}");
+    }
+    sandbox.edit_shader("linear_cross_entropy.wgsl", "exp(", "exp(1e-3 + ");
+    sandbox.edit_shader("adam.wgsl", "sqrt(", "1.01 * sqrt(");
+    let [printed, error] = sandbox.fail("--plan tiny --shaders shaders");
+    assert!(error.contains("of tiny is wrong on ") && error.contains(": linear_cross_entropy"), "{error}");
+    assert!(printed.contains("FIRST WRONG: step ") && printed.contains("linear_cross_entropy:softmax"), "{printed}");
+}
