@@ -7,5 +7,5 @@ mod compare;
 mod gradient;
 mod op;
 
-pub use compare::{Problem, Worst};
+pub use compare::{Expected, Problem, Worst, compare, difference, expected, plan_of, run_twice};
 pub use op::{Failure, Kernels, Row, Subject, check_gradients, check_op};

@@ -8,7 +8,7 @@ use anyhow::bail;
 use clap::{Args, ValueEnum};
 use wgrad::check::{Row, Subject, check_gradients, check_op};
 use wgrad::cpu::Cpu;
-use wgrad::gpu::{self, Gpu, Shaders};
+use wgrad::gpu::{self, Gpu, Limits, Shaders};
 use wgrad::ops::case::{Case, CaseSet};
 use wgrad::ops::{Listed, OPS};
 
@@ -29,6 +29,9 @@ pub struct Check {
     /// Read the WGSL from this folder; files missing there are the built-in ones
     #[arg(long, value_name = "DIR")]
     shaders: Option<PathBuf>,
+    /// Take no more of the adapter than WebGPU guarantees on every one
+    #[arg(long)]
+    webgpu_limits: bool,
     /// Draws the random numbers
     #[arg(long, value_name = "S", default_value_t = 0)]
     seed: u64,
@@ -51,12 +54,13 @@ impl Check {
         let ops = self.listed()?;
         let shaders = self.shaders.as_deref().map(Shaders::read).transpose()?.map(Arc::new);
         let adapter = self.adapter()?;
+        let limits = if self.webgpu_limits { Limits::WebGpu } else { Limits::Adapter };
         let subjects = || -> anyhow::Result<Vec<Subject>> {
             let Some(adapter) = &adapter else {
                 return Ok(vec![Subject { device: Box::new(Cpu::<f32>::new()), mode: "f32" }]);
             };
             let open = |mode, checked| -> anyhow::Result<Subject> {
-                let mut gpu = Gpu::open(adapter)?;
+                let mut gpu = Gpu::open_within(adapter, limits)?;
                 if checked {
                     gpu.check_bounds();
                 }
@@ -155,6 +159,9 @@ impl Check {
         let mut command = format!("wgrad check --op {op} --case {case} --device '{}'", self.device);
         if let Some(shaders) = &self.shaders {
             command += &format!(" --shaders '{}'", shaders.display());
+        }
+        if self.webgpu_limits {
+            command += " --webgpu-limits";
         }
         if self.seed != 0 {
             command += &format!(" --seed {}", self.seed);
