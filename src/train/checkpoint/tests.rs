@@ -37,6 +37,7 @@ fn state() -> TrainingState {
         epochs_without_improvement: 1,
         metrics_bytes: 12345,
         seconds: std::f64::consts::PI,
+        files: [("train.de".to_owned(), u64::MAX)].into(),
     }
 }
 
