@@ -343,6 +343,7 @@ fn model_ranges(model: &ModelConfig) -> Vec<(&'static str, &dyn Debug, bool)> {
             size("model.feed_forward", &model.feed_forward),
             size("model.max_positions", &model.max_positions),
             ("model.dropout", &model.dropout, probability(model.dropout)),
+            ("model.attention_dropout", &model.attention_dropout, probability(model.attention_dropout)),
         ],
         ModelConfig::Transformer(model) => vec![
             size("model.hidden", &model.hidden),
@@ -352,6 +353,7 @@ fn model_ranges(model: &ModelConfig) -> Vec<(&'static str, &dyn Debug, bool)> {
             size("model.decoder_layers", &model.decoder_layers),
             size("model.max_positions", &model.max_positions),
             ("model.dropout", &model.dropout, probability(model.dropout)),
+            ("model.attention_dropout", &model.attention_dropout, probability(model.attention_dropout)),
         ],
     }
 }
