@@ -38,6 +38,7 @@ impl ModelConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Seq2SeqConfig {
+    /// With `unit`, one layer of one direction and no attention.
     pub rnn: RnnKind,
     /// Recurrent layers of the encoder, and of the decoder.
     pub layers: usize,

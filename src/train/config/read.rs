@@ -25,7 +25,7 @@ const KEYS: [(&str, &str); 49] = [
         "\"target\", or \"both\" to put <sos> and <eos> around the source too and to predict the target's <sos>",
     ),
     ("model.kind", "\"seq2seq\", \"transformer-encoder\" or \"transformer\""),
-    ("model.rnn", "\"rnn\", \"lstm\" or \"gru\""),
+    ("model.rnn", "\"rnn\", \"lstm\", \"gru\" or \"unit\""),
     ("model.layers", "a whole number, at least 1"),
     ("model.attention", "\"none\", \"dot\", \"general\", \"additive\", \"cosine-concat\" or \"cosine-replace\""),
     ("model.input_feeding", "true or false"),
@@ -363,7 +363,7 @@ mod tests {
         assert_eq!(error, "`train.epochs = \"ten\"` in my.toml: expected a whole number, at least 1");
         assert_eq!(
             error_of("model.rnn=elman"),
-            "`model.rnn = \"elman\"` in --set: expected \"rnn\", \"lstm\" or \"gru\""
+            "`model.rnn = \"elman\"` in --set: expected \"rnn\", \"lstm\", \"gru\" or \"unit\""
         );
         for (assignment, message) in [
             (
