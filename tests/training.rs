@@ -194,7 +194,6 @@ fn a_run_without_fingerprints_resumes() {
     assert_eq!(last.state.files.len(), 6, "{:?}", last.state.files);
     let files = std::mem::take(&mut last.state.files);
     save_last(&path, &last.parameters, &last.exp_avg, &last.exp_avg_sq, &last.state).unwrap();
-    assert_eq!(state(&fs::read(&path).unwrap()).get("files"), None, "an old file has no such field");
     let config = String::from_utf8(sandbox.read("run/config.toml")).unwrap();
     sandbox.write("run/config.toml", config.replace("\nepochs = 8\n", "\nepochs = 9\n"));
     sandbox.succeed("train --resume run --device cpu");

@@ -124,7 +124,7 @@ impl EmbeddingBackward {
 
     /// This op behind `dropout`, if there is none yet.
     pub fn with_dropout(&self, dropout: &Dropout) -> Option<Self> {
-        (self.dropout.is_none() && !self.accumulate).then(|| Self { dropout: Some(*dropout), ..*self })
+        (self.dropout.is_none() && !self.accumulate).then_some(Self { dropout: Some(*dropout), ..*self })
     }
 
     /// The old gradient's place among the inputs.

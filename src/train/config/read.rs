@@ -196,11 +196,10 @@ impl Config {
         }
         if let Some((other, example)) =
             KINDS.iter().find(|(other, _)| key == "model.kind" && value.as_str() == Some(other))
+            && *other != kind
         {
-            if *other != kind {
-                let (value, origin, kind) = ((*other).to_owned(), origin.to_owned(), kind.to_owned());
-                return Err(ConfigError::Kind { value, origin, kind, example });
-            }
+            let (value, origin, kind) = ((*other).to_owned(), origin.to_owned(), kind.to_owned());
+            return Err(ConfigError::Kind { value, origin, kind, example });
         }
         let text = value.to_string();
         let mut table = Table::try_from(self).expect("a configuration in range has a TOML value");
@@ -410,5 +409,14 @@ mod tests {
         let text = Config::default().to_toml().replace("kind = \"plateau\"\n", "");
         let error = Config::from_toml(&text, "run/config.toml").unwrap_err().to_string();
         assert!(error.contains("missing field `kind`"), "{error}");
+    }
+
+    /// The folders of runs from before a key was there are read as they were meant.
+    #[test]
+    fn a_complete_file_may_lack_keys_that_came_later() {
+        let mut config = Config::preset("transformer").unwrap();
+        let text = config.to_toml().replace("attention_dropout = 0.1\n", "");
+        config.set("model.attention_dropout=0.0").unwrap();
+        assert_eq!(Config::from_toml(&text, "run/config.toml"), Ok(config));
     }
 }
