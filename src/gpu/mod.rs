@@ -11,6 +11,7 @@ mod shaders;
 pub use adapter::{AdapterInfo, OpenError, install_hint, list};
 
 use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::graph::{Dispatch, Operand, Target, TensorType};
@@ -30,6 +31,8 @@ enum Command {
 struct Ready {
     plan: Plan,
     commands: Vec<Command>,
+    /// The first command of each step, and the end of all.
+    starts: Vec<usize>,
     /// The buffers behind the plan's slots.
     slots: Vec<wgpu::Buffer>,
 }
@@ -137,6 +140,40 @@ impl Gpu {
         self.read(&buffer, offset, size)
     }
 
+    /// Records the launches of some steps, and submits them once.
+    fn submit(&mut self, plan: Prepared, steps: Range<usize>, log: bool) -> Result<(), DeviceError> {
+        let ready = &self.plans[plan.0];
+        let mut encoder = self.context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut commands = ready.commands[ready.starts[steps.start]..ready.starts[steps.end]].iter().peekable();
+        while let Some(command) = commands.peek() {
+            if let Command::Clear { buffer, offset, size } = command {
+                encoder.clear_buffer(buffer, *offset, Some(*size));
+                commands.next();
+                continue;
+            }
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+            while let Some(Command::Launch { kernel, bindings, workgroups: [x, y, z] }) = commands.peek() {
+                pass.set_pipeline(&kernel.pipeline);
+                pass.set_bind_group(0, bindings, &[]);
+                pass.dispatch_workgroups(*x, *y, *z);
+                commands.next();
+            }
+        }
+        if log {
+            let regions = ready.plan.fetches.iter().map(|(region, _)| self.resolve(&ready.plan, &ready.slots, region));
+            let regions: Vec<_> = regions.map(|(buffer, offset, size)| (buffer.clone(), offset, size)).collect();
+            self.log.record(&mut encoder, &regions);
+        }
+        let submission = self.context.queue.submit([encoder.finish()]);
+        self.log.submitted(&self.context);
+        self.in_flight.push_back(submission);
+        if self.in_flight.len() > IN_FLIGHT {
+            let oldest = self.in_flight.pop_front();
+            self.context.wait(oldest)?;
+        }
+        self.context.check()
+    }
+
     fn write(&self, name: &str, bytes: &[u8]) {
         self.context.queue.write_buffer(&self.named[name].0, 0, bytes);
     }
@@ -234,7 +271,12 @@ impl Device for Gpu {
         let launches = plan.steps.iter().flat_map(|step| step.dispatches.iter().map(move |d| (step, d)));
         let commands = launches.map(|(step, d)| self.command(&plan, &slots, step, d, &uniforms)).collect();
         self.context.check()?;
-        self.plans.push(Ready { plan, commands, slots });
+        let mut starts = vec![0];
+        starts.extend(plan.steps.iter().scan(0, |end, step| {
+            *end += step.dispatches.len();
+            Some(*end)
+        }));
+        self.plans.push(Ready { plan, commands, starts, slots });
         Ok(Prepared(self.plans.len() - 1))
     }
 
@@ -245,36 +287,11 @@ impl Device for Gpu {
     }
 
     fn run(&mut self, plan: Prepared, log: bool) -> Result<(), DeviceError> {
-        let ready = &self.plans[plan.0];
-        let mut encoder = self.context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        let mut commands = ready.commands.iter().peekable();
-        while let Some(command) = commands.peek() {
-            if let Command::Clear { buffer, offset, size } = command {
-                encoder.clear_buffer(buffer, *offset, Some(*size));
-                commands.next();
-                continue;
-            }
-            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            while let Some(Command::Launch { kernel, bindings, workgroups: [x, y, z] }) = commands.peek() {
-                pass.set_pipeline(&kernel.pipeline);
-                pass.set_bind_group(0, bindings, &[]);
-                pass.dispatch_workgroups(*x, *y, *z);
-                commands.next();
-            }
-        }
-        if log {
-            let regions = ready.plan.fetches.iter().map(|(region, _)| self.resolve(&ready.plan, &ready.slots, region));
-            let regions: Vec<_> = regions.map(|(buffer, offset, size)| (buffer.clone(), offset, size)).collect();
-            self.log.record(&mut encoder, &regions);
-        }
-        let submission = self.context.queue.submit([encoder.finish()]);
-        self.log.submitted(&self.context);
-        self.in_flight.push_back(submission);
-        if self.in_flight.len() > IN_FLIGHT {
-            let oldest = self.in_flight.pop_front();
-            self.context.wait(oldest)?;
-        }
-        self.context.check()
+        self.submit(plan, 0..self.plans[plan.0].plan.steps.len(), log)
+    }
+
+    fn run_part(&mut self, plan: Prepared, steps: Range<usize>) -> Result<(), DeviceError> {
+        self.submit(plan, steps, false)
     }
 
     fn logged(&mut self, wait: bool) -> Result<Vec<Vec<f32>>, DeviceError> {

@@ -1,5 +1,7 @@
 //! What training and decoding ask of a device. `cpu` and `gpu` implement it over the same plans.
 
+use std::ops::Range;
+
 use thiserror::Error;
 
 use crate::graph::{DType, Target, TensorType};
@@ -70,6 +72,13 @@ pub trait Device {
     /// # Errors
     /// When an earlier run failed.
     fn run(&mut self, plan: Prepared, log: bool) -> Result<(), DeviceError>;
+
+    /// Runs these of a plan's steps: the next ones after those that ran last, or the first. A fetch can be read once the steps of [`Plan::ready`] have
+    /// run, and the rest may be left out.
+    ///
+    /// # Errors
+    /// As [`Device::run`].
+    fn run_part(&mut self, plan: Prepared, steps: Range<usize>) -> Result<(), DeviceError>;
 
     /// The fetches of logged runs that have arrived, those of a run in one list, oldest first; with `wait`, of all of them.
     ///
