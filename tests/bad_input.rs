@@ -231,6 +231,35 @@ fn a_tokenizer_of_another_model() {
 }
 
 #[test]
+fn text_and_tokenizers_that_changed_since_the_run_began() {
+    let sandbox = Sandbox::with_run();
+    sandbox.succeed("train --preset tiny --data data --out lower --device cpu --set data.lowercase=true");
+    let [train, val] = ["train.de", "val.en"].map(|file| sandbox.read(&format!("data/{file}")));
+    let swap_lines = |text: &[u8]| {
+        let mut lines: Vec<&[u8]> = text.split_inclusive(|&byte| byte == b'\n').collect();
+        lines.swap(0, 1);
+        lines.concat()
+    };
+    let tokenizer = sandbox.read("run/tokenizer.de.json");
+    let advice =
+        " changed since the run in run began: it would go on with another text. Restore what changed, or train again";
+    let command = "train --resume run --device cpu";
+    sandbox.write("data/train.de", swap_lines(&train));
+    sandbox.refuse(command, &["data/train.de changed", advice]);
+    sandbox.write("data/val.en", swap_lines(&val));
+    let tokenizer_of_another = sandbox.read("lower/tokenizer.de.json");
+    sandbox.write("run/tokenizer.de.json", tokenizer_of_another);
+    sandbox.refuse(command, &["run/tokenizer.de.json, ", "data/train.de, ", "data/val.en changed", advice]);
+    sandbox.write("data/train.de", &train);
+    sandbox.write("data/val.en", &val);
+    sandbox.refuse(command, &["error: run/tokenizer.de.json changed"]);
+    sandbox.write("run/tokenizer.de.json", tokenizer);
+    // Other line endings are no other text.
+    sandbox.write("data/train.de", String::from_utf8(train).unwrap().replace('\n', "\r\n"));
+    sandbox.succeed(command);
+}
+
+#[test]
 fn an_unknown_device() {
     let sandbox = Sandbox::with_captions(8);
     let devices: serde_json::Value = serde_json::from_str(&sandbox.succeed("devices --json")).unwrap();
@@ -332,10 +361,7 @@ fn what_no_configuration_has() {
             "--set train.epochs",
             "`--set train.epochs` sets nothing: expected KEY=VALUE, e.g. --set train.learning_rate=3e-4",
         ),
-        (
-            "--preset tine",
-            "there is no preset `tine`: did you mean `tiny`? The presets are captions, lstm-attention, lstm, rnn, ",
-        ),
+        ("--preset tine", "there is no preset `tine`: did you mean `tiny`? The presets are bahdanau, captions, gru, "),
     ] {
         sandbox.refuse(&format!("train --data data --out run {arguments}"), &[message]);
         assert!(!sandbox.path("run").exists());

@@ -48,13 +48,10 @@ impl Fixture {
             "transformer-encoder" => "seed-transformer",
             _ => "seed-full-transformer",
         };
-        let mut assignments: Vec<String> = (settings["model"].as_object().expect("keys").iter())
-            .map(|(key, value)| format!("model.{key}={value}"))
-            .chain(
-                ["model.dropout=0.0", "data.max_tokens=4", "train.clip_norm=0.5", "train.shuffle=false"]
-                    .map(String::from),
-            )
-            .collect();
+        let fixed = ["model.dropout=0.0", "data.max_tokens=4", "train.clip_norm=0.5", "train.shuffle=false"];
+        let model = settings["model"].as_object().expect("keys").iter();
+        let model = model.map(|(key, value)| format!("model.{key}={value}"));
+        let mut assignments: Vec<String> = fixed.into_iter().map(String::from).chain(model).collect();
         for (key, name) in [("frame", "data.frame"), ("teacher_forcing", "train.teacher_forcing")] {
             assignments.push(format!("{name}={}", settings[key]));
         }

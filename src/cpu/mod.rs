@@ -121,16 +121,6 @@ impl<T: Element> Cpu<T> {
         }
     }
 
-    /// Runs steps of a plan.
-    fn run_steps(&mut self, plan: Prepared, steps: Range<usize>) {
-        let nothing = Ready { plan: Plan::empty(), slots: vec![], inputs: vec![] };
-        let ready = std::mem::replace(&mut self.plans[plan.0], nothing);
-        for step in &ready.plan.steps[steps] {
-            self.execute(&ready, step);
-        }
-        self.plans[plan.0] = ready;
-    }
-
     /// Takes the buffers that the step writes out of the pool, so that inputs can be borrowed from the rest.
     fn execute(&mut self, ready: &Ready, step: &Step) {
         let mut written: Vec<(usize, Region)> =
@@ -256,7 +246,7 @@ impl<T: Element> Device for Cpu<T> {
     }
 
     fn run(&mut self, plan: Prepared, log: bool) -> Result<(), DeviceError> {
-        self.run_steps(plan, 0..self.plans[plan.0].plan.steps.len());
+        self.run_part(plan, 0..self.plans[plan.0].plan.steps.len())?;
         if log {
             let fetches = 0..self.plans[plan.0].plan.fetches.len();
             let record = fetches.flat_map(|i| self.fetch(plan, i)).map(|v| v.value() as f32).collect();
@@ -265,16 +255,21 @@ impl<T: Element> Device for Cpu<T> {
         Ok(())
     }
 
-    fn run_step(&mut self, plan: Prepared, step: usize) -> Result<(), DeviceError> {
-        self.run_steps(plan, step..step + 1);
-        Ok(())
-    }
-
     fn read_bits(&mut self, plan: Prepared, region: &Region) -> Result<Vec<u32>, DeviceError> {
         Ok(match self.region(&self.plans[plan.0], region) {
             Slice::Float(x) => x.iter().map(|v| (v.value() as f32).to_bits()).collect(),
             Slice::Ids(x) => x.to_vec(),
         })
+    }
+
+    fn run_part(&mut self, plan: Prepared, steps: Range<usize>) -> Result<(), DeviceError> {
+        let ready =
+            std::mem::replace(&mut self.plans[plan.0], Ready { plan: Plan::empty(), slots: vec![], inputs: vec![] });
+        for step in &ready.plan.steps[steps] {
+            self.execute(&ready, step);
+        }
+        self.plans[plan.0] = ready;
+        Ok(())
     }
 
     fn logged(&mut self, _wait: bool) -> Result<Vec<Vec<f32>>, DeviceError> {

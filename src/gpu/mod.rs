@@ -12,6 +12,7 @@ pub use adapter::{AdapterInfo, OpenError, Properties, install_hint, list};
 pub use shaders::{Shaders, ShadersError};
 
 use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::graph::{Dispatch, Operand, Target, TensorType};
@@ -31,6 +32,8 @@ enum Command {
 struct Ready {
     plan: Plan,
     commands: Vec<Command>,
+    /// The first command of each step, and the end of all.
+    starts: Vec<usize>,
     /// The buffers behind the plan's slots.
     slots: Vec<wgpu::Buffer>,
 }
@@ -174,6 +177,26 @@ impl Gpu {
         self.read_bits(plan, &region)
     }
 
+    /// Records the launches of some steps, and submits them once.
+    fn submit(&mut self, plan: Prepared, steps: Range<usize>, log: bool) -> Result<(), DeviceError> {
+        let ready = &self.plans[plan.0];
+        let mut encoder = self.context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        Self::record(&mut encoder, &ready.commands[ready.starts[steps.start]..ready.starts[steps.end]]);
+        if log {
+            let regions = ready.plan.fetches.iter().map(|(region, _)| self.resolve(&ready.plan, &ready.slots, region));
+            let regions: Vec<_> = regions.map(|(buffer, offset, size)| (buffer.clone(), offset, size)).collect();
+            self.log.record(&mut encoder, &regions);
+        }
+        let submission = self.context.queue.submit([encoder.finish()]);
+        self.log.submitted(&self.context);
+        self.in_flight.push_back(submission);
+        if self.in_flight.len() > IN_FLIGHT {
+            let oldest = self.in_flight.pop_front();
+            self.context.wait(oldest)?;
+        }
+        self.context.check()
+    }
+
     fn write(&self, name: &str, bytes: &[u8]) {
         self.context.queue.write_buffer(&self.named[name].0, 0, bytes);
     }
@@ -271,7 +294,12 @@ impl Device for Gpu {
         let launches = plan.steps.iter().flat_map(|step| step.dispatches.iter().map(move |d| (step, d)));
         let commands = launches.map(|(step, d)| self.command(&plan, &slots, step, d, &uniforms)).collect();
         self.context.check()?;
-        self.plans.push(Ready { plan, commands, slots });
+        let mut starts = vec![0];
+        starts.extend(plan.steps.iter().scan(0, |end, step| {
+            *end += step.dispatches.len();
+            Some(*end)
+        }));
+        self.plans.push(Ready { plan, commands, starts, slots });
         Ok(Prepared(self.plans.len() - 1))
     }
 
@@ -282,32 +310,11 @@ impl Device for Gpu {
     }
 
     fn run(&mut self, plan: Prepared, log: bool) -> Result<(), DeviceError> {
-        let ready = &self.plans[plan.0];
-        let mut encoder = self.context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        Self::record(&mut encoder, &ready.commands);
-        if log {
-            let regions = ready.plan.fetches.iter().map(|(region, _)| self.resolve(&ready.plan, &ready.slots, region));
-            let regions: Vec<_> = regions.map(|(buffer, offset, size)| (buffer.clone(), offset, size)).collect();
-            self.log.record(&mut encoder, &regions);
-        }
-        let submission = self.context.queue.submit([encoder.finish()]);
-        self.log.submitted(&self.context);
-        self.in_flight.push_back(submission);
-        if self.in_flight.len() > IN_FLIGHT {
-            let oldest = self.in_flight.pop_front();
-            self.context.wait(oldest)?;
-        }
-        self.context.check()
+        self.submit(plan, 0..self.plans[plan.0].plan.steps.len(), log)
     }
 
-    fn run_step(&mut self, plan: Prepared, step: usize) -> Result<(), DeviceError> {
-        let ready = &self.plans[plan.0];
-        let before: usize = ready.plan.steps[..step].iter().map(|s| s.dispatches.len()).sum();
-        let commands = &ready.commands[before..before + ready.plan.steps[step].dispatches.len()];
-        let mut encoder = self.context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        Self::record(&mut encoder, commands);
-        let submission = self.context.queue.submit([encoder.finish()]);
-        self.context.wait(Some(submission))
+    fn run_part(&mut self, plan: Prepared, steps: Range<usize>) -> Result<(), DeviceError> {
+        self.submit(plan, steps, false)
     }
 
     fn read_bits(&mut self, plan: Prepared, region: &Region) -> Result<Vec<u32>, DeviceError> {

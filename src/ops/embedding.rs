@@ -44,7 +44,7 @@ impl Op for Embedding {
         // The planner takes dropout in after differentiation, so only a case can hold one here.
         if let Some(dropout) = &self.dropout {
             let control = at.input(2);
-            dy = at.graph.push1(dropout.clone(), &[dy, control])?;
+            dy = at.graph.push1(*dropout, &[dy, control])?;
         }
         let vocabulary = at.graph.shape(weight)[0];
         let dweight = at.graph.push1(EmbeddingBackward::new(vocabulary), &[ids, dy])?;
@@ -55,7 +55,7 @@ impl Op for Embedding {
     fn absorb(&self, consumer: &dyn Op, _input: usize) -> Option<Arc<dyn Op>> {
         let dropout =
             (consumer as &dyn Any).downcast_ref::<Dropout>().filter(|d| self.dropout.is_none() && d.is_plain())?;
-        Some(Arc::new(Embedding { dropout: Some(dropout.clone()) }))
+        Some(Arc::new(Embedding { dropout: Some(*dropout) }))
     }
 
     reference!(parallel);
@@ -124,7 +124,7 @@ impl EmbeddingBackward {
 
     /// This op behind `dropout`, if there is none yet.
     pub fn with_dropout(&self, dropout: &Dropout) -> Option<Self> {
-        (self.dropout.is_none() && !self.accumulate).then(|| Self { dropout: Some(dropout.clone()), ..*self })
+        (self.dropout.is_none() && !self.accumulate).then_some(Self { dropout: Some(*dropout), ..*self })
     }
 
     /// The old gradient's place among the inputs.
@@ -234,7 +234,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     }
     for (width, dropout) in [(17, Dropout::new(0.3, 2)), (64, Dropout::new(0.5, 3))] {
         let control = vec![7, 1, 42, 0, 0, 0, 0, 0];
-        let forward = set.case(Embedding { dropout: Some(dropout.clone()) }).random(&[33, width]);
+        let forward = set.case(Embedding { dropout: Some(dropout) }).random(&[33, width]);
         cases.push(forward.random_ids(&[9, 7], 33).ids(&[8], control.clone()));
         let backward = set.case(EmbeddingBackward::new(33).with_dropout(&dropout).expect("it has none"));
         cases.push(backward.constant(&[9, 7, width], 1.0).ids(&[8], control).random_ids(&[9, 7], 33));

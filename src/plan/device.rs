@@ -1,5 +1,7 @@
 //! What training and decoding ask of a device. `cpu` and `gpu` implement it over the same plans.
 
+use std::ops::Range;
+
 use thiserror::Error;
 
 use crate::graph::{DType, Target, TensorType};
@@ -73,17 +75,18 @@ pub trait Device {
     /// When an earlier run failed.
     fn run(&mut self, plan: Prepared, log: bool) -> Result<(), DeviceError>;
 
-    /// Runs one step of a plan alone, so that a check can look at its operands before and after.
-    ///
-    /// # Errors
-    /// When an earlier run failed.
-    fn run_step(&mut self, plan: Prepared, step: usize) -> Result<(), DeviceError>;
-
     /// The bits of part of a plan's buffers. Waits for the device.
     ///
     /// # Errors
     /// When the device is lost.
     fn read_bits(&mut self, plan: Prepared, region: &Region) -> Result<Vec<u32>, DeviceError>;
+
+    /// Runs these of a plan's steps: the next ones after those that ran last, or the first. A fetch can be read once the steps of [`Plan::ready`] have
+    /// run, and the rest may be left out.
+    ///
+    /// # Errors
+    /// As [`Device::run`].
+    fn run_part(&mut self, plan: Prepared, steps: Range<usize>) -> Result<(), DeviceError>;
 
     /// The fetches of logged runs that have arrived, those of a run in one list, oldest first; with `wait`, of all of them.
     ///

@@ -62,6 +62,8 @@ pub struct Plan {
     pub inputs: Vec<(String, TensorType)>,
     /// Where the values asked for lie after a run.
     pub fetches: Vec<(Region, TensorType)>,
+    /// Steps after which each fetch is there, for those who run the plan in parts.
+    pub ready: Vec<usize>,
 }
 
 impl Plan {
@@ -75,7 +77,7 @@ impl Plan {
 
     /// A plan that does nothing.
     pub fn empty() -> Self {
-        Self { steps: vec![], slots: vec![], inputs: vec![], fetches: vec![] }
+        Self { steps: vec![], slots: vec![], inputs: vec![], fetches: vec![], ready: vec![] }
     }
 
     /// Kernel launches of one run; fills with zeros are a copy engine's work and not counted.
