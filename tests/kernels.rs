@@ -5,7 +5,7 @@
 mod gpu;
 
 use wgrad::check::{Subject, check_op};
-use wgrad::gpu::Gpu;
+use wgrad::gpu::{Gpu, Limits};
 use wgrad::ops::OPS;
 use wgrad::ops::case::CaseSet;
 
@@ -21,6 +21,11 @@ fn kernels_stay_within_the_bound_under_bounds_checks() {
         gpu.check_bounds();
         gpu
     });
+}
+
+#[test]
+fn kernels_need_no_more_than_webgpu_guarantees() {
+    check("WebGPU's limits", || gpu::open_within(Limits::WebGpu));
 }
 
 /// The kernels for software adapters and, run by the same one, those for hardware.

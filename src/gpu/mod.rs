@@ -8,7 +8,7 @@ mod context;
 mod log;
 mod shaders;
 
-pub use adapter::{AdapterInfo, OpenError, Properties, install_hint, list};
+pub use adapter::{AdapterInfo, Limits, OpenError, Properties, install_hint, list};
 pub use shaders::{Shaders, ShadersError};
 
 use std::collections::{HashMap, VecDeque};
@@ -62,7 +62,15 @@ impl Gpu {
     /// # Errors
     /// When there is no such adapter (those present are listed), none at all (the command that installs one is named), or the driver refuses.
     pub fn open(name: &str) -> Result<Self, OpenError> {
-        let context = adapter::open(name)?;
+        Self::open_within(name, Limits::Adapter)
+    }
+
+    /// [`open`](Self::open), with as much of the adapter as `limits` says.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    pub fn open_within(name: &str, limits: Limits) -> Result<Self, OpenError> {
+        let context = adapter::open(name, limits)?;
         let log = Log::new(&context);
         let (named, in_flight, target) = (HashMap::new(), VecDeque::new(), context.target.clone());
         let (pool, slots, plans, shaders) = (vec![], vec![], vec![], Arc::default());
