@@ -58,6 +58,7 @@ impl Chosen {
         };
         let open = |mode, checked| -> anyhow::Result<Subject> {
             let mut gpu = Gpu::open_within(adapter, self.limits)?;
+            gpu.watch_ends();
             if checked {
                 gpu.check_bounds();
             }
