@@ -30,6 +30,7 @@ for component in fmt:rustfmt clippy:clippy; do
     fi
 done
 tests/install_vulkan.sh
+swiftshader=$(tests/install_targets.sh)
 
 step cargo fmt --check
 step cargo clippy --all-targets -- -D warnings

@@ -123,9 +123,19 @@ fn sorted() -> Vec<(AdapterInfo, wgpu::Adapter)> {
     adapters
 }
 
-/// Opens the first adapter whose name contains `wanted`, in any case; each adapter once a process.
-pub(super) fn open(wanted: &str) -> Result<Arc<Context>, OpenError> {
-    static OPEN: OnceLock<Mutex<HashMap<String, Arc<Context>>>> = OnceLock::new();
+/// How much of an adapter to take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Limits {
+    /// All that it offers.
+    Adapter,
+    /// What WebGPU guarantees on every adapter: 16 KiB of workgroup memory, 256 invocations, 8 storage buffers a kernel, 128 MiB a binding.
+    WebGpu,
+}
+
+/// Opens the first adapter whose name contains `wanted`, in any case; each adapter once a process for each kind of limits.
+pub(super) fn open(wanted: &str, limits: Limits) -> Result<Arc<Context>, OpenError> {
+    type Open = HashMap<(String, Limits), Arc<Context>>;
+    static OPEN: OnceLock<Mutex<Open>> = OnceLock::new();
     let mut open = OPEN.get_or_init(Mutex::default).lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let adapters = sorted();
     if adapters.is_empty() {
@@ -143,10 +153,11 @@ pub(super) fn open(wanted: &str) -> Result<Arc<Context>, OpenError> {
     let Some((info, adapter)) = adapters.iter().find(|(info, _)| matches(info)) else {
         return Err(OpenError::Unknown { wanted: wanted.into(), present: present() });
     };
-    if let Some(context) = open.get(&info.name) {
+    let key = (info.name.clone(), limits);
+    if let Some(context) = open.get(&key) {
         return Ok(context.clone());
     }
-    let context = Arc::new(Context::new(adapter, info.clone())?);
-    open.insert(info.name.clone(), context.clone());
+    let context = Arc::new(Context::new(adapter, info.clone(), limits)?);
+    open.insert(key, context.clone());
     Ok(context)
 }

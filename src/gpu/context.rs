@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::graph::{Dispatch, Target};
 use crate::plan::DeviceError;
 
-use super::adapter::{AdapterInfo, OpenError, Properties};
+use super::adapter::{AdapterInfo, Limits, OpenError, Properties};
 use super::shaders::{Shaders, Source};
 
 /// Source (constants included), entry point, runtime checks: what a pipeline depends on.
@@ -34,15 +34,18 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Context {
-    pub fn new(adapter: &wgpu::Adapter, info: AdapterInfo) -> Result<Self, OpenError> {
-        let limits = adapter.limits();
+    pub fn new(adapter: &wgpu::Adapter, info: AdapterInfo, limits: Limits) -> Result<Self, OpenError> {
+        // The adapter's own limits are larger than WebGPU's nearly everywhere. No optional feature is asked for, with either.
+        let limits = match limits {
+            Limits::Adapter => adapter.limits(),
+            Limits::WebGpu => wgpu::Limits::default(),
+        };
         let target = Target {
             software: info.kind == "software",
             alignment: (limits.min_storage_buffer_offset_alignment as usize / 4).max(1),
             max_invocations: limits.max_compute_invocations_per_workgroup,
             max_binding: (limits.max_storage_buffer_binding_size / 4) as usize,
         };
-        // The defaults are WebGPU's guarantees; the adapter's own limits are larger nearly everywhere.
         let description =
             wgpu::DeviceDescriptor { label: Some("wgrad"), required_limits: limits, ..Default::default() };
         let (device, queue) = pollster::block_on(adapter.request_device(&description))

@@ -8,7 +8,7 @@ mod context;
 mod log;
 mod shaders;
 
-pub use adapter::{AdapterInfo, OpenError, Properties, install_hint, list};
+pub use adapter::{AdapterInfo, Limits, OpenError, Properties, install_hint, list};
 pub use shaders::{Shaders, ShadersError};
 
 use std::collections::{HashMap, VecDeque};
@@ -23,6 +23,9 @@ use log::Log;
 
 /// Runs that may be queued before the host waits for the oldest: enough to keep a GPU busy, few enough to stop soon after Ctrl-C.
 const IN_FLIGHT: usize = 4;
+
+/// What stands behind the end of a buffer that is watched: bits of a NaN that no computation gives.
+const BEHIND: u32 = 0x7fff_dead;
 
 enum Command {
     Launch { kernel: Arc<Kernel>, bindings: wgpu::BindGroup, workgroups: [u32; 3] },
@@ -49,6 +52,8 @@ pub struct Gpu {
     shaders: Arc<Shaders>,
     /// Whether kernels are compiled with runtime checks.
     checked: bool,
+    /// Elements behind the end of every buffer: see [`Gpu::watch_ends`].
+    spare: usize,
     log: Log,
     in_flight: VecDeque<wgpu::SubmissionIndex>,
 }
@@ -62,11 +67,19 @@ impl Gpu {
     /// # Errors
     /// When there is no such adapter (those present are listed), none at all (the command that installs one is named), or the driver refuses.
     pub fn open(name: &str) -> Result<Self, OpenError> {
-        let context = adapter::open(name)?;
+        Self::open_within(name, Limits::Adapter)
+    }
+
+    /// [`open`](Self::open), with as much of the adapter as `limits` says.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    pub fn open_within(name: &str, limits: Limits) -> Result<Self, OpenError> {
+        let context = adapter::open(name, limits)?;
         let log = Log::new(&context);
         let (named, in_flight, target) = (HashMap::new(), VecDeque::new(), context.target.clone());
         let (pool, slots, plans, shaders) = (vec![], vec![], vec![], Arc::default());
-        Ok(Self { context, named, pool, slots, plans, target, shaders, checked: false, log, in_flight })
+        Ok(Self { context, named, pool, slots, plans, target, shaders, checked: false, spare: 0, log, in_flight })
     }
 
     /// Plans made from now on take the kernels for hardware, so that a software adapter can test them.
@@ -82,6 +95,12 @@ impl Gpu {
     /// Plans made from now on are compiled with the driver's bounds checks, which training leaves out.
     pub fn check_bounds(&mut self) {
         self.checked = true;
+    }
+
+    /// Buffers made from now on are longer than what lies in them, by garbage that kernels can reach: what they read there is NaN, and
+    /// [`Device::stray`] notices what they write there. To be called before anything is allocated.
+    pub fn watch_ends(&mut self) {
+        self.spare = 1024;
     }
 
     /// Plans made from now on take their kernels from these shaders.
@@ -117,6 +136,7 @@ impl Gpu {
         let kernel = self.context.kernel(dispatch, &self.shaders, self.checked);
         let storage = dispatch.bindings.iter().map(|&(operand, _)| {
             let (buffer, offset, size) = self.resolve(plan, slots, &region(operand));
+            let size = if self.spare == 0 { size } else { buffer.size() - offset };
             wgpu::BufferBinding { buffer, offset, size: wgpu::BufferSize::new(size) }
         });
         let uniform = (!dispatch.uniform.is_empty()).then(|| uniforms.binding(dispatch));
@@ -197,6 +217,16 @@ impl Gpu {
         self.context.check()
     }
 
+    fn fill_end(&self, buffer: &wgpu::Buffer, elements: usize) {
+        if self.spare > 0 {
+            self.context.queue.write_buffer(
+                buffer,
+                4 * elements as u64,
+                bytemuck::cast_slice(&vec![BEHIND; self.spare]),
+            );
+        }
+    }
+
     fn write(&self, name: &str, bytes: &[u8]) {
         self.context.queue.write_buffer(&self.named[name].0, 0, bytes);
     }
@@ -244,7 +274,8 @@ impl Device for Gpu {
     }
 
     fn allocate(&mut self, name: &str, tensor: &TensorType) -> Result<(), DeviceError> {
-        let buffer = self.context.buffer(name, tensor.len(), STORAGE);
+        let buffer = self.context.buffer(name, tensor.len() + self.spare, STORAGE);
+        self.fill_end(&buffer, tensor.len());
         self.named.insert(name.into(), (buffer, tensor.clone()));
         self.context.check()
     }
@@ -280,12 +311,12 @@ impl Device for Gpu {
             return Err(DeviceError::OutOfMemory { device: self.context.info.name.clone(), message });
         }
         // A slot that must grow gets a new buffer; plans made before keep the old one.
-        let (context, pool) = (&self.context, &mut self.pool);
+        let (context, pool, spare) = (&self.context, &mut self.pool, self.spare);
         let indices = share_slots(&plan.slots, &mut self.slots, |_, index, len| match index {
             Some(index) if pool[index].1 >= len => Some(index),
             Some(_) => None,
             None => {
-                pool.push((context.buffer("slot", len, STORAGE), len));
+                pool.push((context.buffer("slot", len + spare, STORAGE), len));
                 Some(pool.len() - 1)
             }
         });
@@ -306,7 +337,26 @@ impl Device for Gpu {
     fn fill_slots(&mut self, bits: u32) {
         for (buffer, elements) in &self.pool {
             self.context.queue.write_buffer(buffer, 0, bytemuck::cast_slice(&vec![bits; *elements]));
+            self.fill_end(buffer, *elements);
         }
+    }
+
+    fn stray(&mut self) -> Result<Option<String>, DeviceError> {
+        if self.spare == 0 {
+            return Ok(None);
+        }
+        let slots = self.pool.iter().map(|(buffer, elements)| ("a slot", buffer, *elements));
+        let named = self.named.iter().map(|(name, (buffer, tensor))| (name.as_str(), buffer, tensor.len()));
+        let ends = named.chain(slots).map(|(name, buffer, len)| (name.to_string(), buffer.clone(), 4 * len as u64));
+        for (name, buffer, end) in ends.collect::<Vec<_>>() {
+            let behind = self.read(&buffer, end, 4 * self.spare as u64)?;
+            let behind: Vec<u32> = bytemuck::pod_collect_to_vec(&behind);
+            if let Some(at) = behind.iter().position(|&bits| bits != BEHIND) {
+                let len = end as usize / 4;
+                return Ok(Some(format!("element {} of {name}, which has {len}", len + at)));
+            }
+        }
+        Ok(None)
     }
 
     fn run(&mut self, plan: Prepared, log: bool) -> Result<(), DeviceError> {

@@ -68,6 +68,14 @@ pub trait Device {
     /// Fills every slot with these bits: tests let NaN stand where a kernel forgets to write.
     fn fill_slots(&mut self, bits: u32);
 
+    /// Where a kernel wrote past the end of a buffer since it was allocated or filled, if the device keeps watch (`Gpu::watch_ends`).
+    ///
+    /// # Errors
+    /// When the device is lost.
+    fn stray(&mut self) -> Result<Option<String>, DeviceError> {
+        Ok(None)
+    }
+
     /// Runs a plan: one submit. Returns at once on a GPU. With `log`, the fetches (at most eight numbers together) are kept for
     /// [`Device::logged`].
     ///

@@ -7,7 +7,7 @@ use anyhow::bail;
 use clap::Args;
 use wgrad::check::Subject;
 use wgrad::cpu::Cpu;
-use wgrad::gpu::{self, Gpu, Properties, Shaders};
+use wgrad::gpu::{self, Gpu, Limits, Properties, Shaders};
 
 #[derive(Debug, Args)]
 pub struct Choice {
@@ -17,6 +17,9 @@ pub struct Choice {
     /// Read the WGSL from this folder; files missing there are the built-in ones
     #[arg(long, value_name = "DIR")]
     pub shaders: Option<PathBuf>,
+    /// Take no more of the adapter than WebGPU guarantees on every one
+    #[arg(long)]
+    pub webgpu_limits: bool,
 }
 
 /// What a choice comes to.
@@ -24,6 +27,7 @@ pub struct Chosen {
     /// `None`: the CPU.
     adapter: Option<String>,
     shaders: Option<Arc<Shaders>>,
+    limits: Limits,
 }
 
 impl Choice {
@@ -37,7 +41,8 @@ impl Choice {
         if adapter.is_none() && shaders.is_some() {
             bail!("--shaders: the CPU runs no shaders; expected a graphics adapter. {}", gpu::install_hint());
         }
-        Ok(Chosen { adapter, shaders })
+        let limits = if self.webgpu_limits { Limits::WebGpu } else { Limits::Adapter };
+        Ok(Chosen { adapter, shaders, limits })
     }
 }
 
@@ -52,7 +57,8 @@ impl Chosen {
             return Ok(vec![cpu()]);
         };
         let open = |mode, checked| -> anyhow::Result<Subject> {
-            let mut gpu = Gpu::open(adapter)?;
+            let mut gpu = Gpu::open_within(adapter, self.limits)?;
+            gpu.watch_ends();
             if checked {
                 gpu.check_bounds();
             }

@@ -1,0 +1,167 @@
+//! How good are the cases? Changes one thing at a time in the shaders, and counts the changes that the quick cases of the ops notice.
+//!
+//! `nice -n 19 cargo test --release --test mutation -- [--file NAME]… [--sample N] [--seed S] [--list]`. Not part of `cargo test`: all mutants take
+//! hours. `docs/verification.md` has the results. Mutants run in a child process, since some hang and some take the driver down with them.
+
+mod mutants;
+mod worker;
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use mutants::{Mutant, mutants};
+use wgrad::ops::philox::philox;
+
+/// Far longer than the slowest case, on a machine that is busy with other things: a mutant that takes this long has an endless loop.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What a worker says when it begins a case.
+const ALIVE: &str = "...";
+
+/// A worker is replaced after so many mutants, whose compiled kernels it keeps.
+const MUTANTS_OF_A_WORKER: usize = 400;
+
+#[derive(Parser)]
+struct Options {
+    /// Mutants of this file only (softmax, shared/grid); may be given again
+    #[arg(long = "file", value_name = "NAME")]
+    files: Vec<String>,
+    /// So many mutants, drawn at random, instead of all
+    #[arg(long, value_name = "N")]
+    sample: Option<usize>,
+    /// Draws the sample
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u32,
+    /// List the mutants and run none
+    #[arg(long)]
+    list: bool,
+    /// Run the mutants whose numbers come in on standard input
+    #[arg(long, hide = true)]
+    worker: bool,
+}
+
+/// Every shader file's name and text.
+fn files() -> Vec<(String, String)> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/shaders");
+    let mut files = vec![];
+    for sub in ["", "shared/"] {
+        for entry in std::fs::read_dir(format!("{folder}/{sub}")).expect("the shaders' folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_file() {
+                let stem = path.file_stem().expect("a name").to_string_lossy();
+                files.push((format!("{sub}{stem}"), std::fs::read_to_string(&path).expect("a shader")));
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+fn chosen(options: &Options) -> Vec<(usize, Mutant)> {
+    let all = files().into_iter().flat_map(|(name, text)| mutants(&name, &text)).enumerate();
+    let mut chosen: Vec<_> = all.filter(|(_, m)| options.files.is_empty() || options.files.contains(&m.file)).collect();
+    if let Some(count) = options.sample {
+        chosen.sort_by_key(|(number, _)| philox([*number as u32, 0, 0, 0], [options.seed, 0]));
+        chosen.truncate(count);
+        chosen.sort_by_key(|(number, _)| *number);
+    }
+    chosen
+}
+
+struct Worker {
+    child: Child,
+    input: ChildStdin,
+    verdicts: Receiver<String>,
+    done: usize,
+}
+
+impl Worker {
+    fn start() -> Self {
+        let mut child = Command::new(std::env::current_exe().expect("this program"))
+            .arg("--worker")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("this program can be started again");
+        let (input, output) = (child.stdin.take().expect("a pipe"), child.stdout.take().expect("a pipe"));
+        let (send, verdicts) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                if send.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { child, input, verdicts, done: 0 }
+    }
+
+    /// What became of a mutant.
+    fn judge(&mut self, number: usize) -> String {
+        writeln!(self.input, "{number}").and_then(|()| self.input.flush()).expect("a worker that reads");
+        self.done += 1;
+        loop {
+            match self.verdicts.recv_timeout(TIMEOUT) {
+                Ok(line) if line == ALIVE => {}
+                Ok(verdict) => return verdict,
+                Err(end) => {
+                    self.done = MUTANTS_OF_A_WORKER;
+                    return match end {
+                        RecvTimeoutError::Timeout => "caught: it hangs".into(),
+                        RecvTimeoutError::Disconnected => "caught: it ends the process".into(),
+                    };
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn main() {
+    let options = Options::parse();
+    if options.worker {
+        return worker::run();
+    }
+    let chosen = chosen(&options);
+    if options.list {
+        chosen.iter().for_each(|(number, mutant)| println!("{number:5} {mutant}"));
+        return;
+    }
+    let (started, mut worker) = (Instant::now(), Worker::start());
+    // By file: verdicts by name.
+    let mut table: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
+    for (number, mutant) in &chosen {
+        if worker.done >= MUTANTS_OF_A_WORKER {
+            worker = Worker::start();
+        }
+        let verdict = worker.judge(*number);
+        println!("{number:5} {mutant}: {verdict}");
+        let name = verdict.split(':').next().unwrap_or_default().to_string();
+        *table.entry(mutant.file.clone()).or_default().entry(name).or_default() += 1;
+    }
+    let count = |name: &str, row: &BTreeMap<String, usize>| row.get(name).copied().unwrap_or(0);
+    println!("\n{:22} {:>7} {:>7} {:>8} {:>8} {:>6}", "file", "invalid", "same", "caught", "survived", "score");
+    let mut sum = BTreeMap::new();
+    for (file, row) in &table {
+        print_row(file, row, count);
+        row.iter().for_each(|(name, n)| *sum.entry(name.clone()).or_default() += n);
+    }
+    print_row("all", &sum, count);
+    println!("{} mutants in {:.0} s", chosen.len(), started.elapsed().as_secs_f64());
+}
+
+fn print_row(file: &str, row: &BTreeMap<String, usize>, count: impl Fn(&str, &BTreeMap<String, usize>) -> usize) {
+    let [invalid, same, caught, survived] = ["invalid", "same code", "caught", "survived"].map(|name| count(name, row));
+    let score = 100.0 * caught as f64 / (caught + survived).max(1) as f64;
+    println!("{file:22} {invalid:7} {same:7} {caught:8} {survived:8} {score:5.1}%");
+}

@@ -1,0 +1,275 @@
+//! Every kernel, with every set of constants that the ops' cases and the presets' plans use, for targets whose hardware is not here: valid WGSL without
+//! optional features, within WebGPU's guaranteed limits, and translated to what Vulkan, Metal and Direct3D 12 take.
+//!
+//! Needs spirv-val: `tests/install_targets.sh` installs it. Without it a test fails and says so.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use naga::back::{hlsl, msl, spv};
+use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy, Layouter};
+use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
+use naga::{AddressSpace, Module, ShaderStage};
+use rayon::prelude::*;
+use wgrad::check::plan_of;
+use wgrad::decode::{Beam, Search};
+use wgrad::gpu::Shaders;
+use wgrad::graph::{Dispatch, Target, TensorType};
+use wgrad::models;
+use wgrad::ops::OPS;
+use wgrad::ops::case::CaseSet;
+use wgrad::plan::{Device, DeviceError, Plan, Prepared};
+use wgrad::text::BatchShape;
+use wgrad::train::Split;
+use wgrad::train::config::{Config, PRESETS};
+use wgrad::train::step::{StepBatch, training_plan, validation_plan};
+
+/// What a pipeline depends on, and the launches that use it.
+type Kernels = BTreeMap<(&'static str, &'static str, Vec<(&'static str, u32)>), Vec<Dispatch>>;
+
+/// A device that only takes note of what it would launch.
+struct Recorder {
+    target: Target,
+    kernels: Kernels,
+    fetches: Vec<Vec<usize>>,
+}
+
+impl Recorder {
+    fn new(target: Target) -> Self {
+        Self { target, kernels: BTreeMap::new(), fetches: vec![] }
+    }
+}
+
+impl Device for Recorder {
+    fn describe(&self) -> String {
+        "recorder".into()
+    }
+
+    fn target(&self) -> Target {
+        self.target.clone()
+    }
+
+    fn allocate(&mut self, _name: &str, _tensor: &TensorType) -> Result<(), DeviceError> {
+        Ok(())
+    }
+
+    fn write_f32(&mut self, _name: &str, _values: &[f32]) {}
+
+    fn write_u32(&mut self, _name: &str, _values: &[u32]) {}
+
+    fn read_f32(&mut self, _name: &str) -> Result<Vec<f32>, DeviceError> {
+        unreachable!("nothing is computed here")
+    }
+
+    fn prepare(&mut self, plan: Plan) -> Result<Prepared, DeviceError> {
+        for dispatch in plan.steps.iter().flat_map(|s| &s.dispatches).filter(|d| d.entry != Dispatch::CLEAR) {
+            let key = (dispatch.shader, dispatch.entry, dispatch.constants.clone());
+            self.kernels.entry(key).or_default().push(dispatch.clone());
+        }
+        self.fetches.push(plan.fetches.iter().map(|(region, _)| region.len).collect());
+        Ok(Prepared(self.fetches.len() - 1))
+    }
+
+    fn fill_slots(&mut self, _bits: u32) {}
+
+    fn run(&mut self, _plan: Prepared, _log: bool) -> Result<(), DeviceError> {
+        Ok(())
+    }
+
+    fn logged(&mut self, _wait: bool) -> Result<Vec<Vec<f32>>, DeviceError> {
+        Ok(vec![])
+    }
+
+    fn fetch_f32(&mut self, _plan: Prepared, _index: usize) -> Result<Vec<f32>, DeviceError> {
+        unreachable!("nothing is computed here")
+    }
+
+    fn fetch_u32(&mut self, plan: Prepared, index: usize) -> Result<Vec<u32>, DeviceError> {
+        Ok(vec![0; self.fetches[plan.0][index]])
+    }
+}
+
+/// The kernels of all ops' cases, and those that training, validating and translating take with every preset.
+fn kernels(target: Target) -> Kernels {
+    let mut recorder = Recorder::new(target.clone());
+    for case in OPS.iter().flat_map(|(_, cases)| cases(&CaseSet::default())) {
+        recorder.prepare(plan_of(&case, &target).0).expect("a plan");
+    }
+    for (preset, _) in PRESETS {
+        let config = Config::preset(preset).expect("a preset");
+        // Multi30k's English words that occur twice; shapes of a large batch and of a small one.
+        let model = models::build(&config.model, [6191; 2]);
+        let words = vec![vec![4; 12]; 4];
+        let split = Split::new("training", [&words, &words], 16, config.data.frame);
+        for shape in
+            [BatchShape { sentences: 128, source: 20, target: 20 }, BatchShape { sentences: 3, source: 4, target: 4 }]
+        {
+            let batch = StepBatch { split: &split, shape, most: 128 };
+            for plan in [training_plan, validation_plan] {
+                recorder.prepare(plan(&*model, &config, batch, &target).expect("the shapes fit")).expect("a plan");
+            }
+        }
+        for width in [1, 5] {
+            let mut search = Search::new(model.clone(), config.data.frame, Beam { width, length_penalty: 1.0 });
+            search.translate(&mut recorder, &words).expect("a search of nothing");
+        }
+    }
+    recorder.kernels
+}
+
+/// Adapters that kernels are chosen by: software, the least that WebGPU grants, and what most hardware grants.
+fn targets() -> [Target; 3] {
+    let least = Target::webgpu();
+    let software = Target { software: true, alignment: 4, max_invocations: 1024, ..least.clone() };
+    [software, least.clone(), Target { max_invocations: 1024, ..least }]
+}
+
+/// The WGSL of a launch.
+fn wgsl(launch: &Dispatch) -> String {
+    Shaders::default().assemble(launch.shader, &launch.constants).text
+}
+
+/// Parses and validates, with none of the capabilities that stand for optional features.
+fn compile(source: &str) -> Result<(Module, ModuleInfo), String> {
+    let module = naga::front::wgsl::parse_str(source).map_err(|e| e.emit_to_string(source))?;
+    let mut validator = Validator::new(ValidationFlags::all(), Capabilities::empty());
+    let info = validator.validate(&module).map_err(|e| e.emit_to_string(source))?;
+    Ok((module, info))
+}
+
+fn bounds_checks(policy: BoundsCheckPolicy) -> BoundsCheckPolicies {
+    BoundsCheckPolicies { index: policy, buffer: policy, image_load: policy, binding_array: policy }
+}
+
+/// SPIR-V as wgpu makes it on Vulkan 1.0 without runtime checks (training), and on Vulkan 1.3 with them.
+fn to_spirv(module: &Module, info: &ModuleInfo, entry: &str) -> Result<(), String> {
+    let unchecked = spv::Options {
+        lang_version: (1, 0),
+        bounds_check_policies: bounds_checks(BoundsCheckPolicy::Unchecked),
+        zero_initialize_workgroup_memory: spv::ZeroInitializeWorkgroupMemoryMode::None,
+        force_loop_bounding: false,
+        emit_int_div_checks: false,
+        ..Default::default()
+    };
+    let checked = spv::Options {
+        lang_version: (1, 6),
+        bounds_check_policies: bounds_checks(BoundsCheckPolicy::Restrict),
+        ..Default::default()
+    };
+    let pipeline = spv::PipelineOptions { shader_stage: ShaderStage::Compute, entry_point: entry.into() };
+    for (environment, options) in [("vulkan1.0", unchecked), ("vulkan1.3", checked)] {
+        let words = spv::write_vec(module, info, &options, Some(&pipeline)).map_err(|e| e.to_string())?;
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        spirv_val(environment, &bytes)?;
+    }
+    Ok(())
+}
+
+fn spirv_val(environment: &str, bytes: &[u8]) -> Result<(), String> {
+    let mut command = Command::new("spirv-val");
+    command
+        .args(["--target-env", environment, "-"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap_or_else(|e| {
+        panic!("cannot run spirv-val ({e}), which judges the SPIR-V. Install it: tests/install_targets.sh, or the package spirv-tools")
+    });
+    // It may stop reading at the first fault.
+    let _ = child.stdin.take().expect("a pipe").write_all(bytes);
+    let output = child.wait_with_output().map_err(|e| e.to_string())?;
+    let said = [output.stdout, output.stderr].map(|s| String::from_utf8_lossy(&s).into_owned()).concat();
+    if output.status.success() { Ok(()) } else { Err(format!("spirv-val for {environment}: {said}")) }
+}
+
+/// Metal's language of macOS 10.13, the oldest that wgpu runs on.
+fn to_msl(module: &Module, info: &ModuleInfo, entry: &str) -> Result<(), String> {
+    let options = msl::Options { lang_version: (2, 0), ..Default::default() };
+    let pipeline =
+        msl::PipelineOptions { entry_point: Some((ShaderStage::Compute, entry.into())), ..Default::default() };
+    let (_, translated) = msl::write_string(module, info, &options, &pipeline).map_err(|e| e.to_string())?;
+    translated.entry_point_names.into_iter().try_for_each(|name| name.map(|_| ()).map_err(|e| e.to_string()))
+}
+
+/// The language of Direct3D 12, shader model 5.1, the oldest that wgpu takes.
+fn to_hlsl(module: &Module, info: &ModuleInfo, entry: &str) -> Result<(), String> {
+    let options = hlsl::Options { shader_model: hlsl::ShaderModel::V5_1, ..Default::default() };
+    let pipeline = hlsl::PipelineOptions { entry_point: Some((ShaderStage::Compute, entry.into())) };
+    let mut text = String::new();
+    let written = hlsl::Writer::new(&mut text, &options, &pipeline).write(module, info, None);
+    let translated = written.map_err(|e| e.to_string())?;
+    translated.entry_point_names.into_iter().try_for_each(|name| name.map(|_| ()).map_err(|e| e.to_string()))
+}
+
+#[test]
+fn every_kernel_is_valid_and_translates() {
+    let kernels: Kernels = targets().into_iter().flat_map(kernels).collect();
+    let failures: Vec<String> = (kernels.par_iter())
+        .filter_map(|((shader, entry, constants), launches)| {
+            let translate = || {
+                let (module, info) = compile(&wgsl(&launches[0]))?;
+                to_spirv(&module, &info, entry)?;
+                to_msl(&module, &info, entry).map_err(|e| format!("MSL: {e}"))?;
+                to_hlsl(&module, &info, entry).map_err(|e| format!("HLSL: {e}"))
+            };
+            translate().err().map(|e| format!("{shader}:{entry} with {constants:?}: {e}"))
+        })
+        .collect();
+    println!("{} kernels", kernels.len());
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}
+
+/// 16 KiB of workgroup memory, 256 invocations, 8 storage buffers, 64 KiB of uniform, 65,535 workgroups a dimension.
+#[test]
+fn kernels_for_webgpu_keep_to_its_guaranteed_limits() {
+    let mut largest = [0; 3];
+    for ((shader, entry, constants), launches) in kernels(Target::webgpu()) {
+        let (module, info) = compile(&wgsl(&launches[0])).unwrap_or_else(|e| panic!("{e}"));
+        let index = module.entry_points.iter().position(|e| e.name == entry).expect("the entry point exists");
+        let mut layouter = Layouter::default();
+        layouter.update(module.to_ctx()).expect("types with a layout");
+        let used = info.get_entry_point(index);
+        let workgroup_memory: u32 = (module.global_variables.iter())
+            .filter(|&(handle, global)| global.space == AddressSpace::WorkGroup && !used[handle].is_empty())
+            .map(|(_, global)| layouter[global.ty].size.next_multiple_of(16))
+            .sum();
+        let invocations: u32 = module.entry_points[index].workgroup_size.iter().product();
+        let buffers = launches.iter().map(|d| d.bindings.len()).max().unwrap_or(0);
+        let which = format!("{shader}:{entry} with {constants:?}");
+        assert!(workgroup_memory <= 16 << 10, "{which} takes {workgroup_memory} bytes of workgroup memory");
+        assert!(invocations <= 256, "{which} has {invocations} invocations");
+        assert!(buffers <= 8, "{which} binds {buffers} storage buffers");
+        for launch in &launches {
+            assert!(launch.uniform.len() <= 16 << 10, "{which} has a uniform of {} words", launch.uniform.len());
+            assert!(launch.workgroups.iter().all(|&n| n <= 65_535), "{which} has a grid of {:?}", launch.workgroups);
+        }
+        largest =
+            [largest[0].max(workgroup_memory as usize), largest[1].max(invocations as usize), largest[2].max(buffers)];
+    }
+    let [memory, invocations, buffers] = largest;
+    println!("at most {memory} bytes of workgroup memory, {invocations} invocations, {buffers} storage buffers");
+}
+
+/// An entry point that no case and no preset launches would be tested by nothing.
+#[test]
+fn every_entry_point_is_launched() {
+    let kernels: Kernels = targets().into_iter().flat_map(kernels).collect();
+    let launched: BTreeSet<(&str, &str)> = kernels.keys().map(|&(shader, entry, _)| (shader, entry)).collect();
+    let sources: BTreeMap<&str, &Dispatch> =
+        kernels.iter().map(|((shader, ..), launches)| (*shader, &launches[0])).collect();
+    let mut idle = vec![];
+    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders")).expect("the shaders' folder") {
+        let path = entry.expect("an entry").path();
+        let shader = path.file_stem().expect("a name").to_str().expect("UTF-8");
+        if path.is_file() && !sources.contains_key(shader) {
+            idle.push(shader.to_string());
+        }
+    }
+    for (shader, launch) in sources {
+        let (module, _) = compile(&wgsl(launch)).unwrap_or_else(|e| panic!("{e}"));
+        let missing = module.entry_points.iter().filter(|e| !launched.contains(&(shader, e.name.as_str())));
+        idle.extend(missing.map(|e| format!("{shader}:{}", e.name)));
+    }
+    assert!(idle.is_empty(), "no case and no preset launches {}", idle.join(", "));
+}
