@@ -1,9 +1,10 @@
 //! Runs plans on the ops' references: in f32 to train, in f64 to judge, with tracked errors to say how far a kernel may be off.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use crate::graph::{Call, DType, Op, Real, Slice, SliceMut, Target, TensorType, Tracked};
-use crate::plan::{Buffer, Device, DeviceError, Plan, Prepared, Region, Step, share_slots};
+use crate::plan::{Buffer, Clock, Counters, Device, DeviceError, Plan, Prepared, Profile, Region, Step, share_slots};
 
 /// A number type that ops have a reference for.
 pub trait Element: Real {
@@ -52,6 +53,13 @@ impl<T: Element> Data<T> {
         }
     }
 
+    fn bytes(&self) -> usize {
+        match self {
+            Data::Float(x) => size_of_val(x.as_slice()),
+            Data::Ids(x) => size_of_val(x.as_slice()),
+        }
+    }
+
     fn grow(&mut self, len: usize) {
         match self {
             Data::Float(x) if x.len() < len => x.resize(len, T::default()),
@@ -77,11 +85,19 @@ pub struct Cpu<T> {
     named: HashMap<String, (usize, TensorType)>,
     plans: Vec<Ready>,
     log: Vec<Vec<f32>>,
+    counters: Counters,
 }
 
 impl<T: Element> Default for Cpu<T> {
     fn default() -> Self {
-        Self { pool: vec![], slots: vec![], named: HashMap::new(), plans: vec![], log: vec![] }
+        Self {
+            pool: vec![],
+            slots: vec![],
+            named: HashMap::new(),
+            plans: vec![],
+            log: vec![],
+            counters: Counters::default(),
+        }
     }
 }
 
@@ -118,6 +134,17 @@ impl<T: Element> Cpu<T> {
             Data::Float(x) => Slice::Float(&x[range]),
             Data::Ids(x) => Slice::Ids(&x[range]),
         }
+    }
+
+    /// Runs the steps of a plan, each through `around`.
+    fn run_steps(&mut self, plan: Prepared, mut around: impl FnMut(&mut dyn FnMut())) {
+        let ready =
+            std::mem::replace(&mut self.plans[plan.0], Ready { plan: Plan::empty(), slots: vec![], inputs: vec![] });
+        for step in &ready.plan.steps {
+            around(&mut || self.run_step(&ready, step));
+        }
+        self.plans[plan.0] = ready;
+        self.counters.submits += 1;
     }
 
     /// Takes the buffers that the step writes out of the pool, so that inputs can be borrowed from the rest.
@@ -192,11 +219,13 @@ impl<T: Element> Device for Cpu<T> {
     }
 
     fn write_f32(&mut self, name: &str, values: &[f32]) {
+        self.counters.uploaded += size_of_val(values) as u64;
         let Data::Float(x) = &mut self.pool[self.named[name].0] else { panic!("`{name}` holds ids") };
         x.iter_mut().zip(values).for_each(|(x, &v)| *x = T::from_f32(v));
     }
 
     fn write_u32(&mut self, name: &str, values: &[u32]) {
+        self.counters.uploaded += size_of_val(values) as u64;
         let Data::Ids(x) = &mut self.pool[self.named[name].0] else { panic!("`{name}` holds numbers") };
         x[..values.len()].copy_from_slice(values);
     }
@@ -245,18 +274,27 @@ impl<T: Element> Device for Cpu<T> {
     }
 
     fn run(&mut self, plan: Prepared, log: bool) -> Result<(), DeviceError> {
-        let ready =
-            std::mem::replace(&mut self.plans[plan.0], Ready { plan: Plan::empty(), slots: vec![], inputs: vec![] });
-        for step in &ready.plan.steps {
-            self.run_step(&ready, step);
-        }
-        self.plans[plan.0] = ready;
+        self.run_steps(plan, |run| run());
         if log {
             let fetches = 0..self.plans[plan.0].plan.fetches.len();
             let record = fetches.flat_map(|i| self.fetch(plan, i)).map(|v| v.value() as f32).collect();
             self.log.push(record);
         }
         Ok(())
+    }
+
+    fn profile(&mut self, plan: Prepared) -> Result<Profile, DeviceError> {
+        let mut steps = vec![];
+        self.run_steps(plan, |run| {
+            let start = Instant::now();
+            run();
+            steps.push(start.elapsed().as_secs_f64());
+        });
+        Ok(Profile { steps, clock: Clock::Wall })
+    }
+
+    fn counters(&self) -> Counters {
+        Counters { held: self.pool.iter().map(Data::bytes).sum::<usize>() as u64, ..self.counters }
     }
 
     fn logged(&mut self, _wait: bool) -> Result<Vec<Vec<f32>>, DeviceError> {

@@ -6,6 +6,7 @@
 mod adapter;
 mod context;
 mod log;
+mod profile;
 mod shaders;
 
 pub use adapter::{AdapterInfo, OpenError, install_hint, list};
@@ -15,7 +16,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::graph::{Dispatch, Operand, Target, TensorType};
-use crate::plan::{Buffer, Device, DeviceError, Plan, Prepared, Region, Step, share_slots};
+use crate::plan::{Buffer, Counters, Device, DeviceError, Plan, Prepared, Profile, Region, Step, share_slots};
 
 use context::{Context, Kernel};
 use log::Log;
@@ -48,6 +49,7 @@ pub struct Gpu {
     checked: bool,
     log: Log,
     in_flight: VecDeque<wgpu::SubmissionIndex>,
+    counters: Counters,
 }
 
 const STORAGE: wgpu::BufferUsages =
@@ -62,8 +64,9 @@ impl Gpu {
         let context = adapter::open(name)?;
         let log = Log::new(&context);
         let (named, in_flight, target) = (HashMap::new(), VecDeque::new(), context.target.clone());
+        let counters = Counters::default();
         let (pool, slots, plans, shaders) = (vec![], vec![], vec![], Arc::default());
-        Ok(Self { context, named, pool, slots, plans, target, shaders, checked: false, log, in_flight })
+        Ok(Self { context, named, pool, slots, plans, target, shaders, checked: false, log, in_flight, counters })
     }
 
     /// Plans made from now on take the kernels for hardware, so that a software adapter can test them.
@@ -134,7 +137,7 @@ impl Gpu {
         let staging = self.context.buffer("read back", (size / 4) as usize, usage);
         let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         encoder.copy_buffer_to_buffer(buffer, offset, &staging, 0, size);
-        self.context.queue.submit([encoder.finish()]);
+        self.submit(encoder);
         staging.map_async(wgpu::MapMode::Read, 0..size, |_| {});
         self.context.wait(None)?;
         self.in_flight.clear();
@@ -152,8 +155,33 @@ impl Gpu {
         self.read(&buffer, offset, size)
     }
 
-    fn write(&self, name: &str, bytes: &[u8]) {
+    fn submit(&mut self, encoder: wgpu::CommandEncoder) -> wgpu::SubmissionIndex {
+        self.counters.submits += 1;
+        self.context.queue.submit([encoder.finish()])
+    }
+
+    fn write(&mut self, name: &str, bytes: &[u8]) {
+        self.counters.uploaded += bytes.len() as u64;
         self.context.queue.write_buffer(&self.named[name].0, 0, bytes);
+    }
+}
+
+/// Records launches and fills, as few passes as there can be.
+fn record(encoder: &mut wgpu::CommandEncoder, commands: &[Command]) {
+    let mut commands = commands.iter().peekable();
+    while let Some(command) = commands.peek() {
+        if let Command::Clear { buffer, offset, size } = command {
+            encoder.clear_buffer(buffer, *offset, Some(*size));
+            commands.next();
+            continue;
+        }
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        while let Some(Command::Launch { kernel, bindings, workgroups: [x, y, z] }) = commands.peek() {
+            pass.set_pipeline(&kernel.pipeline);
+            pass.set_bind_group(0, bindings, &[]);
+            pass.dispatch_workgroups(*x, *y, *z);
+            commands.next();
+        }
     }
 }
 
@@ -262,27 +290,13 @@ impl Device for Gpu {
     fn run(&mut self, plan: Prepared, log: bool) -> Result<(), DeviceError> {
         let ready = &self.plans[plan.0];
         let mut encoder = self.context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        let mut commands = ready.commands.iter().peekable();
-        while let Some(command) = commands.peek() {
-            if let Command::Clear { buffer, offset, size } = command {
-                encoder.clear_buffer(buffer, *offset, Some(*size));
-                commands.next();
-                continue;
-            }
-            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            while let Some(Command::Launch { kernel, bindings, workgroups: [x, y, z] }) = commands.peek() {
-                pass.set_pipeline(&kernel.pipeline);
-                pass.set_bind_group(0, bindings, &[]);
-                pass.dispatch_workgroups(*x, *y, *z);
-                commands.next();
-            }
-        }
+        record(&mut encoder, &ready.commands);
         if log {
             let regions = ready.plan.fetches.iter().map(|(region, _)| self.resolve(&ready.plan, &ready.slots, region));
             let regions: Vec<_> = regions.map(|(buffer, offset, size)| (buffer.clone(), offset, size)).collect();
             self.log.record(&mut encoder, &regions);
         }
-        let submission = self.context.queue.submit([encoder.finish()]);
+        let submission = self.submit(encoder);
         self.log.submitted(&self.context);
         self.in_flight.push_back(submission);
         if self.in_flight.len() > IN_FLIGHT {
@@ -290,6 +304,16 @@ impl Device for Gpu {
             self.context.wait(oldest)?;
         }
         self.context.check()
+    }
+
+    fn profile(&mut self, plan: Prepared) -> Result<Profile, DeviceError> {
+        profile::profile(self, plan)
+    }
+
+    fn counters(&self) -> Counters {
+        let elements: usize =
+            self.named.values().map(|(_, t)| t.len()).chain(self.pool.iter().map(|(_, len)| *len)).sum();
+        Counters { held: 4 * elements as u64, ..self.counters }
     }
 
     fn logged(&mut self, wait: bool) -> Result<Vec<Vec<f32>>, DeviceError> {

@@ -1,10 +1,10 @@
 //! c = a + b
 
 use crate::graph::{
-    Backward, Call, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, reference,
+    Backward, Call, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, Work, reference,
 };
 
-use super::case::{Case, CaseSet};
+use super::case::{Bench, Case, CaseSet};
 use super::elementwise::{dispatch, same_shape};
 
 /// c = a + b, element by element. Gradients that meet are added by it too.
@@ -34,6 +34,10 @@ impl Op for Add {
 
     reference!();
 
+    fn work(&self, types: &Types) -> Work {
+        Work::moving(self, types).flops(1, types.outputs[0].len())
+    }
+
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         vec![dispatch("add", "forward", 2, types.outputs[0].len())]
     }
@@ -51,4 +55,11 @@ impl Add {
 pub fn cases(set: &CaseSet) -> Vec<Case> {
     let shapes: [&[usize]; 4] = [&[1], &[7, 17], &[65, 33], &[1000, 257]];
     shapes.iter().map(|s| set.case(Add).random(s).random(s)).collect()
+}
+
+pub fn benches() -> Vec<Bench> {
+    vec![Bench::new(
+        "feed-forward, 2560 x 2048",
+        Case::new(Add).constant(&[2560, 2048], 1.0).constant(&[2560, 2048], 1.0),
+    )]
 }

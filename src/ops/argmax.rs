@@ -3,11 +3,11 @@
 use rayon::prelude::*;
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups,
-    reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
+    groups, reference,
 };
 
-use super::case::{Case, CaseSet};
+use super::case::{Bench, Case, CaseSet};
 use super::fast;
 
 /// Index of the largest number in each row of x [.., C]: ids [..]. The first of equals wins. No gradient passes.
@@ -38,6 +38,10 @@ impl Op for Argmax {
     }
 
     reference!(parallel);
+
+    fn work(&self, types: &Types) -> Work {
+        Work::moving(self, types).flops(1, types.inputs[0].len())
+    }
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         let (rows, columns) = (types.inputs[0].rows(), types.inputs[0].columns());
@@ -76,4 +80,8 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     let shapes: [&[usize]; 5] = [&[1, 1], &[7, 17], &[3, 65], &[33, 257], &[5, 1000]];
     let ties = set.case(Argmax).values(&[2, 300], (0..600).map(|i| f32::from(i % 3 == 1)).collect());
     shapes.iter().map(|s| set.case(Argmax).constant(s, 1.0)).chain([ties]).collect()
+}
+
+pub fn benches() -> Vec<Bench> {
+    vec![Bench::new("logits, 1280 x 6191", Case::new(Argmax).constant(&[1280, 6191], 1.0))]
 }

@@ -5,7 +5,7 @@ use crate::graph::{
     reference,
 };
 
-use super::case::{Case, CaseSet};
+use super::case::{Bench, Case, CaseSet};
 use super::elementwise::WORKGROUP;
 
 /// Joins a [.., A] and b [.., B] to [.., A + B].
@@ -111,4 +111,17 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         .iter()
         .map(|&(rows, a, b)| set.case(ConcatBackward { columns: [a, b] }).constant(&with(rows, a + b), 1.0));
     forward.chain(backward).collect()
+}
+
+pub fn benches() -> Vec<Bench> {
+    vec![
+        Bench::new(
+            "20 x 128 x (512 + 512)",
+            Case::new(Concat).constant(&[20, 128, 512], 1.0).constant(&[20, 128, 512], 1.0),
+        ),
+        Bench::new(
+            "backward, 20 x 128 x (512 + 512)",
+            Case::new(ConcatBackward { columns: [512, 512] }).constant(&[20, 128, 1024], 1.0),
+        ),
+    ]
 }

@@ -4,7 +4,7 @@ use crate::graph::{
     Backward, Call, DType, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, reference,
 };
 
-use super::case::{Case, CaseSet};
+use super::case::{Bench, Case, CaseSet};
 use super::elementwise::dispatch;
 
 /// A tensor of `value`s. Differentiation starts from a fill with 1.
@@ -66,4 +66,8 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         case(TensorType::f32(&[65, 1000]), (-3.0f32).to_bits()),
         case(TensorType::u32(&[257]), 20),
     ]
+}
+
+pub fn benches() -> Vec<Bench> {
+    vec![Bench::new("2560 x 2048", Case::new(Fill { tensor: TensorType::f32(&[2560, 2048]), bits: 0 }))]
 }

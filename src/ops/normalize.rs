@@ -3,11 +3,11 @@
 use rayon::prelude::*;
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups,
-    reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
+    groups, reference,
 };
 
-use super::case::{Case, CaseSet};
+use super::case::{Bench, Case, CaseSet};
 use super::fast;
 
 /// Shortest length that is divided by, as in torch.nn.functional.cosine_similarity.
@@ -58,6 +58,10 @@ impl Op for Normalize {
 
     reference!(parallel);
 
+    fn work(&self, types: &Types) -> Work {
+        Work::moving(self, types).flops(3, types.outputs[0].len())
+    }
+
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         vec![grid(Dispatch::new("normalize", "forward").read(Operand::Input(0)), types)]
     }
@@ -102,6 +106,10 @@ impl Op for NormalizeBackward {
     }
 
     reference!(parallel);
+
+    fn work(&self, types: &Types) -> Work {
+        Work::moving(self, types).flops(8, types.outputs[0].len())
+    }
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         let dispatch = Dispatch::new("normalize", "backward").read(Operand::Input(0)).read(Operand::Input(1));
@@ -152,4 +160,14 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     cases.push(set.case(Normalize).values(&[3, 3], edges.clone()));
     cases.push(set.case(NormalizeBackward).values(&[3, 3], edges).constant(&[3, 3], 1.0));
     cases
+}
+
+pub fn benches() -> Vec<Bench> {
+    vec![
+        Bench::new("2560 x 128", Case::new(Normalize).constant(&[2560, 128], 1.0)),
+        Bench::new(
+            "backward, 2560 x 128",
+            Case::new(NormalizeBackward).constant(&[2560, 128], 1.0).constant(&[2560, 128], 1.0),
+        ),
+    ]
 }

@@ -1,10 +1,10 @@
 //! y = 1 / (1 + e⁻ˣ)
 
 use crate::graph::{
-    Backward, Call, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, reference,
+    Backward, Call, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, Work, reference,
 };
 
-use super::case::{Case, CaseSet};
+use super::case::{Bench, Case, CaseSet};
 use super::elementwise::{dispatch, same_shape};
 
 /// y = 1 / (1 + e⁻ˣ)
@@ -34,6 +34,10 @@ impl Op for Sigmoid {
 
     reference!();
 
+    fn work(&self, types: &Types) -> Work {
+        Work::moving(self, types).flops(1, types.outputs[0].len())
+    }
+
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         vec![dispatch("sigmoid", "forward", 1, types.outputs[0].len())]
     }
@@ -62,6 +66,10 @@ impl Op for SigmoidBackward {
 
     reference!();
 
+    fn work(&self, types: &Types) -> Work {
+        Work::moving(self, types).flops(3, types.outputs[0].len())
+    }
+
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         vec![dispatch("sigmoid", "backward", 2, types.outputs[0].len())]
     }
@@ -81,4 +89,14 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     let forward = shapes.iter().map(|s| set.case(Sigmoid).scaled(s, 100.0));
     let backward = shapes.iter().map(|s| set.case(SigmoidBackward).constant(s, 1.0).constant(s, 2.0));
     forward.chain(backward).collect()
+}
+
+pub fn benches() -> Vec<Bench> {
+    vec![
+        Bench::new("feed-forward, 2560 x 2048", Case::new(Sigmoid).constant(&[2560, 2048], 3.0)),
+        Bench::new(
+            "backward, 2560 x 2048",
+            Case::new(SigmoidBackward).constant(&[2560, 2048], 1.0).constant(&[2560, 2048], 1.0),
+        ),
+    ]
 }

@@ -5,7 +5,7 @@ use crate::graph::{
     reference,
 };
 
-use super::case::{Case, CaseSet};
+use super::case::{Bench, Case, CaseSet};
 use super::elementwise::WORKGROUP;
 use super::slice::slice;
 
@@ -91,4 +91,11 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         set.case(Stack).random(&[2, 17, 5]).random(&[65, 17, 5]),
         set.case(Stack).random(&[257]).random(&[1000]).random(&[1]),
     ]
+}
+
+pub fn benches() -> Vec<Bench> {
+    vec![Bench::new(
+        "20 steps of 128 x 1024",
+        (0..20).fold(Case::new(Stack), |case, _| case.constant(&[1, 128, 1024], 1.0)),
+    )]
 }
