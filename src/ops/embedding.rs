@@ -88,26 +88,26 @@ fn kernel(entry: &'static str, dropout: Option<&Dropout>, sizes: [usize; 3]) -> 
 
 impl Embedding {
     fn reference<T: Real>(&self, mut call: Call<T>) {
-        let width = call.types.input(0)[1];
-        for (n, y) in call.output(0).chunks_exact_mut(width).enumerate() {
-            self.row(n, y, &call);
-        }
-    }
-
-    /// Row by row on all threads, for the sake of dropout.
-    fn parallel(&self, mut call: Call<f32>) {
-        let width = call.types.input(0)[1];
-        let y = call.output(0);
-        y.par_chunks_exact_mut(width).with_min_len(64).enumerate().for_each(|(n, y)| self.row(n, y, &call));
-    }
-
-    fn row<T: Real>(&self, n: usize, y: &mut [T], call: &Call<T>) {
         let [vocabulary, width] = *call.types.input(0) else { unreachable!("checked by the shape rule") };
-        let id = (call.ids(1)[n] as usize).min(vocabulary - 1);
-        y.copy_from_slice(&call.input(0)[id * width..][..width]);
-        if let Some(dropout) = &self.dropout {
-            dropout.apply(y, n * width, call.ids(2));
+        for (n, y) in call.output(0).chunks_exact_mut(width).enumerate() {
+            let id = (call.ids(1)[n] as usize).min(vocabulary - 1);
+            y.copy_from_slice(&call.input(0)[id * width..][..width]);
+            if let Some(dropout) = &self.dropout {
+                dropout.apply(y, n * width, call.ids(2));
+            }
         }
+    }
+
+    /// Rows on all threads, for the sake of dropout.
+    fn parallel(&self, mut call: Call<f32>) {
+        let [vocabulary, width] = *call.types.input(0) else { unreachable!("checked by the shape rule") };
+        let (weight, ids) = (call.input(0), call.ids(1));
+        call.output(0).par_chunks_exact_mut(width).with_min_len(64).enumerate().for_each(|(n, y)| {
+            y.copy_from_slice(&weight[(ids[n] as usize).min(vocabulary - 1) * width..][..width]);
+            if let Some(dropout) = &self.dropout {
+                dropout.apply_fast(y, n * width, call.ids(2));
+            }
+        });
     }
 }
 
@@ -167,7 +167,7 @@ impl Op for EmbeddingBackward {
         fits.then(|| Arc::new(Self { accumulate: true, ..self.clone() }) as Arc<dyn Op>)
     }
 
-    reference!();
+    reference!(fast);
 
     fn work(&self, types: &Types) -> Work {
         let [ids, dy, _] = self.inputs();
@@ -202,7 +202,15 @@ impl Op for EmbeddingBackward {
 }
 
 impl EmbeddingBackward {
-    fn reference<T: Real>(&self, mut call: Call<T>) {
+    fn reference<T: Real>(&self, call: Call<T>) {
+        self.add_rows(call, Dropout::apply);
+    }
+
+    fn fast(&self, call: Call<f32>) {
+        self.add_rows(call, Dropout::apply_fast);
+    }
+
+    fn add_rows<T: Real>(&self, mut call: Call<T>, drop: impl Fn(&Dropout, &mut [T], usize, &[u32])) {
         let [ids, dy, control] = self.inputs();
         let width = call.types.inputs[dy].columns();
         let dweight = call.output(0);
@@ -213,7 +221,7 @@ impl EmbeddingBackward {
         for (n, (&id, dy)) in call.ids(ids).iter().zip(call.input(dy).chunks_exact(width)).enumerate() {
             row.copy_from_slice(dy);
             if let Some(dropout) = &self.dropout {
-                dropout.apply(&mut row, n * width, call.ids(control));
+                drop(dropout, &mut row, n * width, call.ids(control));
             }
             let sums = &mut dweight[(id as usize).min(self.vocabulary - 1) * width..][..width];
             for e in 0..width {

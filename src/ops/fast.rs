@@ -1,6 +1,7 @@
 //! What the ops' f32 twins share: products by the `gemm` crate, and loops compiled for the vector units that the CPU has.
 
 use gemm::Parallelism;
+use rayon::prelude::*;
 
 /// A matrix inside a slice: element (r, c) lies at `offset + r·rows + c·columns`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -83,6 +84,17 @@ pub fn vectorized<R>(f: impl FnOnce() -> R) -> R {
         }
     }
     pulp::Arch::new().dispatch(Wrap(f))
+}
+
+/// Elements that a thread takes at a time in a loop bound by memory: 64 KiB of each operand stay in a second-level cache.
+const CHUNK: usize = 1 << 14;
+
+/// `y[i]` = f(`a[i]`, `b[i]`) on all threads.
+pub fn map(y: &mut [f32], a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32 + Sync) {
+    let chunks = y.par_chunks_mut(CHUNK).zip(a.par_chunks(CHUNK)).zip(b.par_chunks(CHUNK));
+    chunks.for_each(|((y, a), b)| {
+        vectorized(|| y.iter_mut().zip(a.iter().zip(b)).for_each(|(y, (&a, &b))| *y = f(a, b)));
+    });
 }
 
 /// Σ f(a, b) over two slices of one length: 16 partial sums, since the order that one sum would fix keeps a loop from being vectorized.

@@ -255,7 +255,8 @@ impl MatMul {
             fast::product([m, n, k], (a, layout(sa, s)), (b, layout(sb, s)), (c, layout(sc, s)), false, batch == 1);
         }
         if self.added == Added::Whole {
-            c.iter_mut().zip(call.input(2)).for_each(|(c, added)| *c += added);
+            let chunks = c.par_chunks_mut(n * 64).zip(call.input(2).par_chunks(n * 64));
+            chunks.for_each(|(c, added)| c.iter_mut().zip(added).for_each(|(c, added)| *c += added));
         }
         let bias = if self.added == Added::Bias { call.input(2) } else { &[] };
         if self.added == Added::Bias || self.activation != Activation::None {

@@ -6,6 +6,7 @@ use crate::graph::{
 
 use super::case::{Bench, Case, CaseSet};
 use super::elementwise::{dispatch, same_shape};
+use super::fast;
 
 /// c = a · b, element by element.
 pub fn mul(graph: &mut Graph, a: Value, b: Value) -> Result<Value, GraphError> {
@@ -33,7 +34,7 @@ impl Op for Mul {
         Ok(())
     }
 
-    reference!();
+    reference!(parallel);
 
     fn work(&self, types: &Types) -> Work {
         Work::moving(self, types).flops(1, types.outputs[0].len())
@@ -50,6 +51,10 @@ impl Mul {
         for (c, (&a, &b)) in call.output(0).iter_mut().zip(pairs) {
             *c = a * b;
         }
+    }
+
+    fn parallel(&self, mut call: Call<f32>) {
+        fast::map(call.output(0), call.input(0), call.input(1), |a, b| a * b);
     }
 }
 

@@ -6,6 +6,7 @@ use crate::graph::{
 
 use super::case::{Bench, Case, CaseSet};
 use super::elementwise::{dispatch, same_shape};
+use super::fast;
 
 /// y = max(x, 0)
 pub fn relu(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
@@ -32,7 +33,7 @@ impl Op for Relu {
         Ok(())
     }
 
-    reference!();
+    reference!(parallel);
 
     fn work(&self, types: &Types) -> Work {
         Work::moving(self, types).flops(1, types.outputs[0].len())
@@ -49,6 +50,10 @@ impl Relu {
             *y = x.max(T::default());
         }
     }
+
+    fn parallel(&self, mut call: Call<f32>) {
+        fast::map(call.output(0), call.input(0), call.input(0), |x, _| x.max(0.0));
+    }
 }
 
 /// dx = dy where y > 0, else 0.
@@ -64,7 +69,7 @@ impl Op for ReluBackward {
         same_shape(inputs)
     }
 
-    reference!();
+    reference!(parallel);
 
     fn work(&self, types: &Types) -> Work {
         Work::moving(self, types).flops(1, types.outputs[0].len())
@@ -81,6 +86,10 @@ impl ReluBackward {
         for (dx, (&y, &dy)) in call.output(0).iter_mut().zip(pairs) {
             *dx = if y > T::default() { dy } else { T::default() };
         }
+    }
+
+    fn parallel(&self, mut call: Call<f32>) {
+        fast::map(call.output(0), call.input(0), call.input(1), |y, dy| if y > 0.0 { dy } else { 0.0 });
     }
 }
 

@@ -47,6 +47,9 @@ pub struct TrainingState {
     pub epoch_loss_sum: f64,
     /// Negative log-likelihood, the loss without label smoothing, summed in the same way.
     pub epoch_nll_sum: f64,
+    /// Its mean in each batch, summed over the batches.
+    #[serde(default)]
+    pub epoch_batch_nll_sum: f64,
     /// Target tokens of the present epoch trained on, padding not counted.
     pub epoch_tokens: f64,
     /// Nats per target token; `None` before the first validation.

@@ -44,9 +44,14 @@ pub struct EpochMetrics {
     pub training_loss: f64,
     /// e to the mean negative log-likelihood per target token, label smoothing not included.
     pub training_perplexity: f64,
+    /// e to the mean of the batches' mean negative log-likelihoods, as courses report it.
+    #[serde(default)]
+    pub training_batch_perplexity: f64,
     /// Nats per target token, without label smoothing.
     pub validation_loss: f64,
     pub validation_perplexity: f64,
+    #[serde(default)]
+    pub validation_batch_perplexity: f64,
     /// sacreBLEU of the validation set, 0 to 100; `None` if it was not measured.
     pub bleu: Option<f64>,
     /// Of the epoch's last step.
@@ -175,8 +180,10 @@ mod tests {
         step: 227,
         training_loss: 3.21,
         training_perplexity: 24.8,
+        training_batch_perplexity: 24.9,
         validation_loss: 3.02,
         validation_perplexity: 20.5,
+        validation_batch_perplexity: 20.6,
         bleu: None,
         learning_rate: 1e-3,
         seconds: 92.5,
@@ -197,7 +204,9 @@ mod tests {
             "{\"kind\":\"step\",\"step\":50,\"epoch\":1,\"loss\":3.25,\"learning_rate\":0.001,\"grad_norm\":0.5,\
              \"tokens_per_second\":8123.4}\n\
              {\"kind\":\"epoch\",\"epoch\":1,\"step\":227,\"training_loss\":3.21,\"training_perplexity\":24.8,\
-             \"validation_loss\":3.02,\"validation_perplexity\":20.5,\"bleu\":null,\"learning_rate\":0.001,\
+             \"training_batch_perplexity\":24.9,\
+             \"validation_loss\":3.02,\"validation_perplexity\":20.5,\
+             \"validation_batch_perplexity\":20.6,\"bleu\":null,\"learning_rate\":0.001,\
              \"seconds\":92.5}\n"
         );
         assert_eq!(metrics.bytes().unwrap(), text.len() as u64);

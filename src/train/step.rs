@@ -23,6 +23,9 @@ pub struct StepResult {
     pub nll_sum: f64,
     /// Target tokens, padding not counted.
     pub tokens: f64,
+    /// Mean −log p of each batch, summed over the batches.
+    pub batch_nll_sum: f64,
+    pub batches: f64,
     /// L2 norm of the gradients before clipping; 0 in validation.
     pub grad_norm: f64,
 }
@@ -31,13 +34,17 @@ impl StepResult {
     /// From the numbers that a device logged for a run.
     pub fn from_log(record: &[f32]) -> Self {
         let number = |i: usize| f64::from(record.get(i).copied().unwrap_or(0.0));
-        Self { loss_sum: number(0), nll_sum: number(1), tokens: number(2), grad_norm: number(4) }
+        let (nll_sum, tokens) = (number(1), number(2));
+        let batch_nll_sum = nll_sum / tokens.max(1.0);
+        Self { loss_sum: number(0), nll_sum, tokens, batch_nll_sum, batches: 1.0, grad_norm: number(4) }
     }
 
     pub fn add(&mut self, other: &Self) {
         self.loss_sum += other.loss_sum;
         self.nll_sum += other.nll_sum;
         self.tokens += other.tokens;
+        self.batch_nll_sum += other.batch_nll_sum;
+        self.batches += other.batches;
     }
 
     /// Mean loss, nats per target token.
@@ -48,6 +55,11 @@ impl StepResult {
     /// e to the mean −log p per target token.
     pub fn perplexity(&self) -> f64 {
         (self.nll_sum / self.tokens).exp()
+    }
+
+    /// e to the mean of the batches' means, as courses and tutorials report it: a token of a batch with much padding weighs more.
+    pub fn batch_perplexity(&self) -> f64 {
+        (self.batch_nll_sum / self.batches).exp()
     }
 }
 

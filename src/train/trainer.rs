@@ -214,6 +214,7 @@ impl<'a> Trainer<'a> {
             self.state.epoch_loss_sum += result.loss_sum;
             self.state.epoch_nll_sum += result.nll_sum;
             self.state.epoch_tokens += result.tokens;
+            self.state.epoch_batch_nll_sum += result.batch_nll_sum;
             self.progress.step(result.loss(), result.tokens as u64);
             if step.is_multiple_of(self.run.config().train.log_every.max(1) as u64) {
                 self.metrics.write(Record::Step(StepMetrics {
@@ -237,6 +238,8 @@ impl<'a> Trainer<'a> {
             loss_sum: self.state.epoch_loss_sum,
             nll_sum: self.state.epoch_nll_sum,
             tokens: self.state.epoch_tokens,
+            batch_nll_sum: self.state.epoch_batch_nll_sum,
+            batches: self.state.batch as f64,
             grad_norm: 0.0,
         };
         let best = self.state.best_validation_loss.is_none_or(|best| validation.loss() < best);
@@ -253,8 +256,10 @@ impl<'a> Trainer<'a> {
             step: self.state.step,
             training_loss: training.loss(),
             training_perplexity: training.perplexity(),
+            training_batch_perplexity: training.batch_perplexity(),
             validation_loss: validation.loss(),
             validation_perplexity: validation.perplexity(),
+            validation_batch_perplexity: validation.batch_perplexity(),
             bleu: Some(bleu),
             learning_rate: self.scheduler.learning_rate(self.state.step),
             seconds: self.seconds(),
@@ -267,7 +272,8 @@ impl<'a> Trainer<'a> {
         self.scheduler.end_epoch(training.loss(), validation.loss());
         self.state.epoch += 1;
         self.state.batch = 0;
-        (self.state.epoch_loss_sum, self.state.epoch_nll_sum, self.state.epoch_tokens) = (0.0, 0.0, 0.0);
+        (self.state.epoch_loss_sum, self.state.epoch_nll_sum) = (0.0, 0.0);
+        (self.state.epoch_tokens, self.state.epoch_batch_nll_sum) = (0.0, 0.0);
         self.save()
     }
 
@@ -379,6 +385,7 @@ fn first_state(train: &TrainConfig) -> TrainingState {
         epoch_loss_sum: 0.0,
         epoch_nll_sum: 0.0,
         epoch_tokens: 0.0,
+        epoch_batch_nll_sum: 0.0,
         best_validation_loss: None,
         best_epoch: 0,
         epochs_without_improvement: 0,

@@ -30,6 +30,7 @@ fn state() -> TrainingState {
         schedule: ScheduleState::new(1e-3),
         epoch_loss_sum: 1.0 / 3.0 + 1e5,
         epoch_nll_sum: f64::MAX,
+        epoch_batch_nll_sum: 1e-7,
         epoch_tokens: 5e-324,
         best_validation_loss: Some(0.1 + 0.2),
         best_epoch: 2,
