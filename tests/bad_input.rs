@@ -489,3 +489,40 @@ fn checks_of_what_is_not_there() {
     let arguments = format!("check --device cpu --shaders {repository}/shaders");
     sandbox.refuse(&arguments, &["--shaders: the CPU runs no shaders; expected a graphics adapter"]);
 }
+
+#[test]
+fn benches_that_make_no_sense() {
+    let sandbox = Sandbox::new();
+    sandbox.refuse("bench --op softmaxx", &["--op softmaxx: no op has this name. Expected one of adam, add,"]);
+    sandbox.refuse("bench --step tine", &["there is no preset `tine`: did you mean `tiny`?"]);
+    sandbox.refuse("bench --step tiny --op add", &["'--op <NAME>' cannot be used with '--step <PRESET>'"]);
+    sandbox.refuse("bench --step tiny --svg roof.svg", &["'--svg <FILE>' cannot be used with '--step <PRESET>'"]);
+    sandbox.refuse("bench --save a --against b", &["'--save <FILE>' cannot be used with '--against <FILE>'"]);
+    sandbox.refuse("bench --save nowhere/run", &["--save: there is no folder nowhere; make it first"]);
+    sandbox.refuse("bench --svg nowhere/roof.svg", &["--svg: there is no folder nowhere; make it first"]);
+    sandbox
+        .refuse("bench --against nowhere", &["cannot read nowhere", "expected a file that `wgrad bench --save` wrote"]);
+    sandbox.write("words", "a b c");
+    sandbox.refuse("bench --against words", &["words is no run of `wgrad bench`"]);
+    sandbox.refuse("bench --device cpu --shaders nowhere", &["cannot read nowhere"]);
+    fs::create_dir(sandbox.path("shaders")).unwrap();
+    sandbox.write("shaders/add.wgsl", "");
+    sandbox.refuse(
+        "bench --device cpu --shaders shaders",
+        &["--shaders shaders: cpu (", "choose an adapter with --device"],
+    );
+    sandbox.refuse("bench --device nosuch --op sum", &["no device is called `nosuch`"]);
+}
+
+#[test]
+fn a_bench_compares_with_runs_of_its_own_device() {
+    let sandbox = Sandbox::new();
+    let first = sandbox.succeed("bench --device cpu --op choose_ids --save run --svg roof.svg");
+    assert!(first.contains("ceilings, measured") && first.contains("1,000,000 ids"), "{first}");
+    assert!(sandbox.read("roof.svg").starts_with(b"<svg"), "a drawing");
+    let again = sandbox.succeed("bench --device cpu --op choose_ids --against run");
+    assert!(again.contains("times as long") && again.contains("choose_ids: 1,000,000 ids"), "{again}");
+    let run = String::from_utf8(sandbox.read("run")).unwrap();
+    sandbox.write("other", run.replace("cpu (", "another ("));
+    sandbox.refuse("bench --device cpu --op choose_ids --against other", &["other was measured on `another ("]);
+}

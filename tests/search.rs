@@ -9,7 +9,7 @@ use wgrad::cpu::Cpu;
 use wgrad::decode::{Beam, Search};
 use wgrad::graph::{Target, TensorType};
 use wgrad::models::{self, Model};
-use wgrad::plan::{Device, DeviceError, Plan, Prepared, Region};
+use wgrad::plan::{Counters, Device, DeviceError, Plan, Prepared, Profile, Region};
 use wgrad::text::{EOS, SOS};
 use wgrad::train::config::Config;
 use wgrad::train::dump::{IdBatch, dump};
@@ -100,6 +100,12 @@ impl Device for Counting {
     }
     fn run(&mut self, plan: Prepared, log: bool) -> Result<(), DeviceError> {
         self.cpu.run(plan, log)
+    }
+    fn profile(&mut self, plan: Prepared) -> Result<Profile, DeviceError> {
+        self.cpu.profile(plan)
+    }
+    fn counters(&self) -> Counters {
+        self.cpu.counters()
     }
     fn read_bits(&mut self, plan: Prepared, region: &Region) -> Result<Vec<u32>, DeviceError> {
         self.cpu.read_bits(plan, region)

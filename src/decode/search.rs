@@ -119,8 +119,18 @@ impl Search {
         (source + source / 2 + 10).min(self.model.max_positions().unwrap_or(usize::MAX))
     }
 
+    /// Positions that are computed for a source of so many tokens, specials not counted: the search does not stop early.
+    pub fn positions(&self, source: usize) -> usize {
+        self.limit(self.time(self.frame.positions(source)))
+    }
+
+    /// Source positions of the plan for sentences of up to `longest` positions.
+    fn time(&self, longest: usize) -> usize {
+        longest.next_multiple_of(BUCKET).min(self.model.max_positions().unwrap_or(usize::MAX))
+    }
+
     /// Sentences of a batch, each on `width` rows.
-    fn sentences(&self) -> usize {
+    pub fn sentences(&self) -> usize {
         ROWS / self.beam.width
     }
 
@@ -148,7 +158,7 @@ impl Search {
         let mut results = vec![vec![]; sources.len()];
         for batch in order.chunks(self.sentences()) {
             let longest = batch.iter().map(|&i| self.frame.positions(sources[i].len())).max().unwrap_or(1);
-            let time = longest.next_multiple_of(BUCKET).min(self.model.max_positions().unwrap_or(usize::MAX));
+            let time = self.time(longest);
             let parts = self.prepare(device, time)?;
             self.upload(device, time, batch.iter().map(|&i| sources[i]));
             let found = self.run(device, &parts, batch.len() * self.beam.width)?;

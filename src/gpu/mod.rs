@@ -6,6 +6,7 @@
 mod adapter;
 mod context;
 mod log;
+mod profile;
 mod shaders;
 
 pub use adapter::{AdapterInfo, Limits, OpenError, Properties, install_hint, list};
@@ -16,7 +17,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::graph::{Dispatch, Operand, Target, TensorType};
-use crate::plan::{Buffer, Device, DeviceError, Plan, Prepared, Region, Step, share_slots};
+use crate::plan::{Buffer, Counters, Device, DeviceError, Plan, Prepared, Profile, Region, Step, share_slots};
 
 use context::{Context, Kernel};
 use log::Log;
@@ -56,6 +57,7 @@ pub struct Gpu {
     spare: usize,
     log: Log,
     in_flight: VecDeque<wgpu::SubmissionIndex>,
+    counters: Counters,
 }
 
 const STORAGE: wgpu::BufferUsages =
@@ -78,8 +80,22 @@ impl Gpu {
         let context = adapter::open(name, limits)?;
         let log = Log::new(&context);
         let (named, in_flight, target) = (HashMap::new(), VecDeque::new(), context.target.clone());
+        let counters = Counters::default();
         let (pool, slots, plans, shaders) = (vec![], vec![], vec![], Arc::default());
-        Ok(Self { context, named, pool, slots, plans, target, shaders, checked: false, spare: 0, log, in_flight })
+        Ok(Self {
+            context,
+            named,
+            pool,
+            slots,
+            plans,
+            target,
+            shaders,
+            checked: false,
+            spare: 0,
+            log,
+            in_flight,
+            counters,
+        })
     }
 
     /// Plans made from now on take the kernels for hardware, so that a software adapter can test them.
@@ -156,32 +172,13 @@ impl Gpu {
         Command::Launch { kernel, bindings, workgroups: dispatch.workgroups }
     }
 
-    /// Commands one after another, launches in passes as long as possible.
-    fn record(encoder: &mut wgpu::CommandEncoder, commands: &[Command]) {
-        let mut commands = commands.iter().peekable();
-        while let Some(command) = commands.peek() {
-            if let Command::Clear { buffer, offset, size } = command {
-                encoder.clear_buffer(buffer, *offset, Some(*size));
-                commands.next();
-                continue;
-            }
-            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            while let Some(Command::Launch { kernel, bindings, workgroups: [x, y, z] }) = commands.peek() {
-                pass.set_pipeline(&kernel.pipeline);
-                pass.set_bind_group(0, bindings, &[]);
-                pass.dispatch_workgroups(*x, *y, *z);
-                commands.next();
-            }
-        }
-    }
-
     fn read(&mut self, buffer: &wgpu::Buffer, offset: u64, size: u64) -> Result<Vec<u8>, DeviceError> {
         let device = &self.context.device;
         let usage = wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ;
         let staging = self.context.buffer("read back", (size / 4) as usize, usage);
         let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         encoder.copy_buffer_to_buffer(buffer, offset, &staging, 0, size);
-        self.context.queue.submit([encoder.finish()]);
+        self.enqueue(encoder);
         staging.map_async(wgpu::MapMode::Read, 0..size, |_| {});
         self.context.wait(None)?;
         self.in_flight.clear();
@@ -201,13 +198,13 @@ impl Gpu {
     fn submit(&mut self, plan: Prepared, steps: Range<usize>, log: bool) -> Result<(), DeviceError> {
         let ready = &self.plans[plan.0];
         let mut encoder = self.context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        Self::record(&mut encoder, &ready.commands[ready.starts[steps.start]..ready.starts[steps.end]]);
+        record(&mut encoder, &ready.commands[ready.starts[steps.start]..ready.starts[steps.end]]);
         if log {
             let regions = ready.plan.fetches.iter().map(|(region, _)| self.resolve(&ready.plan, &ready.slots, region));
             let regions: Vec<_> = regions.map(|(buffer, offset, size)| (buffer.clone(), offset, size)).collect();
             self.log.record(&mut encoder, &regions);
         }
-        let submission = self.context.queue.submit([encoder.finish()]);
+        let submission = self.enqueue(encoder);
         self.log.submitted(&self.context);
         self.in_flight.push_back(submission);
         if self.in_flight.len() > IN_FLIGHT {
@@ -227,8 +224,33 @@ impl Gpu {
         }
     }
 
-    fn write(&self, name: &str, bytes: &[u8]) {
+    fn enqueue(&mut self, encoder: wgpu::CommandEncoder) -> wgpu::SubmissionIndex {
+        self.counters.submits += 1;
+        self.context.queue.submit([encoder.finish()])
+    }
+
+    fn write(&mut self, name: &str, bytes: &[u8]) {
+        self.counters.uploaded += bytes.len() as u64;
         self.context.queue.write_buffer(&self.named[name].0, 0, bytes);
+    }
+}
+
+/// Records launches and fills, as few passes as there can be.
+fn record(encoder: &mut wgpu::CommandEncoder, commands: &[Command]) {
+    let mut commands = commands.iter().peekable();
+    while let Some(command) = commands.peek() {
+        if let Command::Clear { buffer, offset, size } = command {
+            encoder.clear_buffer(buffer, *offset, Some(*size));
+            commands.next();
+            continue;
+        }
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        while let Some(Command::Launch { kernel, bindings, workgroups: [x, y, z] }) = commands.peek() {
+            pass.set_pipeline(&kernel.pipeline);
+            pass.set_bind_group(0, bindings, &[]);
+            pass.dispatch_workgroups(*x, *y, *z);
+            commands.next();
+        }
     }
 }
 
@@ -372,6 +394,16 @@ impl Device for Gpu {
         let (buffer, offset, size) = self.resolve(&ready.plan, &ready.slots, region);
         let buffer = buffer.clone();
         Ok(bytemuck::pod_collect_to_vec(&self.read(&buffer, offset, size)?))
+    }
+
+    fn profile(&mut self, plan: Prepared) -> Result<Profile, DeviceError> {
+        profile::profile(self, plan)
+    }
+
+    fn counters(&self) -> Counters {
+        let elements: usize =
+            self.named.values().map(|(_, t)| t.len()).chain(self.pool.iter().map(|(_, len)| *len)).sum();
+        Counters { held: 4 * elements as u64, ..self.counters }
     }
 
     fn logged(&mut self, wait: bool) -> Result<Vec<Vec<f32>>, DeviceError> {

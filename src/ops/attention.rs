@@ -8,11 +8,11 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, expect,
-    groups, reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
+    expect, groups, reference,
 };
 
-use super::case::{Case, CaseSet, lengths};
+use super::case::{Bench, Case, CaseSet, lengths};
 use super::control;
 use super::dropout::Dropout;
 use super::fast::{self, Layout};
@@ -132,6 +132,11 @@ impl Geometry {
     /// Keys that query t sees where a sentence has `length`.
     fn visible(&self, t: usize, length: usize) -> usize {
         if self.causal { length.min(t + 1) } else { length }
+    }
+
+    /// Pairs of a query and a key that it sees, of one head, where no sentence is shorter than the batch.
+    fn pairs(&self) -> usize {
+        (0..self.queries).map(|t| self.visible(t, self.keys)).sum()
     }
 
     fn scale(&self) -> f64 {
@@ -277,6 +282,12 @@ impl Op for Fused {
 
     reference!(blocked);
 
+    fn work(&self, types: &Types) -> Work {
+        let (g, Heads { count, key, value }) = (self.geometry(&types.inputs), self.which.heads);
+        // q·k, · scale, − max, exp, Σ, / sum, p·v
+        Work::moving(self, types).flops(2 * key + 2 * value + 5, g.batch * count * g.pairs())
+    }
+
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         let g = self.geometry(&types.inputs);
         let rows = g.batch * g.heads.count * g.queries;
@@ -420,6 +431,13 @@ impl Op for FusedBackward {
     }
 
     reference!(blocked);
+
+    fn work(&self, types: &Types) -> Work {
+        let (g, Heads { count, key, value }) = (self.0.geometry(&types.inputs), self.0.which.heads);
+        // q·k, p (4), dy·v, ds (3), dq and dk, dv
+        let moved = Work::moving(self, types).flops(6 * key + 4 * value + 7, g.batch * count * g.pairs());
+        moved.flops(2 * value, g.batch * count * g.queries)
+    }
 
     fn scratch(&self, types: &Types, _target: &Target) -> Vec<usize> {
         vec![types.inputs[self.0.next()].len()]
@@ -614,6 +632,21 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     let padded = (0..20).map(|i| if i < 12 { i as f32 * 0.1 } else { f32::NAN }).collect();
     cases.push(set.case(op).constant(&[3, 1, 2], 1.0).values(&[5, 1, 4], padded).ids(&[1], vec![3]));
     cases
+}
+
+pub fn benches() -> Vec<Bench> {
+    let heads = Heads { count: 2, key: 96, value: 96 };
+    let op = |causal| Fused { which: Attention { heads, causal }, cross: false, masked: true, dropout: None };
+    let (qkv, y) = ([20, 128, 576], [20, 128, 192]);
+    let forward = |causal| Case::new(op(causal)).constant(&qkv, 1.0).ids(&[128], vec![20; 128]);
+    let backward =
+        Case::new(FusedBackward(op(false))).constant(&qkv, 1.0).values(&[128, 2, 20], vec![4.0; 128 * 2 * 20]);
+    let backward = backward.constant(&y, 1.0).constant(&y, 1.0).ids(&[128], vec![20; 128]);
+    vec![
+        Bench { unread: &[1], ..Bench::new("self, 2 heads of 96, 20 tokens, batch 128", forward(false)) },
+        Bench { unread: &[1], ..Bench::new("causal, 2 heads of 96, 20 tokens, batch 128", forward(true)) },
+        Bench::new("backward, 2 heads of 96, 20 tokens, batch 128", backward),
+    ]
 }
 
 #[cfg(test)]

@@ -7,11 +7,11 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups,
-    reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
+    groups, reference,
 };
 
-use super::case::{Case, CaseSet};
+use super::case::{Bench, Case, CaseSet};
 use super::control;
 use super::elementwise::WORKGROUP;
 use super::embedding::EmbeddingBackward;
@@ -179,6 +179,10 @@ impl Op for Dropout {
 
     reference!(parallel);
 
+    fn work(&self, types: &Types) -> Work {
+        Work::moving(self, types).flops(1, types.outputs[0].len())
+    }
+
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         let len = types.outputs[0].len();
         let (entry, count) = if self.is_plain() { ("forward", len.div_ceil(4)) } else { ("variational", len) };
@@ -216,6 +220,13 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         set.case(op).random(&[time, 1, period]).ids(&[8], control.clone())
     });
     plain.chain(variational).collect()
+}
+
+pub fn benches() -> Vec<Bench> {
+    vec![Bench::new(
+        "feed-forward, 2560 x 2048",
+        Case::new(Dropout::new(0.2, 5)).constant(&[2560, 2048], 1.0).ids(&[8], vec![7, 1, 42, 0, 0, 0, 0, 0]),
+    )]
 }
 
 #[cfg(test)]

@@ -33,6 +33,33 @@ pub enum DeviceError {
     Mismatch { name: String, needed: String, present: String },
 }
 
+/// How long each step of a plan took on the device.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Profile {
+    /// Seconds, in the order of the plan's steps.
+    pub steps: Vec<f64>,
+    pub clock: Clock,
+}
+
+/// What measured a [`Profile`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// The device's own.
+    Timestamps,
+    /// The host's, around each step by itself: the cost of a submit is in every figure.
+    Wall,
+}
+
+/// What a device has done since it was opened, and what it holds now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    pub submits: u64,
+    /// Bytes that the host wrote into buffers.
+    pub uploaded: u64,
+    /// Bytes of all buffers.
+    pub held: u64,
+}
+
 /// Runs plans. Every buffer that outlives a step is named, allocated once, and found by the plans under that name.
 pub trait Device {
     /// What to tell the user: "cpu (2 threads)", "NVIDIA H100 (Vulkan)".
@@ -95,6 +122,14 @@ pub trait Device {
     /// # Errors
     /// As [`Device::run`].
     fn run_part(&mut self, plan: Prepared, steps: Range<usize>) -> Result<(), DeviceError>;
+
+    /// Runs a plan with a clock on every step. Waits for the device.
+    ///
+    /// # Errors
+    /// When the device is lost.
+    fn profile(&mut self, plan: Prepared) -> Result<Profile, DeviceError>;
+
+    fn counters(&self) -> Counters;
 
     /// The fetches of logged runs that have arrived, those of a run in one list, oldest first; with `wait`, of all of them.
     ///
