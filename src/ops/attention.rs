@@ -626,6 +626,12 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         }
         cases.extend([forward, backward]);
     }
+    // Queries of zeros, which are empty sequences to a kernel that takes them for lengths.
+    let op =
+        Fused { which: Attention { heads: heads(1, 2, 2), causal: false }, cross: true, masked: false, dropout: None };
+    let inputs = |case: Case| case.values(&[3, 1, 2], vec![0.0; 6]).constant(&[5, 1, 4], 1.0);
+    let backward = inputs(set.case(FusedBackward(op))).values(&[1, 1, 3], vec![5.0f32.ln(); 3]);
+    cases.extend([inputs(set.case(op)), backward.constant(&[3, 1, 2], 1.0).constant(&[3, 1, 2], 1.0)]);
     // NaN in the keys and values of padding.
     let op =
         Fused { which: Attention { heads: heads(1, 2, 2), causal: false }, cross: true, masked: true, dropout: None };

@@ -341,7 +341,7 @@ fn row_loss(smoothing: f32, row: &mut [f32], bias: &[f32], label: usize, gradien
 
 pub fn cases(set: &CaseSet) -> Vec<Case> {
     let mut cases = vec![];
-    let quick = [[1, 1, 1], [7, 17, 5], [33, 9, 65], [65, 3, 257], [5, 2, 1000]];
+    let quick = [[1, 1, 1], [7, 17, 5], [33, 9, 65], [65, 3, 257], [5, 2, 1000], [300, 1, 5]];
     for (i, [n, width, vocabulary]) in set.sizes(&quick, [257, 257, 1000]).into_iter().enumerate() {
         for smoothing in [0.0, 0.1] {
             let op = LinearCrossEntropy { ignore: 0, smoothing };

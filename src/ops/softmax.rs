@@ -148,6 +148,10 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     // Logits that differ by 1e4, and NaN in the masked columns.
     let far = (0..34).map(|i| if i % 5 == 0 { -1e4 } else { i as f32 }).collect();
     cases.push(set.case(Softmax { masked: false }).values(&[2, 17], far));
+    // Logits whose e^x overflows unless the largest of the whole row was found; zeros, which are empty sequences to a kernel that takes them for lengths.
+    cases.push(set.case(Softmax { masked: false }).constant(&[2, 600], 300.0));
+    let zeros = |columns: usize| set.case(Softmax { masked: false }).values(&[3, columns], vec![0.0; 3 * columns]);
+    cases.extend([17, 257].map(zeros));
     let padded = (0..34).map(|i| if i % 17 < 9 { i as f32 * 0.1 } else { f32::NAN }).collect();
     cases.push(set.case(Softmax { masked: true }).values(&[2, 1, 17], padded).ids(&[2], vec![9, 4]));
     cases.push(set.case(Softmax { masked: false }).subnormals(&[3, 7]));
