@@ -1,5 +1,6 @@
 //! wgrad trains sequence-to-sequence models on any vendor's GPU, with kernels written by hand in WGSL.
 
+pub mod bench;
 pub mod check;
 pub mod cpu;
 pub mod decode;

@@ -231,6 +231,35 @@ fn a_tokenizer_of_another_model() {
 }
 
 #[test]
+fn text_and_tokenizers_that_changed_since_the_run_began() {
+    let sandbox = Sandbox::with_run();
+    sandbox.succeed("train --preset tiny --data data --out lower --device cpu --set data.lowercase=true");
+    let [train, val] = ["train.de", "val.en"].map(|file| sandbox.read(&format!("data/{file}")));
+    let swap_lines = |text: &[u8]| {
+        let mut lines: Vec<&[u8]> = text.split_inclusive(|&byte| byte == b'\n').collect();
+        lines.swap(0, 1);
+        lines.concat()
+    };
+    let tokenizer = sandbox.read("run/tokenizer.de.json");
+    let advice =
+        " changed since the run in run began: it would go on with another text. Restore what changed, or train again";
+    let command = "train --resume run --device cpu";
+    sandbox.write("data/train.de", swap_lines(&train));
+    sandbox.refuse(command, &["data/train.de changed", advice]);
+    sandbox.write("data/val.en", swap_lines(&val));
+    let tokenizer_of_another = sandbox.read("lower/tokenizer.de.json");
+    sandbox.write("run/tokenizer.de.json", tokenizer_of_another);
+    sandbox.refuse(command, &["run/tokenizer.de.json, ", "data/train.de, ", "data/val.en changed", advice]);
+    sandbox.write("data/train.de", &train);
+    sandbox.write("data/val.en", &val);
+    sandbox.refuse(command, &["error: run/tokenizer.de.json changed"]);
+    sandbox.write("run/tokenizer.de.json", tokenizer);
+    // Other line endings are no other text.
+    sandbox.write("data/train.de", String::from_utf8(train).unwrap().replace('\n', "\r\n"));
+    sandbox.succeed(command);
+}
+
+#[test]
 fn an_unknown_device() {
     let sandbox = Sandbox::with_captions(8);
     let devices: serde_json::Value = serde_json::from_str(&sandbox.succeed("devices --json")).unwrap();
@@ -332,10 +361,7 @@ fn what_no_configuration_has() {
             "--set train.epochs",
             "`--set train.epochs` sets nothing: expected KEY=VALUE, e.g. --set train.learning_rate=3e-4",
         ),
-        (
-            "--preset tine",
-            "there is no preset `tine`: did you mean `tiny`? The presets are captions, lstm-attention, lstm, rnn, ",
-        ),
+        ("--preset tine", "there is no preset `tine`: did you mean `tiny`? The presets are bahdanau, captions, gru, "),
     ] {
         sandbox.refuse(&format!("train --data data --out run {arguments}"), &[message]);
         assert!(!sandbox.path("run").exists());
@@ -462,4 +488,41 @@ fn checks_of_what_is_not_there() {
     let repository = env!("CARGO_MANIFEST_DIR");
     let arguments = format!("check --device cpu --shaders {repository}/shaders");
     sandbox.refuse(&arguments, &["--shaders: the CPU runs no shaders; expected a graphics adapter"]);
+}
+
+#[test]
+fn benches_that_make_no_sense() {
+    let sandbox = Sandbox::new();
+    sandbox.refuse("bench --op softmaxx", &["--op softmaxx: no op has this name. Expected one of adam, add,"]);
+    sandbox.refuse("bench --step tine", &["there is no preset `tine`: did you mean `tiny`?"]);
+    sandbox.refuse("bench --step tiny --op add", &["'--op <NAME>' cannot be used with '--step <PRESET>'"]);
+    sandbox.refuse("bench --step tiny --svg roof.svg", &["'--svg <FILE>' cannot be used with '--step <PRESET>'"]);
+    sandbox.refuse("bench --save a --against b", &["'--save <FILE>' cannot be used with '--against <FILE>'"]);
+    sandbox.refuse("bench --save nowhere/run", &["--save: there is no folder nowhere; make it first"]);
+    sandbox.refuse("bench --svg nowhere/roof.svg", &["--svg: there is no folder nowhere; make it first"]);
+    sandbox
+        .refuse("bench --against nowhere", &["cannot read nowhere", "expected a file that `wgrad bench --save` wrote"]);
+    sandbox.write("words", "a b c");
+    sandbox.refuse("bench --against words", &["words is no run of `wgrad bench`"]);
+    sandbox.refuse("bench --device cpu --shaders nowhere", &["cannot read nowhere"]);
+    fs::create_dir(sandbox.path("shaders")).unwrap();
+    sandbox.write("shaders/add.wgsl", "");
+    sandbox.refuse(
+        "bench --device cpu --shaders shaders",
+        &["--shaders shaders: cpu (", "choose an adapter with --device"],
+    );
+    sandbox.refuse("bench --device nosuch --op sum", &["no device is called `nosuch`"]);
+}
+
+#[test]
+fn a_bench_compares_with_runs_of_its_own_device() {
+    let sandbox = Sandbox::new();
+    let first = sandbox.succeed("bench --device cpu --op choose_ids --save run --svg roof.svg");
+    assert!(first.contains("ceilings, measured") && first.contains("1,000,000 ids"), "{first}");
+    assert!(sandbox.read("roof.svg").starts_with(b"<svg"), "a drawing");
+    let again = sandbox.succeed("bench --device cpu --op choose_ids --against run");
+    assert!(again.contains("times as long") && again.contains("choose_ids: 1,000,000 ids"), "{again}");
+    let run = String::from_utf8(sandbox.read("run")).unwrap();
+    sandbox.write("other", run.replace("cpu (", "another ("));
+    sandbox.refuse("bench --device cpu --op choose_ids --against other", &["other was measured on `another ("]);
 }

@@ -26,6 +26,11 @@ use wgrad::train::{Split, load_weights};
 /// Largest error of a tensor as a share of its largest magnitude.
 const CPU: f64 = 1e-5;
 const GPU: f64 = 1e-4;
+/// Ten steps of Adam in f64, relative to each loss: 5e-8 is what storing PyTorch's losses as f32 leaves (seen: 2.2e-7 at most).
+const EXACT_TRAINING: f64 = 1e-6;
+/// The same in f32. All models but one stay below 1e-6; `transformer-tied-target` reaches 1.3e-5 on the CPU and 1.8e-5 through the shaders (5e-8 in f64),
+/// since Adam divides a gradient by its own size: one that is all rounding moves its weight as far as any other.
+const TRAINING: f64 = 1e-4;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
@@ -48,13 +53,10 @@ impl Fixture {
             "transformer-encoder" => "seed-transformer",
             _ => "seed-full-transformer",
         };
-        let mut assignments: Vec<String> = (settings["model"].as_object().expect("keys").iter())
-            .map(|(key, value)| format!("model.{key}={value}"))
-            .chain(
-                ["model.dropout=0.0", "data.max_tokens=4", "train.clip_norm=0.5", "train.shuffle=false"]
-                    .map(String::from),
-            )
-            .collect();
+        let fixed = ["model.dropout=0.0", "data.max_tokens=4", "train.clip_norm=0.5", "train.shuffle=false"];
+        let model = settings["model"].as_object().expect("keys").iter();
+        let model = model.map(|(key, value)| format!("model.{key}={value}"));
+        let mut assignments: Vec<String> = fixed.into_iter().map(String::from).chain(model).collect();
         for (key, name) in [("frame", "data.frame"), ("teacher_forcing", "train.teacher_forcing")] {
             assignments.push(format!("{name}={}", settings[key]));
         }
@@ -118,8 +120,8 @@ impl Fixture {
         ids.chunks(ids.len() / sentences).map(row).collect()
     }
 
-    /// Ten steps of Adam, loss by loss.
-    fn check_training(&self, device: &mut dyn Device, tolerance: f64) {
+    /// Ten steps of Adam, loss by loss; the largest relative error.
+    fn check_training(&self, device: &mut dyn Device, tolerance: f64) -> f64 {
         let IdBatch { sentences, source, target } = &self.batch;
         let (config, frame) = (&self.config, self.config.data.frame);
         let sides = [source, target].map(|ids| Self::words(ids, *sentences));
@@ -145,14 +147,14 @@ impl Fixture {
         let (_, _, losses) =
             read(&self.path.join("expected.safetensors")).into_iter().find(|t| t.0 == "losses").expect("losses");
         let records = device.logged(true).expect("ten losses");
+        let mut worst = 0.0f64;
         for (step, (record, want)) in records.iter().zip(losses).enumerate() {
             let (got, want) = (StepResult::from_log(record).loss(), f64::from(want));
-            assert!(
-                (got - want).abs() <= tolerance * want,
-                "{} step {step}: {got} against PyTorch's {want}",
-                self.name()
-            );
+            let error = (got - want).abs() / want;
+            assert!(error <= tolerance, "{} step {step}: {got} against PyTorch's {want}", self.name());
+            worst = worst.max(error);
         }
+        worst
     }
 }
 
@@ -235,8 +237,9 @@ fn units_equal_pytorch() {
 fn models_equal_pytorch_on_the_cpu() {
     for fixture in Fixture::all() {
         let worst = fixture.check_dump(&mut Cpu::<f32>::new(), CPU);
-        fixture.check_training(&mut Cpu::<f32>::new(), CPU);
-        println!("{:44} {worst:.1e}", fixture.name());
+        let exact = fixture.check_training(&mut Cpu::<f64>::new(), EXACT_TRAINING);
+        let trained = fixture.check_training(&mut Cpu::<f32>::new(), TRAINING);
+        println!("{:44} {worst:.1e}, ten steps {trained:.1e}, in f64 {exact:.1e}", fixture.name());
     }
 }
 
@@ -244,7 +247,7 @@ fn models_equal_pytorch_on_the_cpu() {
 fn models_equal_pytorch_through_the_shaders() {
     for fixture in Fixture::all() {
         let worst = fixture.check_dump(&mut gpu::open(), GPU);
-        fixture.check_training(&mut gpu::open(), GPU);
-        println!("{:44} {worst:.1e}", fixture.name());
+        let trained = fixture.check_training(&mut gpu::open(), TRAINING);
+        println!("{:44} {worst:.1e}, ten steps {trained:.1e}", fixture.name());
     }
 }

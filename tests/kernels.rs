@@ -32,7 +32,9 @@ fn kernels_need_no_more_than_webgpu_guarantees() {
 fn check(mode: &'static str, open: impl Fn() -> Gpu) {
     for (name, cases) in OPS {
         let cases: Vec<_> = cases(&CaseSet::default()).into_iter().enumerate().collect();
-        let mut subject = [Subject { device: Box::new(open()), mode }];
+        let mut gpu = open();
+        gpu.watch_ends();
+        let mut subject = [Subject { device: Box::new(gpu), mode }];
         for row in check_op(name, &cases, &mut subject).unwrap_or_else(|e| panic!("{e}")) {
             println!("{name:22} {:8} worst error {:5.1} % of its bound", row.kernels, 100.0 * row.worst.share);
             if let Some(failure) = row.failures.first() {

@@ -36,6 +36,8 @@ step cargo fmt --check
 step cargo clippy --all-targets -- -D warnings
 step env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 step cargo test
+# A second driver, and Vulkan's validation layers, in one go.
+step env VK_DRIVER_FILES="$swiftshader" tests/validation.sh
 
 say
 say "== cargo run --release -- train"

@@ -2,13 +2,14 @@
 
 mod gpu;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use wgrad::cpu::Cpu;
 use wgrad::decode::{Beam, Search};
-use wgrad::graph::TensorType;
+use wgrad::graph::{Target, TensorType};
 use wgrad::models::{self, Model};
-use wgrad::plan::Device;
+use wgrad::plan::{Counters, Device, DeviceError, Plan, Prepared, Profile, Region};
 use wgrad::text::{EOS, SOS};
 use wgrad::train::config::Config;
 use wgrad::train::dump::{IdBatch, dump};
@@ -64,6 +65,89 @@ fn shaders_find_what_the_cpu_finds() {
             assert!(expected[0].is_empty(), "nothing in, nothing out");
         }
     }
+}
+
+/// A CPU that counts the steps of plans that it runs.
+struct Counting {
+    cpu: Cpu<f32>,
+    steps: usize,
+}
+
+impl Device for Counting {
+    fn describe(&self) -> String {
+        self.cpu.describe()
+    }
+    fn target(&self) -> Target {
+        self.cpu.target()
+    }
+    fn allocate(&mut self, name: &str, tensor: &TensorType) -> Result<(), DeviceError> {
+        self.cpu.allocate(name, tensor)
+    }
+    fn write_f32(&mut self, name: &str, values: &[f32]) {
+        self.cpu.write_f32(name, values);
+    }
+    fn write_u32(&mut self, name: &str, values: &[u32]) {
+        self.cpu.write_u32(name, values);
+    }
+    fn read_f32(&mut self, name: &str) -> Result<Vec<f32>, DeviceError> {
+        self.cpu.read_f32(name)
+    }
+    fn prepare(&mut self, plan: Plan) -> Result<Prepared, DeviceError> {
+        self.cpu.prepare(plan)
+    }
+    fn fill_slots(&mut self, bits: u32) {
+        self.cpu.fill_slots(bits);
+    }
+    fn run(&mut self, plan: Prepared, log: bool) -> Result<(), DeviceError> {
+        self.cpu.run(plan, log)
+    }
+    fn profile(&mut self, plan: Prepared) -> Result<Profile, DeviceError> {
+        self.cpu.profile(plan)
+    }
+    fn counters(&self) -> Counters {
+        self.cpu.counters()
+    }
+    fn read_bits(&mut self, plan: Prepared, region: &Region) -> Result<Vec<u32>, DeviceError> {
+        self.cpu.read_bits(plan, region)
+    }
+    fn run_part(&mut self, plan: Prepared, steps: Range<usize>) -> Result<(), DeviceError> {
+        self.steps += steps.len();
+        self.cpu.run_part(plan, steps)
+    }
+    fn logged(&mut self, wait: bool) -> Result<Vec<Vec<f32>>, DeviceError> {
+        self.cpu.logged(wait)
+    }
+    fn fetch_f32(&mut self, plan: Prepared, index: usize) -> Result<Vec<f32>, DeviceError> {
+        self.cpu.fetch_f32(plan, index)
+    }
+    fn fetch_u32(&mut self, plan: Prepared, index: usize) -> Result<Vec<u32>, DeviceError> {
+        self.cpu.fetch_u32(plan, index)
+    }
+}
+
+/// Beside sentences that run into the limit, a search takes all its steps; alone, a sentence that ends early takes fewer, and says the same.
+#[test]
+fn a_search_stops_where_all_sentences_have_ended() {
+    let mut early = 0;
+    for config in configs() {
+        for beam in [Beam::GREEDY, BEAM] {
+            let (model, together) = search(&mut Cpu::<f32>::new(), &config, beam);
+            let mut steps = vec![];
+            for (source, expected) in sources().into_iter().zip(together) {
+                let mut device = Counting { cpu: Cpu::new(), steps: 0 };
+                let parameters = parameters(&*model);
+                device.allocate("parameters", &TensorType::f32(&[parameters.len()])).expect("memory");
+                device.write_f32("parameters", &parameters);
+                let alone = Search::new(model.clone(), config.data.frame, beam).translate(&mut device, &[source]);
+                assert_eq!(alone.expect("a search"), [expected], "{:?} {beam:?}", config.model);
+                steps.extend((device.steps > 0).then_some(device.steps));
+            }
+            println!("{} {beam:?}: {steps:?}", config.model.kind());
+            // All sources are as long, in steps of eight, so that their plans have the same steps.
+            early += usize::from(2 * steps.iter().min().expect("searches") < *steps.iter().max().expect("searches"));
+        }
+    }
+    assert!(early >= 3, "only {early} of 8 searches have both sentences that end early and sentences that do not");
 }
 
 /// ln p of a translation that has ended, by the model's own forced logits.

@@ -24,11 +24,9 @@ fn split() -> Split {
     Split::new("training", [&side(0), &side(2)], 8, Frame::Target)
 }
 
-fn config(assignments: &[&str]) -> Config {
-    let mut config = Config::preset("tiny").expect("a preset");
-    for assignment in assignments {
-        config.set(assignment).expect("a valid assignment");
-    }
+fn config(preset: &str, assignments: &[&str]) -> Config {
+    let mut config = Config::preset(preset).expect("a preset");
+    config.set_all(assignments).expect("valid assignments");
     config
 }
 
@@ -63,7 +61,11 @@ fn adapter(hardware_kernels: bool) -> Gpu {
 }
 
 fn compare(assignments: &[&str]) {
-    let config = config(assignments);
+    compare_preset("tiny", assignments);
+}
+
+fn compare_preset(preset: &str, assignments: &[&str]) {
+    let config = config(preset, assignments);
     let (expected, _) = train(&mut Cpu::<f64>::new(), &config);
     assert!(expected[9] < 0.9 * expected[0], "the loss does not fall: {expected:?}");
     let mut devices: Vec<Box<dyn Device>> =
@@ -74,7 +76,7 @@ fn compare(assignments: &[&str]) {
             // Ten steps of Adam, whose first ones divide by tiny moments, grow rounding of 1e-7 by some hundred times.
             assert!(
                 (loss - expected).abs() <= 1e-4 * expected,
-                "{assignments:?} step {step}: {loss} against {expected}"
+                "{preset} {assignments:?} step {step}: {loss} against {expected}"
             );
         }
     }
@@ -101,8 +103,24 @@ fn rnn_without_attention() {
 }
 
 #[test]
+fn the_unit_of_textbooks() {
+    compare_preset("rnn-unit", &["model.hidden=16", "model.embedding=8"]);
+}
+
+#[test]
+fn transformers_that_drop_probabilities_of_their_attention() {
+    let sizes = ["model.hidden=8", "model.feed_forward=16", "data.frame=target"];
+    let dropout = ["model.dropout=0.0", "model.attention_dropout=0.3"];
+    compare_preset("seed-full-transformer", &[&sizes[..], &["model.heads=2"], &dropout].concat());
+    compare_preset(
+        "seed-transformer",
+        &[&sizes[..], &["model.head_width=3", "model.value_width=5"], &dropout].concat(),
+    );
+}
+
+#[test]
 fn same_seed_same_bits() {
-    let config = config(&["model.dropout=0.3"]);
+    let config = config("tiny", &["model.dropout=0.3"]);
     let twice = |mut a: Box<dyn Device>, mut b: Box<dyn Device>| {
         let (first, second) = (train(a.as_mut(), &config).1, train(b.as_mut(), &config).1);
         assert!(first.iter().zip(&second).all(|(a, b)| a.to_bits() == b.to_bits()));

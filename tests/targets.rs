@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
+use std::ops::Range;
 use std::process::{Command, Stdio};
 
 use naga::back::{hlsl, msl, spv};
@@ -19,7 +20,7 @@ use wgrad::graph::{Dispatch, Target, TensorType};
 use wgrad::models;
 use wgrad::ops::OPS;
 use wgrad::ops::case::CaseSet;
-use wgrad::plan::{Device, DeviceError, Plan, Prepared};
+use wgrad::plan::{Counters, Device, DeviceError, Plan, Prepared, Profile, Region};
 use wgrad::text::BatchShape;
 use wgrad::train::Split;
 use wgrad::train::config::{Config, PRESETS};
@@ -75,6 +76,22 @@ impl Device for Recorder {
 
     fn run(&mut self, _plan: Prepared, _log: bool) -> Result<(), DeviceError> {
         Ok(())
+    }
+
+    fn run_part(&mut self, _plan: Prepared, _steps: Range<usize>) -> Result<(), DeviceError> {
+        Ok(())
+    }
+
+    fn profile(&mut self, _plan: Prepared) -> Result<Profile, DeviceError> {
+        unreachable!("nothing is computed here")
+    }
+
+    fn counters(&self) -> Counters {
+        Counters::default()
+    }
+
+    fn read_bits(&mut self, _plan: Prepared, _region: &Region) -> Result<Vec<u32>, DeviceError> {
+        unreachable!("nothing is computed here")
     }
 
     fn logged(&mut self, _wait: bool) -> Result<Vec<Vec<f32>>, DeviceError> {

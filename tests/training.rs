@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use cli::{Sandbox, stderr};
 use safetensors::SafeTensors;
 use wgrad::text::{corpus_bleu, read_lines};
+use wgrad::train::checkpoint::{load_last, save_last};
 use wgrad::train::metrics::{EpochMetrics, Record, read_records};
 
 /// 8 epochs of 50 steps or a few less. Whole epochs lie between two checkpoints of different kinds, since 23 is a prime.
@@ -177,6 +178,27 @@ fn a_killed_run_resumes_to_the_same_bits() {
     let printed = sandbox.succeed("train --resume undisturbed --device cpu");
     assert!(printed.contains("best epoch "), "{printed}");
     assert!(sandbox.read("undisturbed/model.safetensors") == before);
+}
+
+/// Checkpoints from before there were fingerprints of the text have none, and are resumed as they were.
+#[test]
+fn a_run_without_fingerprints_resumes() {
+    let sandbox = Sandbox::with_captions(40);
+    sandbox.train("run");
+    let path = sandbox.path("run/last.safetensors");
+    let bytes = fs::read(&path).unwrap();
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    let parameters = tensors.iter().filter(|(name, _)| !name.starts_with("exp_avg"));
+    let shapes: Vec<_> = parameters.map(|(name, tensor)| (name.to_owned(), tensor.shape().to_vec())).collect();
+    let mut last = load_last(&path, &shapes).unwrap();
+    assert_eq!(last.state.files.len(), 6, "{:?}", last.state.files);
+    let files = std::mem::take(&mut last.state.files);
+    save_last(&path, &last.parameters, &last.exp_avg, &last.exp_avg_sq, &last.state).unwrap();
+    let config = String::from_utf8(sandbox.read("run/config.toml")).unwrap();
+    sandbox.write("run/config.toml", config.replace("\nepochs = 8\n", "\nepochs = 9\n"));
+    sandbox.succeed("train --resume run --device cpu");
+    // From now on it has some.
+    assert_eq!(load_last(&path, &shapes).unwrap().state.files, files);
 }
 
 #[test]

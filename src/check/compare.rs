@@ -24,6 +24,7 @@ pub enum Problem {
     Unwritten { at: String },
     Unsteady { at: String, first: u32, second: u32 },
     LooseBound { at: String, expected: f64, bound: f64 },
+    Stray { at: String },
     Derivative { at: String, got: f64, expected: f64, bound: f64 },
 }
 
@@ -39,6 +40,7 @@ impl fmt::Display for Problem {
             Self::Unsteady { at, first, second } => {
                 write!(f, "{at}: the same run gave the bits {first:#010x}, then {second:#010x}")
             }
+            Self::Stray { at } => write!(f, "a kernel writes past the end: {at}"),
             Self::LooseBound { at, expected, bound } => {
                 write!(
                     f,
@@ -139,6 +141,14 @@ pub fn run_twice(
         outputs.collect::<Result<_, DeviceError>>()
     };
     Ok([run()?, run()?])
+}
+
+/// A write past the end of a buffer.
+///
+/// # Errors
+/// When the device is lost.
+pub fn stray(device: &mut dyn Device) -> Result<Option<Problem>, DeviceError> {
+    Ok(device.stray()?.map(|at| Problem::Stray { at }))
 }
 
 /// The first element in which two runs differ.

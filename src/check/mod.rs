@@ -9,6 +9,6 @@ mod gradient;
 mod op;
 mod step;
 
-pub use compare::{Compared, Expected, Problem, Worst, compare, difference, expected, plan_of, run_twice};
+pub use compare::{Compared, Expected, Problem, Worst, compare, difference, expected, plan_of, run_twice, stray};
 pub use op::{Failure, Kernels, Row, Subject, check_gradients, check_op, targets};
 pub use step::{StepRow, check_steps};

@@ -9,7 +9,7 @@ use crate::graph::{Dispatch, Target};
 use crate::ops::case::Case;
 use crate::plan::{Device, DeviceError, Plan};
 
-use super::compare::{Compared, Expected, Problem, Worst, compare, difference, expected, plan_of, run_twice};
+use super::compare::{Compared, Expected, Problem, Worst, compare, difference, expected, plan_of, run_twice, stray};
 use super::gradient::check_gradient;
 
 /// A device, and how it was told to compile.
@@ -105,7 +105,8 @@ pub fn check_op(op: &'static str, cases: &[(usize, Case)], subjects: &mut [Subje
                     } else {
                         let runs = run_twice(&mut *subject.device, case, plan.clone(), &types)?;
                         let Compared { worst, problem, loosest, .. } = compare(expected, &runs[0]);
-                        let problem = problem.or_else(|| difference(expected, &runs)).or(loosest);
+                        let problem = problem.or_else(|| difference(expected, &runs));
+                        let problem = problem.or(stray(&mut *subject.device)?).or(loosest);
                         let failure = problem.map(|problem| Failure {
                             case: *number,
                             label: case.label(),

@@ -1,8 +1,10 @@
 //! Opening the device that `--device` names.
 
+use std::sync::Arc;
+
 use clap::Args;
 use wgrad::cpu::Cpu;
-use wgrad::gpu::{self, Gpu};
+use wgrad::gpu::{self, Gpu, OpenError, Shaders};
 use wgrad::plan::Device;
 
 #[derive(Debug, Args)]
@@ -20,18 +22,30 @@ pub struct Opened {
 
 impl DeviceChoice {
     pub fn open(&self) -> anyhow::Result<Opened> {
+        self.open_with(None)
+    }
+
+    /// The device, with kernels from these shaders instead of the built-in ones.
+    pub fn open_with(&self, shaders: Option<Arc<Shaders>>) -> anyhow::Result<Opened> {
+        let gpu = |name: &str| {
+            let mut gpu = Gpu::open(name)?;
+            if let Some(shaders) = &shaders {
+                gpu.take_shaders(shaders.clone());
+            }
+            Ok::<_, OpenError>(gpu)
+        };
         let cpu = |why: String| Opened { device: Box::new(Cpu::<f32>::new()), why };
         if self.device.eq_ignore_ascii_case("cpu") {
             return Ok(cpu("asked for by --device cpu".into()));
         }
         if !self.device.eq_ignore_ascii_case("auto") {
             let why = format!("asked for by --device {}", self.device);
-            return Ok(Opened { device: Box::new(Gpu::open(&self.device)?), why });
+            return Ok(Opened { device: Box::new(gpu(&self.device)?), why });
         }
         let adapters = gpu::list();
         let software: Vec<_> = adapters.iter().filter(|a| !a.hardware).map(|a| short(&a.name)).collect();
         Ok(match adapters.iter().find(|a| a.hardware) {
-            Some(adapter) => match Gpu::open(&adapter.name) {
+            Some(adapter) => match gpu(&adapter.name) {
                 Ok(gpu) => Opened { device: Box::new(gpu), why: format!("the best {} present", adapter.kind) },
                 Err(error) => cpu(format!("{error}")),
             },

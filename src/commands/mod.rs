@@ -1,5 +1,6 @@
 //! The subcommands, one file each: what a person types, and what they see. Nothing here that a user of the library would miss.
 
+mod bench;
 mod check;
 mod data;
 mod device;
@@ -31,6 +32,8 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     /// List the devices that training can use
     Devices(devices::Devices),
+    /// Measure kernels, training steps and translation on a device
+    Bench(bench::Bench),
     /// Compare every kernel with its reference
     Check(check::Check),
     /// Write data sets
@@ -50,6 +53,7 @@ impl Cli {
             Command::Translate(command) => command.run(),
             Command::Evaluate(command) => command.run(),
             Command::Devices(command) => command.run(),
+            Command::Bench(command) => command.run(),
             Command::Check(command) => command.run(),
             Command::Data(command) => command.run(),
             Command::Graph(command) => command.run(),

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::time::Instant;
 
 use crate::graph::{Call, DType, Op, Real, Slice, SliceMut, Target, TensorType, Tracked};
-use crate::plan::{Buffer, Device, DeviceError, Plan, Prepared, Region, Step, share_slots};
+use crate::plan::{Buffer, Clock, Counters, Device, DeviceError, Plan, Prepared, Profile, Region, Step, share_slots};
 
 /// A number type that ops have a reference for.
 pub trait Element: Real {
@@ -53,6 +54,13 @@ impl<T: Element> Data<T> {
         }
     }
 
+    fn bytes(&self) -> usize {
+        match self {
+            Data::Float(x) => size_of_val(x.as_slice()),
+            Data::Ids(x) => size_of_val(x.as_slice()),
+        }
+    }
+
     fn grow(&mut self, len: usize) {
         match self {
             Data::Float(x) if x.len() < len => x.resize(len, T::default()),
@@ -78,11 +86,19 @@ pub struct Cpu<T> {
     named: HashMap<String, (usize, TensorType)>,
     plans: Vec<Ready>,
     log: Vec<Vec<f32>>,
+    counters: Counters,
 }
 
 impl<T: Element> Default for Cpu<T> {
     fn default() -> Self {
-        Self { pool: vec![], slots: vec![], named: HashMap::new(), plans: vec![], log: vec![] }
+        Self {
+            pool: vec![],
+            slots: vec![],
+            named: HashMap::new(),
+            plans: vec![],
+            log: vec![],
+            counters: Counters::default(),
+        }
     }
 }
 
@@ -119,16 +135,6 @@ impl<T: Element> Cpu<T> {
             Data::Float(x) => Slice::Float(&x[range]),
             Data::Ids(x) => Slice::Ids(&x[range]),
         }
-    }
-
-    /// Runs steps of a plan.
-    fn run_steps(&mut self, plan: Prepared, steps: Range<usize>) {
-        let nothing = Ready { plan: Plan::empty(), slots: vec![], inputs: vec![] };
-        let ready = std::mem::replace(&mut self.plans[plan.0], nothing);
-        for step in &ready.plan.steps[steps] {
-            self.execute(&ready, step);
-        }
-        self.plans[plan.0] = ready;
     }
 
     /// Takes the buffers that the step writes out of the pool, so that inputs can be borrowed from the rest.
@@ -203,11 +209,13 @@ impl<T: Element> Device for Cpu<T> {
     }
 
     fn write_f32(&mut self, name: &str, values: &[f32]) {
+        self.counters.uploaded += size_of_val(values) as u64;
         let Data::Float(x) = &mut self.pool[self.named[name].0] else { panic!("`{name}` holds ids") };
         x.iter_mut().zip(values).for_each(|(x, &v)| *x = T::from_f32(v));
     }
 
     fn write_u32(&mut self, name: &str, values: &[u32]) {
+        self.counters.uploaded += size_of_val(values) as u64;
         let Data::Ids(x) = &mut self.pool[self.named[name].0] else { panic!("`{name}` holds numbers") };
         x[..values.len()].copy_from_slice(values);
     }
@@ -256,7 +264,7 @@ impl<T: Element> Device for Cpu<T> {
     }
 
     fn run(&mut self, plan: Prepared, log: bool) -> Result<(), DeviceError> {
-        self.run_steps(plan, 0..self.plans[plan.0].plan.steps.len());
+        self.run_part(plan, 0..self.plans[plan.0].plan.steps.len())?;
         if log {
             let fetches = 0..self.plans[plan.0].plan.fetches.len();
             let record = fetches.flat_map(|i| self.fetch(plan, i)).map(|v| v.value() as f32).collect();
@@ -265,16 +273,36 @@ impl<T: Element> Device for Cpu<T> {
         Ok(())
     }
 
-    fn run_step(&mut self, plan: Prepared, step: usize) -> Result<(), DeviceError> {
-        self.run_steps(plan, step..step + 1);
-        Ok(())
-    }
-
     fn read_bits(&mut self, plan: Prepared, region: &Region) -> Result<Vec<u32>, DeviceError> {
         Ok(match self.region(&self.plans[plan.0], region) {
             Slice::Float(x) => x.iter().map(|v| (v.value() as f32).to_bits()).collect(),
             Slice::Ids(x) => x.to_vec(),
         })
+    }
+
+    fn run_part(&mut self, plan: Prepared, steps: Range<usize>) -> Result<(), DeviceError> {
+        let ready =
+            std::mem::replace(&mut self.plans[plan.0], Ready { plan: Plan::empty(), slots: vec![], inputs: vec![] });
+        for step in &ready.plan.steps[steps] {
+            self.execute(&ready, step);
+        }
+        self.counters.submits += 1;
+        self.plans[plan.0] = ready;
+        Ok(())
+    }
+
+    fn profile(&mut self, plan: Prepared) -> Result<Profile, DeviceError> {
+        let mut steps = vec![];
+        for step in 0..self.plans[plan.0].plan.steps.len() {
+            let start = Instant::now();
+            self.run_part(plan, step..step + 1)?;
+            steps.push(start.elapsed().as_secs_f64());
+        }
+        Ok(Profile { steps, clock: Clock::Wall })
+    }
+
+    fn counters(&self) -> Counters {
+        Counters { held: self.pool.iter().map(Data::bytes).sum::<usize>() as u64, ..self.counters }
     }
 
     fn logged(&mut self, _wait: bool) -> Result<Vec<Vec<f32>>, DeviceError> {

@@ -1,7 +1,8 @@
 //! Search for the likeliest translation: greedy, or with a beam (Graves 2012, Wu et al. 2016).
 //!
 //! The whole search of a batch is one plan: encoder, then step after step embedding, decoder, projection and choice, with each id fed to the next step on the
-//! device. The host reads everything once at the end, follows the best hypothesis back and cuts it at its `<eos>`.
+//! device. It runs in parts of a few steps. Between them the host reads what the steps chose, and leaves the rest out once every sentence has ended. Then it
+//! follows the best hypothesis back and cuts it at its `<eos>`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,6 +25,8 @@ use crate::text::{EOS, Frame, PAD, SOS};
 const ROWS: usize = 64;
 /// Source lengths are rounded up to a multiple of this, so that few plans are needed.
 const BUCKET: usize = 8;
+/// Steps between two looks at what has been found, each of which waits for the device: a batch goes on for at most as many in vain.
+const PART: usize = 4;
 /// Log-probability of the hypotheses that a sentence does not have yet: no sum of real ones is as low.
 const NEVER: f32 = -1e9;
 
@@ -57,7 +60,45 @@ pub struct Search {
     frame: Frame,
     beam: Beam,
     /// By source length.
-    plans: HashMap<usize, Prepared>,
+    plans: HashMap<usize, Parts>,
+}
+
+/// A prepared search.
+#[derive(Clone)]
+struct Parts {
+    plan: Prepared,
+    /// Steps of the plan after which each part is done.
+    ends: Vec<usize>,
+    /// Positions of the longest translation.
+    limit: usize,
+}
+
+/// What a search found: for each of its parts the tokens of every step and row, with a beam then the rows that they continue.
+struct Found {
+    parts: Vec<Vec<u32>>,
+    /// Positions that have been searched.
+    steps: usize,
+}
+
+impl Found {
+    fn id(&self, t: usize, row: usize) -> u32 {
+        self.parts[t / PART][t % PART * padded() + row]
+    }
+
+    /// The row of step t − 1 that a row of step t continues.
+    fn parent(&self, t: usize, row: usize) -> usize {
+        self.parts[t / PART].get((PART + t % PART) * padded() + row).map_or(row, |&parent| parent as usize)
+    }
+
+    /// The tokens that lead to row `row` of the last step.
+    fn follow(&self, mut row: usize) -> Vec<u32> {
+        let mut tokens = vec![0; self.steps];
+        for t in (0..tokens.len()).rev() {
+            tokens[t] = self.id(t, row);
+            row = self.parent(t, row);
+        }
+        tokens
+    }
 }
 
 impl Search {
@@ -78,13 +119,29 @@ impl Search {
         (source + source / 2 + 10).min(self.model.max_positions().unwrap_or(usize::MAX))
     }
 
+    /// Positions that are computed for a source of so many tokens, specials not counted: the search does not stop early.
+    pub fn positions(&self, source: usize) -> usize {
+        self.limit(self.time(self.frame.positions(source)))
+    }
+
+    /// Source positions of the plan for sentences of up to `longest` positions.
+    fn time(&self, longest: usize) -> usize {
+        longest.next_multiple_of(BUCKET).min(self.model.max_positions().unwrap_or(usize::MAX))
+    }
+
     /// Sentences of a batch, each on `width` rows.
-    fn sentences(&self) -> usize {
+    pub fn sentences(&self) -> usize {
         ROWS / self.beam.width
     }
 
     fn rows(&self) -> usize {
         self.sentences() * self.beam.width
+    }
+
+    /// Numbers of a part of [`Found`].
+    fn found_len(&self) -> usize {
+        let kinds = if self.beam.width > 1 { 2 } else { 1 };
+        kinds * PART * padded()
     }
 
     /// Translates token ids (without specials); the result is in the same order, without specials too. Of a source longer than
@@ -101,30 +158,40 @@ impl Search {
         let mut results = vec![vec![]; sources.len()];
         for batch in order.chunks(self.sentences()) {
             let longest = batch.iter().map(|&i| self.frame.positions(sources[i].len())).max().unwrap_or(1);
-            let time = longest.next_multiple_of(BUCKET).min(self.model.max_positions().unwrap_or(usize::MAX));
-            let plan = self.prepare(device, time)?;
+            let time = self.time(longest);
+            let parts = self.prepare(device, time)?;
             self.upload(device, time, batch.iter().map(|&i| sources[i]));
-            device.run(plan, false)?;
-            let ids = device.fetch_u32(plan, 0)?;
-            let parents = if self.beam.width > 1 { device.fetch_u32(plan, 1)? } else { vec![] };
+            let found = self.run(device, &parts, batch.len() * self.beam.width)?;
             for (sentence, &i) in batch.iter().enumerate() {
-                let tokens = self.follow(&ids, &parents, self.limit(time), sentence * self.beam.width);
-                results[i] =
-                    tokens.into_iter().take_while(|&id| id != EOS).filter(|&id| id != PAD && id != SOS).collect();
+                let tokens = found.follow(sentence * self.beam.width).into_iter();
+                results[i] = tokens.take_while(|&id| id != EOS).filter(|&id| id != PAD && id != SOS).collect();
             }
         }
         Ok(results)
     }
 
-    /// The tokens that lead to row `row` of the last step.
-    fn follow(&self, ids: &[u32], parents: &[u32], steps: usize, mut row: usize) -> Vec<u32> {
-        let mut tokens = vec![0; steps];
-        for t in (0..steps).rev() {
-            let at = t * padded() + row;
-            tokens[t] = ids[at];
-            row = parents.get(at).map_or(row, |&parent| parent as usize);
+    /// Runs a search until all of the first `rows` rows have ended.
+    fn run(&self, device: &mut dyn Device, parts: &Parts, rows: usize) -> Result<Found, DecodeError> {
+        let mut found = Found { parts: vec![], steps: 0 };
+        let mut ended = vec![false; rows];
+        let mut start = 0;
+        for (part, &end) in parts.ends.iter().enumerate() {
+            device.run_part(parts.plan, start..end)?;
+            start = end;
+            found.parts.push(device.fetch_u32(parts.plan, part)?);
+            let before = std::mem::replace(&mut found.steps, parts.limit.min((part + 1) * PART));
+            for (row, ended) in ended.iter_mut().enumerate() {
+                // A hypothesis that has ended says <eos> at every step and may change its row, since a longer one may still become better.
+                *ended = match self.beam.width {
+                    1 => *ended || (before..found.steps).any(|t| found.id(t, row) == EOS),
+                    _ => found.id(found.steps - 1, row) == EOS,
+                };
+            }
+            if ended.iter().all(|&ended| ended) {
+                break;
+            }
         }
-        tokens
+        Ok(found)
     }
 
     fn upload<'s>(&self, device: &mut dyn Device, time: usize, batch: impl Iterator<Item = &'s [u32]>) {
@@ -143,9 +210,9 @@ impl Search {
         device.write_u32("search.control", &control);
     }
 
-    fn prepare(&mut self, device: &mut dyn Device, time: usize) -> Result<Prepared, DecodeError> {
-        if let Some(&plan) = self.plans.get(&time) {
-            return Ok(plan);
+    fn prepare(&mut self, device: &mut dyn Device, time: usize) -> Result<Parts, DecodeError> {
+        if let Some(parts) = self.plans.get(&time) {
+            return Ok(parts.clone());
         }
         let u32s = |len: usize| TensorType::u32(&[len]);
         if self.plans.is_empty() {
@@ -157,13 +224,14 @@ impl Search {
             device.write_f32("search.scores", &first.collect::<Vec<_>>());
         }
         device.allocate(&format!("search.tokens.{time}"), &u32s(ROWS * time))?;
-        for name in ["ids", "parents"] {
-            device.allocate(&format!("search.{name}.{time}"), &u32s(self.limit(time) * padded()))?;
+        for part in 0..self.limit(time).div_ceil(PART) {
+            device.allocate(&found_name(time, part), &u32s(self.found_len()))?;
         }
         let plan = self.plan(device, time)?;
-        let prepared = device.prepare(plan)?;
-        self.plans.insert(time, prepared);
-        Ok(prepared)
+        let ends = plan.ready.clone();
+        let parts = Parts { plan: device.prepare(plan)?, ends, limit: self.limit(time) };
+        self.plans.insert(time, parts.clone());
+        Ok(parts)
     }
 
     /// The whole search for sources of up to `time` tokens.
@@ -182,10 +250,11 @@ impl Search {
         let encoded = self.model.encode(&mut scope, Source { ids: source.ids, lengths: source.lengths })?;
         let first = fill_ids(scope.graph, &[rows], SOS)?;
         let mut beams = Beams { scores, lengths: fill_ids(scope.graph, &[rows], 1)?, parents: first, ids: first };
-        let (mut state, mut ids, mut parents) = (encoded.start.clone(), vec![], vec![]);
+        let (mut state, mut fetches, mut part) = (encoded.start.clone(), vec![], vec![]);
         for t in 0..limit {
             let (decoded, next) = self.model.step(&mut scope, &encoded, beams.ids, &state, t)?;
             let logits = self.model.projection().logits(&mut scope, decoded.features)?;
+            let at = t % PART;
             if self.beam.width == 1 {
                 beams.ids = argmax(scope.graph, logits)?;
                 state = next;
@@ -194,20 +263,22 @@ impl Search {
                 let op = BeamStep { beam: width, length_penalty, length: t + 1, end: EOS };
                 beams = beam_step(scope.graph, op, logits, beams.scores, beams.lengths, beams.ids)?;
                 state = reorder(scope.graph, next, beams.parents)?;
-                parents.push((beams.parents, t * padded()));
+                part.push((beams.parents, (PART + at) * padded()));
             }
-            ids.push((beams.ids, t * padded()));
+            part.push((beams.ids, at * padded()));
+            if at + 1 == PART || t + 1 == limit {
+                let buffer = scope.graph.input(&found_name(time, t / PART), u32s(self.found_len()))?;
+                fetches.push(scope.graph.pack(buffer, &part)?);
+                part.clear();
+            }
         }
-        let mut pack = |name: &str, values: &[(Value, usize)]| {
-            let buffer = graph.input(&format!("search.{name}.{time}"), u32s(limit * padded()))?;
-            graph.pack(buffer, values)
-        };
-        let mut found = vec![pack("ids", &ids)?];
-        if self.beam.width > 1 {
-            found.push(pack("parents", &parents)?);
-        }
-        Ok(Plan::new(&graph, &found, &[], &device.target()))
+        Ok(Plan::new(&graph, &fetches, &[], &device.target()))
     }
+}
+
+/// The buffer for what a part of a search finds.
+fn found_name(time: usize, part: usize) -> String {
+    format!("search.found.{time}.{part}")
 }
 
 /// The states of the hypotheses that live on.

@@ -9,6 +9,10 @@ use crate::plan::DeviceError;
 use super::adapter::{AdapterInfo, Limits, OpenError, Properties};
 use super::shaders::{Shaders, Source};
 
+/// What a clock between launches needs.
+pub const TIMESTAMPS: wgpu::Features =
+    wgpu::Features::TIMESTAMP_QUERY.union(wgpu::Features::TIMESTAMP_QUERY_INSIDE_ENCODERS);
+
 /// Source (constants included), entry point, runtime checks: what a pipeline depends on.
 type Key = (String, &'static str, bool);
 
@@ -46,8 +50,14 @@ impl Context {
             max_invocations: limits.max_compute_invocations_per_workgroup,
             max_binding: (limits.max_storage_buffer_binding_size / 4) as usize,
         };
-        let description =
-            wgpu::DeviceDescriptor { label: Some("wgrad"), required_limits: limits, ..Default::default() };
+        // A clock between launches, for `wgrad bench`; it costs nothing where nobody reads it.
+        let required_features = adapter.features() & TIMESTAMPS;
+        let description = wgpu::DeviceDescriptor {
+            label: Some("wgrad"),
+            required_limits: limits,
+            required_features,
+            ..Default::default()
+        };
         let (device, queue) = pollster::block_on(adapter.request_device(&description))
             .map_err(|e| OpenError::Refused { name: info.name.clone(), message: e.to_string() })?;
         let error = Arc::new(Mutex::new(None));

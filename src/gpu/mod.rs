@@ -6,22 +6,27 @@
 mod adapter;
 mod context;
 mod log;
+mod profile;
 mod shaders;
 
 pub use adapter::{AdapterInfo, Limits, OpenError, Properties, install_hint, list};
 pub use shaders::{Shaders, ShadersError};
 
 use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::graph::{Dispatch, Operand, Target, TensorType};
-use crate::plan::{Buffer, Device, DeviceError, Plan, Prepared, Region, Step, share_slots};
+use crate::plan::{Buffer, Counters, Device, DeviceError, Plan, Prepared, Profile, Region, Step, share_slots};
 
 use context::{Context, Kernel};
 use log::Log;
 
 /// Runs that may be queued before the host waits for the oldest: enough to keep a GPU busy, few enough to stop soon after Ctrl-C.
 const IN_FLIGHT: usize = 4;
+
+/// What stands behind the end of a buffer that is watched: bits of a NaN that no computation gives.
+const BEHIND: u32 = 0x7fff_dead;
 
 enum Command {
     Launch { kernel: Arc<Kernel>, bindings: wgpu::BindGroup, workgroups: [u32; 3] },
@@ -31,6 +36,8 @@ enum Command {
 struct Ready {
     plan: Plan,
     commands: Vec<Command>,
+    /// The first command of each step, and the end of all.
+    starts: Vec<usize>,
     /// The buffers behind the plan's slots.
     slots: Vec<wgpu::Buffer>,
 }
@@ -46,8 +53,11 @@ pub struct Gpu {
     shaders: Arc<Shaders>,
     /// Whether kernels are compiled with runtime checks.
     checked: bool,
+    /// Elements behind the end of every buffer: see [`Gpu::watch_ends`].
+    spare: usize,
     log: Log,
     in_flight: VecDeque<wgpu::SubmissionIndex>,
+    counters: Counters,
 }
 
 const STORAGE: wgpu::BufferUsages =
@@ -70,8 +80,22 @@ impl Gpu {
         let context = adapter::open(name, limits)?;
         let log = Log::new(&context);
         let (named, in_flight, target) = (HashMap::new(), VecDeque::new(), context.target.clone());
+        let counters = Counters::default();
         let (pool, slots, plans, shaders) = (vec![], vec![], vec![], Arc::default());
-        Ok(Self { context, named, pool, slots, plans, target, shaders, checked: false, log, in_flight })
+        Ok(Self {
+            context,
+            named,
+            pool,
+            slots,
+            plans,
+            target,
+            shaders,
+            checked: false,
+            spare: 0,
+            log,
+            in_flight,
+            counters,
+        })
     }
 
     /// Plans made from now on take the kernels for hardware, so that a software adapter can test them.
@@ -87,6 +111,12 @@ impl Gpu {
     /// Plans made from now on are compiled with the driver's bounds checks, which training leaves out.
     pub fn check_bounds(&mut self) {
         self.checked = true;
+    }
+
+    /// Buffers made from now on are longer than what lies in them, by garbage that kernels can reach: what they read there is NaN, and
+    /// [`Device::stray`] notices what they write there. To be called before anything is allocated.
+    pub fn watch_ends(&mut self) {
+        self.spare = 1024;
     }
 
     /// Plans made from now on take their kernels from these shaders.
@@ -122,6 +152,7 @@ impl Gpu {
         let kernel = self.context.kernel(dispatch, &self.shaders, self.checked);
         let storage = dispatch.bindings.iter().map(|&(operand, _)| {
             let (buffer, offset, size) = self.resolve(plan, slots, &region(operand));
+            let size = if self.spare == 0 { size } else { buffer.size() - offset };
             wgpu::BufferBinding { buffer, offset, size: wgpu::BufferSize::new(size) }
         });
         let uniform = (!dispatch.uniform.is_empty()).then(|| uniforms.binding(dispatch));
@@ -141,32 +172,13 @@ impl Gpu {
         Command::Launch { kernel, bindings, workgroups: dispatch.workgroups }
     }
 
-    /// Commands one after another, launches in passes as long as possible.
-    fn record(encoder: &mut wgpu::CommandEncoder, commands: &[Command]) {
-        let mut commands = commands.iter().peekable();
-        while let Some(command) = commands.peek() {
-            if let Command::Clear { buffer, offset, size } = command {
-                encoder.clear_buffer(buffer, *offset, Some(*size));
-                commands.next();
-                continue;
-            }
-            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            while let Some(Command::Launch { kernel, bindings, workgroups: [x, y, z] }) = commands.peek() {
-                pass.set_pipeline(&kernel.pipeline);
-                pass.set_bind_group(0, bindings, &[]);
-                pass.dispatch_workgroups(*x, *y, *z);
-                commands.next();
-            }
-        }
-    }
-
     fn read(&mut self, buffer: &wgpu::Buffer, offset: u64, size: u64) -> Result<Vec<u8>, DeviceError> {
         let device = &self.context.device;
         let usage = wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ;
         let staging = self.context.buffer("read back", (size / 4) as usize, usage);
         let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         encoder.copy_buffer_to_buffer(buffer, offset, &staging, 0, size);
-        self.context.queue.submit([encoder.finish()]);
+        self.enqueue(encoder);
         staging.map_async(wgpu::MapMode::Read, 0..size, |_| {});
         self.context.wait(None)?;
         self.in_flight.clear();
@@ -182,8 +194,63 @@ impl Gpu {
         self.read_bits(plan, &region)
     }
 
-    fn write(&self, name: &str, bytes: &[u8]) {
+    /// Records the launches of some steps, and submits them once.
+    fn submit(&mut self, plan: Prepared, steps: Range<usize>, log: bool) -> Result<(), DeviceError> {
+        let ready = &self.plans[plan.0];
+        let mut encoder = self.context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        record(&mut encoder, &ready.commands[ready.starts[steps.start]..ready.starts[steps.end]]);
+        if log {
+            let regions = ready.plan.fetches.iter().map(|(region, _)| self.resolve(&ready.plan, &ready.slots, region));
+            let regions: Vec<_> = regions.map(|(buffer, offset, size)| (buffer.clone(), offset, size)).collect();
+            self.log.record(&mut encoder, &regions);
+        }
+        let submission = self.enqueue(encoder);
+        self.log.submitted(&self.context);
+        self.in_flight.push_back(submission);
+        if self.in_flight.len() > IN_FLIGHT {
+            let oldest = self.in_flight.pop_front();
+            self.context.wait(oldest)?;
+        }
+        self.context.check()
+    }
+
+    fn fill_end(&self, buffer: &wgpu::Buffer, elements: usize) {
+        if self.spare > 0 {
+            self.context.queue.write_buffer(
+                buffer,
+                4 * elements as u64,
+                bytemuck::cast_slice(&vec![BEHIND; self.spare]),
+            );
+        }
+    }
+
+    fn enqueue(&mut self, encoder: wgpu::CommandEncoder) -> wgpu::SubmissionIndex {
+        self.counters.submits += 1;
+        self.context.queue.submit([encoder.finish()])
+    }
+
+    fn write(&mut self, name: &str, bytes: &[u8]) {
+        self.counters.uploaded += bytes.len() as u64;
         self.context.queue.write_buffer(&self.named[name].0, 0, bytes);
+    }
+}
+
+/// Records launches and fills, as few passes as there can be.
+fn record(encoder: &mut wgpu::CommandEncoder, commands: &[Command]) {
+    let mut commands = commands.iter().peekable();
+    while let Some(command) = commands.peek() {
+        if let Command::Clear { buffer, offset, size } = command {
+            encoder.clear_buffer(buffer, *offset, Some(*size));
+            commands.next();
+            continue;
+        }
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        while let Some(Command::Launch { kernel, bindings, workgroups: [x, y, z] }) = commands.peek() {
+            pass.set_pipeline(&kernel.pipeline);
+            pass.set_bind_group(0, bindings, &[]);
+            pass.dispatch_workgroups(*x, *y, *z);
+            commands.next();
+        }
     }
 }
 
@@ -229,7 +296,8 @@ impl Device for Gpu {
     }
 
     fn allocate(&mut self, name: &str, tensor: &TensorType) -> Result<(), DeviceError> {
-        let buffer = self.context.buffer(name, tensor.len(), STORAGE);
+        let buffer = self.context.buffer(name, tensor.len() + self.spare, STORAGE);
+        self.fill_end(&buffer, tensor.len());
         self.named.insert(name.into(), (buffer, tensor.clone()));
         self.context.check()
     }
@@ -265,12 +333,12 @@ impl Device for Gpu {
             return Err(DeviceError::OutOfMemory { device: self.context.info.name.clone(), message });
         }
         // A slot that must grow gets a new buffer; plans made before keep the old one.
-        let (context, pool) = (&self.context, &mut self.pool);
+        let (context, pool, spare) = (&self.context, &mut self.pool, self.spare);
         let indices = share_slots(&plan.slots, &mut self.slots, |_, index, len| match index {
             Some(index) if pool[index].1 >= len => Some(index),
             Some(_) => None,
             None => {
-                pool.push((context.buffer("slot", len, STORAGE), len));
+                pool.push((context.buffer("slot", len + spare, STORAGE), len));
                 Some(pool.len() - 1)
             }
         });
@@ -279,43 +347,46 @@ impl Device for Gpu {
         let launches = plan.steps.iter().flat_map(|step| step.dispatches.iter().map(move |d| (step, d)));
         let commands = launches.map(|(step, d)| self.command(&plan, &slots, step, d, &uniforms)).collect();
         self.context.check()?;
-        self.plans.push(Ready { plan, commands, slots });
+        let mut starts = vec![0];
+        starts.extend(plan.steps.iter().scan(0, |end, step| {
+            *end += step.dispatches.len();
+            Some(*end)
+        }));
+        self.plans.push(Ready { plan, commands, starts, slots });
         Ok(Prepared(self.plans.len() - 1))
     }
 
     fn fill_slots(&mut self, bits: u32) {
         for (buffer, elements) in &self.pool {
             self.context.queue.write_buffer(buffer, 0, bytemuck::cast_slice(&vec![bits; *elements]));
+            self.fill_end(buffer, *elements);
         }
+    }
+
+    fn stray(&mut self) -> Result<Option<String>, DeviceError> {
+        if self.spare == 0 {
+            return Ok(None);
+        }
+        let slots = self.pool.iter().map(|(buffer, elements)| ("a slot", buffer, *elements));
+        let named = self.named.iter().map(|(name, (buffer, tensor))| (name.as_str(), buffer, tensor.len()));
+        let ends = named.chain(slots).map(|(name, buffer, len)| (name.to_string(), buffer.clone(), 4 * len as u64));
+        for (name, buffer, end) in ends.collect::<Vec<_>>() {
+            let behind = self.read(&buffer, end, 4 * self.spare as u64)?;
+            let behind: Vec<u32> = bytemuck::pod_collect_to_vec(&behind);
+            if let Some(at) = behind.iter().position(|&bits| bits != BEHIND) {
+                let len = end as usize / 4;
+                return Ok(Some(format!("element {} of {name}, which has {len}", len + at)));
+            }
+        }
+        Ok(None)
     }
 
     fn run(&mut self, plan: Prepared, log: bool) -> Result<(), DeviceError> {
-        let ready = &self.plans[plan.0];
-        let mut encoder = self.context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        Self::record(&mut encoder, &ready.commands);
-        if log {
-            let regions = ready.plan.fetches.iter().map(|(region, _)| self.resolve(&ready.plan, &ready.slots, region));
-            let regions: Vec<_> = regions.map(|(buffer, offset, size)| (buffer.clone(), offset, size)).collect();
-            self.log.record(&mut encoder, &regions);
-        }
-        let submission = self.context.queue.submit([encoder.finish()]);
-        self.log.submitted(&self.context);
-        self.in_flight.push_back(submission);
-        if self.in_flight.len() > IN_FLIGHT {
-            let oldest = self.in_flight.pop_front();
-            self.context.wait(oldest)?;
-        }
-        self.context.check()
+        self.submit(plan, 0..self.plans[plan.0].plan.steps.len(), log)
     }
 
-    fn run_step(&mut self, plan: Prepared, step: usize) -> Result<(), DeviceError> {
-        let ready = &self.plans[plan.0];
-        let before: usize = ready.plan.steps[..step].iter().map(|s| s.dispatches.len()).sum();
-        let commands = &ready.commands[before..before + ready.plan.steps[step].dispatches.len()];
-        let mut encoder = self.context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        Self::record(&mut encoder, commands);
-        let submission = self.context.queue.submit([encoder.finish()]);
-        self.context.wait(Some(submission))
+    fn run_part(&mut self, plan: Prepared, steps: Range<usize>) -> Result<(), DeviceError> {
+        self.submit(plan, steps, false)
     }
 
     fn read_bits(&mut self, plan: Prepared, region: &Region) -> Result<Vec<u32>, DeviceError> {
@@ -323,6 +394,16 @@ impl Device for Gpu {
         let (buffer, offset, size) = self.resolve(&ready.plan, &ready.slots, region);
         let buffer = buffer.clone();
         Ok(bytemuck::pod_collect_to_vec(&self.read(&buffer, offset, size)?))
+    }
+
+    fn profile(&mut self, plan: Prepared) -> Result<Profile, DeviceError> {
+        profile::profile(self, plan)
+    }
+
+    fn counters(&self) -> Counters {
+        let elements: usize =
+            self.named.values().map(|(_, t)| t.len()).chain(self.pool.iter().map(|(_, len)| *len)).sum();
+        Counters { held: 4 * elements as u64, ..self.counters }
     }
 
     fn logged(&mut self, wait: bool) -> Result<Vec<Vec<f32>>, DeviceError> {

@@ -45,6 +45,9 @@ const SHADERS: &[(&str, &str)] = &[
     ("sum", include_str!("../../shaders/sum.wgsl")),
     ("sum_rows", include_str!("../../shaders/sum_rows.wgsl")),
     ("tanh", include_str!("../../shaders/tanh.wgsl")),
+    ("bench/copy", include_str!("../../shaders/bench/copy.wgsl")),
+    ("bench/empty", include_str!("../../shaders/bench/empty.wgsl")),
+    ("bench/multiply_add", include_str!("../../shaders/bench/multiply_add.wgsl")),
     ("shared/activation", include_str!("../../shaders/shared/activation.wgsl")),
     ("shared/grid", include_str!("../../shaders/shared/grid.wgsl")),
     ("shared/philox", include_str!("../../shaders/shared/philox.wgsl")),
@@ -76,15 +79,17 @@ pub struct Shaders {
 }
 
 impl Shaders {
-    /// The files in a folder, `shared/` in it included; those missing there are the built-in ones.
+    /// The files in a folder, `shared/` and `bench/` in it included; those missing there are the built-in ones.
     ///
     /// # Errors
     /// When there is nothing to read, or a file that wgrad has no shader for.
     pub fn read(folder: &Path) -> Result<Self, ShadersError> {
         let mut shaders = Self { folder: folder.into(), replaced: HashMap::new() };
         shaders.read_files("")?;
-        if folder.join("shared").is_dir() {
-            shaders.read_files("shared/")?;
+        for sub in ["shared/", "bench/"] {
+            if folder.join(sub).is_dir() {
+                shaders.read_files(sub)?;
+            }
         }
         if shaders.replaced.is_empty() {
             return Err(ShadersError::Empty { path: folder.into() });
@@ -102,7 +107,7 @@ impl Shaders {
             }
             let name = path.file_stem().map(|stem| format!("{sub}{}", stem.to_string_lossy()));
             let Some((name, _)) = SHADERS.iter().find(|(known, _)| Some(*known) == name.as_deref()) else {
-                let known = names(|known| known.starts_with("shared/") == (sub == "shared/"));
+                let known = names(|known| known.strip_prefix(sub).is_some_and(|rest| !rest.contains('/')));
                 return Err(ShadersError::Unknown { path, known });
             };
             let text =
@@ -226,6 +231,7 @@ mod tests {
         };
         let mut files = folder("");
         files.extend(folder("shared/"));
+        files.extend(folder("bench/"));
         files.sort();
         let mut listed: Vec<_> = SHADERS.iter().map(|(name, _)| name.to_string()).collect();
         listed.sort();

@@ -13,7 +13,7 @@ mod tensor_type;
 pub use dispatch::{Dispatch, Operand, Target, groups};
 pub use gradient::Backward;
 pub(crate) use op::reference;
-pub use op::{Alias, Call, Op, Slice, SliceMut, Types, expect};
+pub use op::{Alias, Call, Op, Slice, SliceMut, Types, Work, expect};
 pub use real::{Real, Tracked};
 pub use tensor_type::{DType, TensorType};
 

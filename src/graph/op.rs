@@ -32,6 +32,11 @@ pub trait Op: Any + Debug + Send + Sync {
     /// The kernels that compute the outputs, in order.
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch>;
 
+    /// What computing the op once takes, whatever kernel does it. Every `+ − · /`, comparison, exp, ln, sqrt, tanh and sigmoid counts as one.
+    fn work(&self, types: &Types) -> Work {
+        Work::moving(self, types)
+    }
+
     /// Lengths of the buffers that the kernels need besides inputs and outputs.
     fn scratch(&self, _types: &Types, _target: &Target) -> Vec<usize> {
         vec![]
@@ -64,6 +69,32 @@ pub trait Op: Any + Debug + Send + Sync {
 pub enum Alias {
     Input { index: usize, offset: usize },
     Output { index: usize, offset: usize },
+}
+
+/// Arithmetic and memory traffic that an op cannot do without: what `wgrad bench` measures kernels by.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Work {
+    pub flops: f64,
+    pub bytes: f64,
+}
+
+impl Work {
+    /// Reads every input once and writes every wanted output once; no arithmetic.
+    pub fn moving<O: Op + ?Sized>(op: &O, types: &Types) -> Self {
+        let written = |&o: &usize| types.wanted[o] && op.alias(o, types).is_none();
+        let outputs = (0..types.outputs.len()).filter(written).map(|o| types.outputs[o].len());
+        Self::elements(types.inputs.iter().map(TensorType::len).chain(outputs).sum())
+    }
+
+    /// Moves so many elements of 4 bytes; no arithmetic.
+    pub fn elements(count: usize) -> Self {
+        Self { flops: 0.0, bytes: 4.0 * count as f64 }
+    }
+
+    /// Computes `each` operations for each of `count` things.
+    pub fn flops(self, each: usize, count: usize) -> Self {
+        Self { flops: self.flops + each as f64 * count as f64, ..self }
+    }
 }
 
 /// The types of one op's inputs and outputs, and which outputs are wanted.

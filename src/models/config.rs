@@ -38,6 +38,7 @@ impl ModelConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Seq2SeqConfig {
+    /// With `unit`, one layer of one direction and no attention.
     pub rnn: RnnKind,
     /// Recurrent layers of the encoder, and of the decoder.
     pub layers: usize,
@@ -76,6 +77,10 @@ pub struct TransformerEncoderConfig {
     /// Whether the attention leaves padding out.
     pub mask_padding: bool,
     pub dropout: f32,
+    /// Probability with which training drops a probability of the attention, as torch.nn.MultiheadAttention does. 0 in configurations from before
+    /// it was there.
+    #[serde(default)]
+    pub attention_dropout: f32,
 }
 
 /// Encoder and decoder of Vaswani et al. (2017), as torch.nn.Transformer.
@@ -97,6 +102,9 @@ pub struct TransformerConfig {
     pub max_positions: usize,
     pub tied: Tied,
     pub dropout: f32,
+    /// As of [`TransformerEncoderConfig`].
+    #[serde(default)]
+    pub attention_dropout: f32,
 }
 
 /// How a Transformer knows where a token stands.

@@ -1,7 +1,8 @@
 //! Sequence to sequence with a recurrent encoder and decoder (Sutskever et al. 2014), and its attentions (Bahdanau et al. 2015, Luong et al. 2015).
 //!
 //! Encoder: embedding, dropout, RNN; then the bridge h ← tanh(L₂·relu(L₁·h)) of every layer's last state, an LSTM's cell as it is. Decoder:
-//! embedding, dropout, RNN, projection to the vocabulary, with the attention wired as [`AttentionKind`] says.
+//! embedding, dropout, RNN, projection to the vocabulary, with the attention wired as [`AttentionKind`] says. With the unit of textbooks the projection
+//! reads [x; h], what the step itself reads, instead of the state behind it.
 
 use crate::graph::{GraphError, Value};
 use crate::nn::{
@@ -12,6 +13,8 @@ use crate::ops::concat::concat;
 use crate::ops::fill::{fill, fill_ids};
 use crate::ops::relu::relu;
 use crate::ops::reshape_rows;
+use crate::ops::slice::slice;
+use crate::ops::stack::stack;
 use crate::ops::tanh::tanh;
 
 use super::{Decoded, Encoded, Feedback, Model, Seq2SeqConfig, Source, State, Weights, unroll};
@@ -52,6 +55,7 @@ impl Seq2Seq {
             _ if config.input_feeding => embedding + hidden,
             _ => embedding,
         };
+        let features = hidden + if config.rnn == RnnKind::Unit { embedding } else { 0 };
         let combines = matches!(kind, AttentionKind::Dot | AttentionKind::General);
         Self {
             source_embedding: Embedding::new(p, "encoder.embedding", [source, embedding], 1.0),
@@ -63,7 +67,7 @@ impl Seq2Seq {
             context: (kind == AttentionKind::CosineConcat)
                 .then(|| Linear::new(p, "decoder.context", hidden + embedding, embedding, true)),
             combine: combines.then(|| Linear::new(p, "decoder.attention.combine", 2 * hidden, hidden, true)),
-            output: Linear::new(p, "decoder.output", hidden, target, true),
+            output: Linear::new(p, "decoder.output", features, target, true),
             config: config.clone(),
             parameters,
         }
@@ -138,6 +142,18 @@ impl Seq2Seq {
         Ok((scope.graph.reshape(combined, &shape)?, Some(attended.weights)))
     }
 
+    /// [x; h] of a unit's steps: inputs [T, B, E] beside the states before them, of which `first` [B, H] is the first and `outputs` [T, B, H] are the next.
+    fn joined(&self, scope: &mut Scope, x: Value, first: Value, outputs: Value) -> Result<Value, GraphError> {
+        let [time, batch, hidden] = *scope.graph.shape(outputs) else { unreachable!("outputs are [T, B, H]") };
+        let mut before = scope.graph.reshape(first, &[1, batch, hidden])?;
+        if time > 1 {
+            let rest = slice(scope.graph, outputs, 0, 0, time - 1)?;
+            before = stack(scope.graph, &[before, rest])?;
+        }
+        let joined = concat(scope.graph, x, before)?;
+        reshape_rows(scope.graph, joined)
+    }
+
     /// What the projection reads of õ: dropped out where there is a combining layer.
     fn features(&self, scope: &mut Scope, combined: Value) -> Result<Value, GraphError> {
         let dropped =
@@ -187,7 +203,11 @@ impl Model for Seq2Seq {
         }
         let x = self.target_embedding.forward(scope, ids)?;
         let x = self.dropout(scope, "decoder.embedding", x)?;
-        let (outputs, _) = self.decoder.forward(scope, x, Some(lengths), Some(&self.unpack(&encoded.start)))?;
+        let start = self.unpack(&encoded.start);
+        let (outputs, _) = self.decoder.forward(scope, x, Some(lengths), Some(&start))?;
+        if self.config.rnn == RnnKind::Unit {
+            return Ok(Decoded { features: self.joined(scope, x, start[0].hidden, outputs)?, weights: None });
+        }
         let (combined, weights) = self.combine(scope, outputs, encoded)?;
         Ok(Decoded { features: self.features(scope, combined)?, weights: weights.map(Weights::Whole) })
     }
@@ -226,6 +246,10 @@ impl Model for Seq2Seq {
             _ => {}
         }
         let (outputs, last) = self.decoder.forward(scope, x, None, Some(&states))?;
+        if self.config.rnn == RnnKind::Unit {
+            let features = self.joined(scope, x, states[0].hidden, outputs)?;
+            return Ok((Decoded { features, weights: None }, Self::pack(&last)));
+        }
         let (combined, looked) = self.combine(scope, outputs, encoded)?;
         let mut next = Self::pack(&last);
         if self.config.input_feeding {

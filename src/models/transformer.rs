@@ -46,7 +46,7 @@ impl Transformer {
             let sizes = [hidden, config.heads, config.feed_forward];
             let layer = |number: usize| {
                 let name = format!("transformer.{side}.layers.{number}");
-                TransformerLayer::new(p, &name, sizes, side == "decoder", config.norm_first)
+                TransformerLayer::new(p, &name, sizes, side == "decoder", config.norm_first, config.attention_dropout)
             };
             let layers: Vec<_> = (0..layers).map(layer).collect();
             (layers, LayerNorm::new(p, &format!("transformer.{side}.norm"), hidden))

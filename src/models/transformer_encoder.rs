@@ -60,7 +60,9 @@ impl TransformerEncoder {
         let [q, k, v] = [0, 1, 2].map(|i| self.inputs[i].forward(scope, x));
         let kv = concat(scope.graph, k?, v?)?;
         let heads = Heads { count: self.config.heads, key: self.config.head_width, value: self.config.value_width };
-        let attended = cross_attention(scope.graph, Attention { heads, causal: false }, q?, kv, Some(lengths))?;
+        let dropout = scope.dropout_within(self.config.attention_dropout);
+        let which = Attention { heads, causal: false };
+        let attended = cross_attention(scope.graph, which, [q?, kv], Some(lengths), dropout)?;
         Ok(Attended { output: self.out.forward(scope, attended.output)?, ..attended })
     }
 }

@@ -14,11 +14,13 @@ pub struct MultiheadAttention {
     in_proj_bias: Parameter,
     out_proj: Linear,
     heads: Heads,
+    /// Probability with which training drops a probability of the attention.
+    dropout: f32,
 }
 
 impl MultiheadAttention {
     /// Parameters `NAME.in_proj_weight`, `NAME.in_proj_bias`, `NAME.out_proj.weight` and `NAME.out_proj.bias`. `heads` divides `width`.
-    pub fn new(parameters: &mut Parameters, name: &str, width: usize, heads: usize) -> Self {
+    pub fn new(parameters: &mut Parameters, name: &str, width: usize, heads: usize, dropout: f32) -> Self {
         let mut add = |part: &str, shape: &[usize], init| parameters.add(format!("{name}.{part}"), shape, init);
         let in_proj_weight = add("in_proj_weight", &[3 * width, width], Init::xavier(3 * width, width));
         let in_proj_bias = add("in_proj_bias", &[3 * width], Init::Constant(0.0));
@@ -27,7 +29,7 @@ impl MultiheadAttention {
             bias: Some(add("out_proj.bias", &[width], Init::Constant(0.0))),
         };
         let heads = Heads { count: heads, key: width / heads, value: width / heads };
-        Self { in_proj_weight, in_proj_bias, out_proj, heads }
+        Self { in_proj_weight, in_proj_bias, out_proj, heads, dropout }
     }
 
     /// Rows `from..to` of the input projection, in units of D, applied to x.
@@ -53,7 +55,8 @@ impl MultiheadAttention {
         causal: bool,
     ) -> Result<Value, GraphError> {
         let qkv = self.project(scope, x, 0, 3)?;
-        let attended = self_attention(scope.graph, Attention { heads: self.heads, causal }, qkv, lengths)?;
+        let dropout = scope.dropout_within(self.dropout);
+        let attended = self_attention(scope.graph, Attention { heads: self.heads, causal }, qkv, lengths, dropout)?;
         self.out_proj.forward(scope, attended.output)
     }
 
@@ -69,7 +72,8 @@ impl MultiheadAttention {
         let new = slice(scope.graph, qkv, 2, width, 2 * width)?;
         let past = past.map_or(Ok(new), |past| stack(scope.graph, &[past, new]))?;
         let which = Attention { heads: self.heads, causal: false };
-        let attended = cross_attention(scope.graph, which, query, past, None)?;
+        let dropout = scope.dropout_within(self.dropout);
+        let attended = cross_attention(scope.graph, which, [query, past], None, dropout)?;
         Ok((self.out_proj.forward(scope, attended.output)?, past))
     }
 
@@ -94,7 +98,8 @@ impl MultiheadAttention {
     ) -> Result<Attended, GraphError> {
         let query = self.project(scope, x, 0, 1)?;
         let which = Attention { heads: self.heads, causal: false };
-        let attended = cross_attention(scope.graph, which, query, memory, Some(lengths))?;
+        let dropout = scope.dropout_within(self.dropout);
+        let attended = cross_attention(scope.graph, which, [query, memory], Some(lengths), dropout)?;
         Ok(Attended { output: self.out_proj.forward(scope, attended.output)?, ..attended })
     }
 }

@@ -1,17 +1,18 @@
-//! Recurrent layers: torch.nn.RNN, torch.nn.LSTM and torch.nn.GRU.
+//! Recurrent layers: torch.nn.RNN, torch.nn.LSTM, torch.nn.GRU, and the unit of textbooks.
 
 use serde::{Deserialize, Serialize};
 
 use crate::graph::{GraphError, Value};
 use crate::ops::concat::concat;
-use crate::ops::fill::fill_ids;
+use crate::ops::fill::{fill, fill_ids};
 use crate::ops::gru::gru;
 use crate::ops::lstm::{LstmWeights, lstm};
 use crate::ops::matmul::matmul_nt;
 use crate::ops::reshape_rows;
 use crate::ops::rnn::rnn;
+use crate::ops::slice::slice;
 
-use super::{Init, Parameter, Parameters, Scope};
+use super::{Init, Linear, Parameter, Parameters, Scope};
 
 /// The recurrent cell of encoder and decoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,12 +24,14 @@ pub enum RnnKind {
     Lstm,
     /// Gated recurrent unit (Cho et al. 2014).
     Gru,
+    /// Elman's network as courses write it down, with one matrix over [x; h] and one bias: h' = tanh(W·[x; h] + b).
+    Unit,
 }
 
 impl RnnKind {
     fn gates(self) -> usize {
         match self {
-            RnnKind::Rnn => 1,
+            RnnKind::Rnn | RnnKind::Unit => 1,
             RnnKind::Gru => 3,
             RnnKind::Lstm => 4,
         }
@@ -42,20 +45,46 @@ pub struct RnnState {
     pub cell: Option<Value>,
 }
 
-/// One direction of one layer: weight_ih [G·H, in], weight_hh [G·H, H], bias_ih and bias_hh [G·H], with the G gates in PyTorch's order: i, f, g, o
-/// for an LSTM, r, z, n for a GRU, one for an RNN.
+/// The parameters of a direction of a layer.
+#[derive(Clone, Debug)]
+enum Weights {
+    /// weight_ih [G·H, in], weight_hh [G·H, H], bias_ih and bias_hh [G·H], with the G gates in PyTorch's order: i, f, g, o for an LSTM, r, z, n for
+    /// a GRU, one for an RNN.
+    Apart([Parameter; 4]),
+    /// A unit's: weight [H, in + H], bias `[H]`.
+    Joined(Linear),
+}
+
+impl Weights {
+    /// As values, of the shapes of [`Weights::Apart`].
+    fn values(&self, scope: &mut Scope) -> Result<[Value; 4], GraphError> {
+        match self {
+            Weights::Apart(parameters) => {
+                let [weight_ih, weight_hh, bias_ih, bias_hh] = parameters.each_ref().map(|p| scope.parameter(p));
+                Ok([weight_ih?, weight_hh?, bias_ih?, bias_hh?])
+            }
+            Weights::Joined(Linear { weight, bias }) => {
+                let [hidden, columns] = weight.shape[..] else { unreachable!("a weight is a matrix") };
+                let weight = scope.parameter(weight)?;
+                let bias = scope.parameter(bias.as_ref().expect("a unit has a bias"))?;
+                let inputs = slice(scope.graph, weight, 1, 0, columns - hidden)?;
+                let states = slice(scope.graph, weight, 1, columns - hidden, hidden)?;
+                Ok([inputs, states, bias, fill(scope.graph, &[hidden], 0.0)?])
+            }
+        }
+    }
+}
+
+/// One direction of one layer.
 #[derive(Clone, Debug)]
 struct Direction {
     kind: RnnKind,
-    weight_ih: Parameter,
-    weight_hh: Parameter,
-    bias_ih: Parameter,
-    bias_hh: Parameter,
+    weights: Weights,
     reverse: bool,
 }
 
 impl Direction {
-    /// `suffix` is `_l0` and so on, with `_reverse` behind it for the direction from a sequence's end to its start.
+    /// `suffix` is `_l0` and so on, with `_reverse` behind it for the direction from a sequence's end to its start. A unit has none.
     fn new(
         parameters: &mut Parameters,
         (name, suffix): (&str, &str),
@@ -65,14 +94,18 @@ impl Direction {
         let gates = hidden * kind.gates();
         let init = Init::Uniform(1.0 / (hidden as f32).sqrt());
         let mut add = |part: &str, shape: &[usize]| parameters.add(format!("{name}.{part}{suffix}"), shape, init);
-        Self {
-            kind,
-            weight_ih: add("weight_ih", &[gates, inputs]),
-            weight_hh: add("weight_hh", &[gates, hidden]),
-            bias_ih: add("bias_ih", &[gates]),
-            bias_hh: add("bias_hh", &[gates]),
-            reverse: suffix.ends_with("_reverse"),
-        }
+        let weights = match kind {
+            RnnKind::Unit => {
+                Weights::Joined(Linear::new(parameters, &format!("{name}.hidden"), inputs + hidden, hidden, true))
+            }
+            _ => Weights::Apart([
+                add("weight_ih", &[gates, inputs]),
+                add("weight_hh", &[gates, hidden]),
+                add("bias_ih", &[gates]),
+                add("bias_hh", &[gates]),
+            ]),
+        };
+        Self { kind, weights, reverse: suffix.ends_with("_reverse") }
     }
 
     /// The hidden states after each step [T, B, H], and the last state.
@@ -84,16 +117,15 @@ impl Direction {
         initial: Option<RnnState>,
     ) -> Result<(Value, RnnState), GraphError> {
         let [time, batch, _] = *scope.graph.shape(x) else { unreachable!("sequences are [T, B, width]") };
-        let [weight_ih, w_hh, b_ih, b_hh] =
-            [&self.weight_ih, &self.weight_hh, &self.bias_ih, &self.bias_hh].map(|p| scope.parameter(p));
-        let (w_hh, b_ih, b_hh) = (w_hh?, b_ih?, b_hh?);
+        let [weight_ih, w_hh, b_ih, b_hh] = self.weights.values(scope)?;
         // The input's product does not depend on the recurrence: one large product for all time steps.
         let rows = reshape_rows(scope.graph, x)?;
-        let xw = matmul_nt(scope.graph, rows, weight_ih?)?;
-        let xw = scope.graph.reshape(xw, &[time, batch, self.weight_ih.shape[0]])?;
+        let xw = matmul_nt(scope.graph, rows, weight_ih)?;
+        let columns = scope.graph.type_of(xw).columns();
+        let xw = scope.graph.reshape(xw, &[time, batch, columns])?;
         let hidden = initial.map(|s| s.hidden);
         Ok(match self.kind {
-            RnnKind::Rnn => {
+            RnnKind::Rnn | RnnKind::Unit => {
                 let layer = rnn(scope.graph, xw, [w_hh, b_ih, b_hh], lengths, hidden, self.reverse)?;
                 (layer.outputs, RnnState { hidden: layer.hidden, cell: None })
             }
@@ -127,7 +159,7 @@ pub struct RecurrentSizes {
 }
 
 impl Recurrent {
-    /// Parameters `NAME.weight_ih_l0` and so on.
+    /// Parameters `NAME.weight_ih_l0` and so on; `NAME.hidden.weight` and `.bias` of a unit, which has one layer of one direction.
     pub fn new(parameters: &mut Parameters, name: &str, sizes: RecurrentSizes) -> Self {
         let directions: &[&str] = if sizes.bidirectional { &["", "_reverse"] } else { &[""] };
         let units = sizes.hidden / directions.len();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::graph::{Graph, GraphError, TensorType, Value};
-use crate::ops::dropout::{dropout, variational_dropout};
+use crate::ops::dropout::{self, dropout, variational_dropout};
 
 use super::{Parameter, Parameters};
 
@@ -83,6 +83,13 @@ impl<'g> Scope<'g> {
         };
         self.places.insert(place, (control, fresh));
         variational_dropout(self.graph, x, control, p, fresh)
+    }
+
+    /// Dropout of probability `p` for an op that drops within itself, with the control words and a stream of its own; `None` outside training, and
+    /// where nothing is to be dropped.
+    pub fn dropout_within(&mut self, p: f32) -> Option<(Value, dropout::Dropout)> {
+        let (control, stream) = if p > 0.0 { self.random()? } else { return None };
+        Some((control, dropout::Dropout::new(p, stream)))
     }
 
     /// The control words and a stream of random numbers that nobody else has; `None` outside training.

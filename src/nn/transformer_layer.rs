@@ -63,10 +63,13 @@ impl TransformerLayer {
         [width, heads, feed_forward]: [usize; 3],
         decoder: bool,
         norm_first: bool,
+        attention_dropout: f32,
     ) -> Self {
-        let self_attn = MultiheadAttention::new(parameters, &format!("{name}.self_attn"), width, heads);
-        let multihead_attn =
-            decoder.then(|| MultiheadAttention::new(parameters, &format!("{name}.multihead_attn"), width, heads));
+        let mut attention = |part: &str| {
+            MultiheadAttention::new(parameters, &format!("{name}.{part}"), width, heads, attention_dropout)
+        };
+        let self_attn = attention("self_attn");
+        let multihead_attn = decoder.then(|| attention("multihead_attn"));
         // torch.nn.Transformer draws matrices anew by Xavier's rule and leaves the biases as torch.nn.Linear drew them.
         let mut linear = |part: &str, inputs: usize, outputs: usize| Linear {
             weight: parameters.add(format!("{name}.{part}.weight"), &[outputs, inputs], Init::xavier(outputs, inputs)),

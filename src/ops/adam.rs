@@ -4,10 +4,11 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::graph::{
-    Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups, reference,
+    Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work, groups,
+    reference,
 };
 
-use super::case::{Case, CaseSet};
+use super::case::{Bench, Case, CaseSet};
 use super::control::{BIAS_CORRECTION, LEARNING_RATE, SENTENCES};
 use super::elementwise::WORKGROUP;
 
@@ -53,6 +54,10 @@ impl Op for Adam {
     }
 
     reference!(parallel);
+
+    fn work(&self, types: &Types) -> Work {
+        Work::moving(self, types).flops(15, types.outputs[0].len())
+    }
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         let len = types.outputs[0].len();
@@ -123,4 +128,17 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     cases.extend(set.sizes(&[], [1000]).into_iter().map(|[n]| case(n, 3)));
     cases.extend(set.many(WORKGROUP).map(|n| case(n, 2)));
     cases
+}
+
+pub fn benches() -> Vec<Bench> {
+    const PARAMETERS: usize = 2_100_000;
+    let mut control = vec![0; SENTENCES];
+    control[LEARNING_RATE] = 1e-3f32.to_bits();
+    control[BIAS_CORRECTION] = 0.5f32.to_bits();
+    control[BIAS_CORRECTION + 1] = 0.5f32.to_bits();
+    let op = Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
+    let case = (0..2).fold(Case::new(op), |case, _| case.constant(&[PARAMETERS], 0.1));
+    // A mean of squares is positive.
+    let case = case.values(&[PARAMETERS], vec![0.25; PARAMETERS]).constant(&[PARAMETERS], 0.1);
+    vec![Bench::new("2,100,000 parameters of the LSTM", case.values(&[2], vec![1.0; 2]).ids(&[SENTENCES], control))]
 }

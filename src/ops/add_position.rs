@@ -3,11 +3,11 @@
 use rayon::prelude::*;
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, expect,
-    groups, reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
+    expect, groups, reference,
 };
 
-use super::case::{Case, CaseSet};
+use super::case::{Bench, Case, CaseSet};
 use super::elementwise::WORKGROUP;
 use super::fill::fill;
 use super::scale::scale as multiply;
@@ -64,6 +64,10 @@ impl Op for AddPosition {
 
     reference!(parallel);
 
+    fn work(&self, types: &Types) -> Work {
+        Work::moving(self, types).flops(2, types.outputs[0].len())
+    }
+
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         let (len, row) = (types.outputs[0].len(), types.input(0)[1..].iter().product());
         let dispatch = Dispatch::new("add_position", "forward").read(Operand::Input(0)).read(Operand::Input(1));
@@ -115,6 +119,10 @@ impl Op for AddPositionBackward {
     }
 
     reference!(parallel);
+
+    fn work(&self, types: &Types) -> Work {
+        Work::moving(self, types).flops(1, types.inputs[0].len())
+    }
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         let [time, batch, columns] = *types.input(0) else { unreachable!("checked by the shape rule") };
@@ -171,6 +179,19 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         cases.push(case.constant(&[n.div_ceil(8), 1, 8], 1.0));
     }
     cases
+}
+
+pub fn benches() -> Vec<Bench> {
+    vec![
+        Bench::new(
+            "20 x 128 x 128",
+            Case::new(AddPosition { first: 0, scale: 1.0 }).constant(&[20, 128, 128], 1.0).constant(&[64, 128], 1.0),
+        ),
+        Bench::new(
+            "backward, 20 x 128 x 128",
+            Case::new(AddPositionBackward { first: 0, positions: 64 }).constant(&[20, 128, 128], 1.0),
+        ),
+    ]
 }
 
 #[cfg(test)]

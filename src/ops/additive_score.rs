@@ -3,11 +3,11 @@
 use multiversion::multiversion;
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, expect,
-    groups, reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
+    expect, groups, reference,
 };
 
-use super::case::{Case, CaseSet};
+use super::case::{Bench, Case, CaseSet};
 use super::reshape_rows;
 use super::sum_rows::sum_rows;
 
@@ -53,6 +53,12 @@ impl Op for AdditiveScore {
     }
 
     reference!(parallel);
+
+    fn work(&self, types: &Types) -> Work {
+        let [time, source, batch, width] = sizes(&types.inputs);
+        // (q + k), tanh, · v, Σ
+        Work::moving(self, types).flops(4, time * source * batch * width)
+    }
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         let dispatch = (0..3).fold(Dispatch::new("additive_score", "forward"), |d, i| d.read(Operand::Input(i)));
@@ -116,6 +122,12 @@ impl Op for AdditiveScoreBackward {
 
     reference!();
 
+    fn work(&self, types: &Types) -> Work {
+        let [time, source, batch, width] = sizes(&types.inputs);
+        // (q + k), tanh, then ds·v·(1 − tanh²) and its two sums, ds·tanh and its sum
+        Work::moving(self, types).flops(10, time * source * batch * width)
+    }
+
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         let [time, source, batch, width] = sizes(&types.inputs);
         let start = |entry| (0..4).fold(Dispatch::new("additive_score", entry), |d, i| d.read(Operand::Input(i)));
@@ -175,4 +187,24 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         cases.extend([with(set.case(AdditiveScore)), backward]);
     }
     cases
+}
+
+pub fn benches() -> Vec<Bench> {
+    vec![
+        Bench::new(
+            "20 queries, 20 keys of 128, batch 128",
+            Case::new(AdditiveScore)
+                .constant(&[20, 128, 128], 1.0)
+                .constant(&[20, 128, 128], 1.0)
+                .constant(&[128], 1.0),
+        ),
+        Bench::new(
+            "backward, 20 queries, 20 keys of 128, batch 128",
+            Case::new(AdditiveScoreBackward)
+                .constant(&[20, 128, 128], 1.0)
+                .constant(&[20, 128, 128], 1.0)
+                .constant(&[128], 1.0)
+                .constant(&[128, 20, 20], 1.0),
+        ),
+    ]
 }

@@ -3,11 +3,11 @@
 use rayon::prelude::*;
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups,
-    reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
+    groups, reference,
 };
 
-use super::case::{Case, CaseSet};
+use super::case::{Bench, Case, CaseSet};
 use super::fast;
 
 /// Index of the largest number in each row of x [.., C]: ids [..]. The first of equals wins. No gradient passes.
@@ -38,6 +38,10 @@ impl Op for Argmax {
     }
 
     reference!(parallel);
+
+    fn work(&self, types: &Types) -> Work {
+        Work::moving(self, types).flops(1, types.inputs[0].len())
+    }
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         let (rows, columns) = (types.inputs[0].rows(), types.inputs[0].columns());
@@ -73,4 +77,8 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     cases.extend([ties, lowest]);
     cases.extend(set.many(1).map(|rows| set.case(Argmax).constant(&[rows, 3], 1.0)));
     cases
+}
+
+pub fn benches() -> Vec<Bench> {
+    vec![Bench::new("logits, 1280 x 6191", Case::new(Argmax).constant(&[1280, 6191], 1.0))]
 }

@@ -1,17 +1,20 @@
 //! Multi-head scaled dot-product attention (Vaswani et al. 2017, 3.2): `y_h[t] = Σ_s p_h[t, s]·v_h[s]`, `p_h[t] = softmax_s(q_h[t]·k_h[s] / √key)`.
 //!
 //! The T × S probabilities are never stored: forward and backward compute them again from the rows' logarithms of sums, as FlashAttention does
-//! (Dao et al. 2022).
+//! (Dao et al. 2022). Dropout acts on the probabilities, as in torch.nn.MultiheadAttention: what is left of a row is not normalized again. Its masks are
+//! recomputed too.
 
 use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, expect,
-    groups, reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
+    expect, groups, reference,
 };
 
-use super::case::{Case, CaseSet, lengths};
+use super::case::{Bench, Case, CaseSet, lengths};
+use super::control;
+use super::dropout::Dropout;
 use super::fast::{self, Layout};
 
 /// Heads of an attention: their number, and the widths of their keys (and queries) and values.
@@ -34,44 +37,55 @@ pub struct Attention {
 pub struct Attended {
     /// [T, B, heads·value]
     pub output: Value,
-    /// Probabilities [B, heads, T, S], computed only where somebody reads them; no gradient passes through them.
+    /// Probabilities [B, heads, T, S] after dropout, computed only where somebody reads them; no gradient passes through them.
     pub weights: Value,
 }
 
 /// A sequence that looks at itself: qkv [T, B, heads·(2·key + value)] has all heads' queries, then all keys, then all values. Keys past `lengths`
-/// `[B]` are masked; a query without any key gets zeros.
+/// `[B]` are masked; a query without any key gets zeros. `dropout` comes with the control words.
 pub fn self_attention(
     graph: &mut Graph,
     which: Attention,
     qkv: Value,
     lengths: Option<Value>,
+    dropout: Option<(Value, Dropout)>,
 ) -> Result<Attended, GraphError> {
-    push(graph, Fused { which, cross: false, masked: lengths.is_some() }, vec![qkv], lengths)
+    push(graph, (which, false), vec![qkv], lengths, dropout)
 }
 
-/// Queries [T, B, heads·key] that look at kv [S, B, heads·(key + value)]: all heads' keys, then all values. `lengths` as for [`self_attention`].
+/// Queries [T, B, heads·key] that look at kv [S, B, heads·(key + value)]: all heads' keys, then all values. `lengths` and `dropout` as for
+/// [`self_attention`].
 pub fn cross_attention(
     graph: &mut Graph,
     which: Attention,
-    q: Value,
-    kv: Value,
+    [q, kv]: [Value; 2],
     lengths: Option<Value>,
+    dropout: Option<(Value, Dropout)>,
 ) -> Result<Attended, GraphError> {
-    push(graph, Fused { which, cross: true, masked: lengths.is_some() }, vec![q, kv], lengths)
+    push(graph, (which, true), vec![q, kv], lengths, dropout)
 }
 
-fn push(graph: &mut Graph, op: Fused, mut inputs: Vec<Value>, lengths: Option<Value>) -> Result<Attended, GraphError> {
+fn push(
+    graph: &mut Graph,
+    (which, cross): (Attention, bool),
+    mut inputs: Vec<Value>,
+    lengths: Option<Value>,
+    dropout: Option<(Value, Dropout)>,
+) -> Result<Attended, GraphError> {
+    let op = Fused { which, cross, masked: lengths.is_some(), dropout: dropout.map(|(_, dropout)| dropout) };
     inputs.extend(lengths);
+    inputs.extend(dropout.map(|(control, _)| control));
     let outputs = graph.push(op, &inputs)?;
     Ok(Attended { output: outputs[0], weights: outputs[1] })
 }
 
-/// Inputs: qkv, or q and kv; lengths if masked. Outputs: y, weights, logarithms of the rows' sums [B, heads, T].
+/// Inputs: qkv, or q and kv; lengths if masked; control words if there is dropout. Outputs: y, weights, logarithms of the rows' sums [B, heads, T].
 #[derive(Debug, Clone, Copy)]
 struct Fused {
     which: Attention,
     cross: bool,
     masked: bool,
+    dropout: Option<Dropout>,
 }
 
 /// Where queries, keys and values lie.
@@ -120,15 +134,26 @@ impl Geometry {
         if self.causal { length.min(t + 1) } else { length }
     }
 
+    /// Pairs of a query and a key that it sees, of one head, where no sentence is shorter than the batch.
+    fn pairs(&self) -> usize {
+        (0..self.queries).map(|t| self.visible(t, self.keys)).sum()
+    }
+
     fn scale(&self) -> f64 {
         1.0 / (self.heads.key as f64).sqrt()
     }
 
-    fn uniform(&self, dispatch: Dispatch, count: usize) -> Dispatch {
+    fn uniform(&self, dispatch: Dispatch, count: usize, dropout: Option<Dropout>) -> Dispatch {
         let Heads { count: heads, key, value } = self.heads;
         let sizes = [count, self.batch, heads, self.queries, self.keys, key, value];
         let dispatch = dispatch.uniform(&sizes).uniform(&self.widths).uniform(&self.starts);
-        dispatch.number(self.scale() as f32).workgroups(groups(count.div_ceil(64)))
+        let dispatch = dispatch.number(self.scale() as f32).workgroups(groups(count.div_ceil(64)));
+        dropout.unwrap_or(Dropout::new(0.0, 0)).uniform(dispatch)
+    }
+
+    /// First random word of a row of the [B, heads, T, S] probabilities. Each starts a block of four words of its own.
+    fn first_word(&self, [b, h, t]: [usize; 3]) -> usize {
+        4 * self.keys.div_ceil(4) * (self.kept(b, h) + t)
     }
 }
 
@@ -157,14 +182,47 @@ impl Fused {
         if self.masked { (call.ids(lengths)[b] as usize).min(keys) } else { keys }
     }
 
-    /// Binds queries, keys with values, and lengths.
-    fn bind(&self, entry: &'static str, lengths: usize) -> Dispatch {
-        let dispatch = Dispatch::new("attention", entry)
+    /// Index of the control words, which follow lengths or stand in their place.
+    fn control(&self, lengths: usize) -> usize {
+        lengths + usize::from(self.masked)
+    }
+
+    /// What dropout multiplies the `visible` probabilities of query t of head h and sentence b with: 0, or 1/(1 − p).
+    fn factors<T: Real>(
+        &self,
+        g: &Geometry,
+        place: [usize; 3],
+        call: &Call<T>,
+        lengths: usize,
+        visible: usize,
+    ) -> Vec<T> {
+        let mut factors = vec![T::of(1.0); visible];
+        if let Some(dropout) = &self.dropout {
+            dropout.apply(&mut factors, g.first_word(place), call.ids(self.control(lengths)));
+        }
+        factors
+    }
+
+    /// Multiplies a head's probabilities, or their gradients, [queries, length] by dropout's factors, if there is dropout.
+    fn drop(&self, g: &Geometry, (b, h): (usize, usize), control: &[u32], p: &mut [f32], length: usize) {
+        let Some(dropout) = self.dropout.filter(|_| length > 0) else { return };
+        for (t, row) in p.chunks_exact_mut(length).enumerate() {
+            dropout.apply_fast(row, g.first_word([b, h, t]), control);
+        }
+    }
+
+    fn kernel(&self, entry: &'static str) -> Dispatch {
+        Dispatch::new("attention", entry)
             .constant("CAUSAL", self.which.causal.into())
             .constant("MASKED", self.masked.into())
-            .read(Operand::Input(0))
-            .read(Operand::Input(usize::from(self.cross)));
-        dispatch.read(Operand::Input(if self.masked { lengths } else { 0 }))
+            .constant("DROPPED", self.dropout.is_some().into())
+    }
+
+    /// Binds queries, keys with values, lengths, and control words.
+    fn bind(&self, entry: &'static str, lengths: usize) -> Dispatch {
+        let input = |present: bool, index: usize| Operand::Input(if present { index } else { 0 });
+        let dispatch = self.kernel(entry).read(Operand::Input(0)).read(Operand::Input(usize::from(self.cross)));
+        dispatch.read(input(self.masked, lengths)).read(input(self.dropout.is_some(), self.control(lengths)))
     }
 }
 
@@ -189,6 +247,9 @@ impl Op for Fused {
         if self.masked && inputs[self.next()] != TensorType::u32(&[batch]) {
             return Err(format!("the lengths must be u32[{batch}]"));
         }
+        if let Some(dropout) = &self.dropout {
+            dropout.check(&inputs[self.control(self.next())])?;
+        }
         let g = self.geometry(inputs);
         Ok(vec![
             TensorType::f32(&[g.queries, batch, count * value]),
@@ -210,6 +271,9 @@ impl Op for Fused {
         if self.masked {
             inputs.push(at.input(self.next()));
         }
+        if self.dropout.is_some() {
+            inputs.push(at.input(self.control(self.next())));
+        }
         for (input, gradient) in at.graph.push(FusedBackward(*self), &inputs)?.into_iter().enumerate() {
             at.set(input, gradient);
         }
@@ -218,13 +282,19 @@ impl Op for Fused {
 
     reference!(blocked);
 
+    fn work(&self, types: &Types) -> Work {
+        let (g, Heads { count, key, value }) = (self.geometry(&types.inputs), self.which.heads);
+        // q·k, · scale, − max, exp, Σ, / sum, p·v
+        Work::moving(self, types).flops(2 * key + 2 * value + 5, g.batch * count * g.pairs())
+    }
+
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         let g = self.geometry(&types.inputs);
         let rows = g.batch * g.heads.count * g.queries;
         let forward = self.bind("forward", self.next()).write(Operand::Output(0)).write(Operand::Output(2));
         let weights = self.bind("weights", self.next()).read(Operand::Output(2)).write(Operand::Output(1));
-        let weights = types.wanted[1].then(|| g.uniform(weights, rows));
-        [g.uniform(forward, rows)].into_iter().chain(weights).collect()
+        let weights = types.wanted[1].then(|| g.uniform(weights, rows, self.dropout));
+        [g.uniform(forward, rows, self.dropout)].into_iter().chain(weights).collect()
     }
 }
 
@@ -253,7 +323,9 @@ impl Fused {
                 let sum = scores.iter().fold(T::default(), |sum, &score| sum + (score - max).exp());
                 let row = g.kept(b, h) + t;
                 kept[row] = if scores.is_empty() { T::default() } else { max + sum.ln() };
-                let p: Vec<T> = scores.iter().map(|&score| (score - kept[row]).exp()).collect();
+                let factors = self.factors(&g, [b, h, t], &call, self.next(), scores.len());
+                let probability = |(&score, &factor): (&T, &T)| (score - kept[row]).exp() * factor;
+                let p: Vec<T> = scores.iter().zip(&factors).map(probability).collect();
                 for c in 0..g.heads.value {
                     let value = g.value(b, h);
                     y[at(g.output(b, h), t, c)] =
@@ -273,6 +345,7 @@ impl Fused {
         let g = self.geometry(&call.types.inputs);
         let (q, kv) = (call.input(0), call.input(usize::from(self.cross)));
         let (y, weights, kept) = (call.output(0), call.output(1), call.output(2));
+        let control = self.dropout.map_or(&[][..], |_| call.ids(self.control(self.next())));
         let tasks = g.batch * g.heads.count;
         let results: Vec<[Vec<f32>; 3]> = (0..tasks)
             .into_par_iter()
@@ -281,6 +354,7 @@ impl Fused {
                 let length = self.length(&call, self.next(), b, g.keys);
                 let mut p = scores_of_head(&g, (b, h), q, kv, length);
                 let sums = softmax_rows(&g, &mut p, length);
+                self.drop(&g, (b, h), control, &mut p, length);
                 let mut y = vec![0.0; g.queries * g.heads.value];
                 let product = (&mut y[..], Layout::row_major(0, g.heads.value));
                 let sizes = [g.queries, g.heads.value, length];
@@ -341,9 +415,9 @@ fn softmax_rows(g: &Geometry, p: &mut [f32], length: usize) -> Vec<f32> {
     sums
 }
 
-/// With dp = dy·v and D = dy·y: ds = p·(dp − D)/√key; dq = Σ_s ds·k, dk = Σ_t ds·q, dv = Σ_t p·dy.
+/// With dropout's factors m, dp = m·(dy·v) and D = dy·y = Σ_s p·dp: ds = p·(dp − D)/√key; dq = Σ_s ds·k, dk = Σ_t ds·q, dv = Σ_t m·p·dy.
 ///
-/// Inputs: qkv, or q and kv; logarithms of sums, y, dy; lengths if masked. Outputs: the gradients of the first.
+/// Inputs: qkv, or q and kv; logarithms of sums, y, dy; lengths if masked; control words if there is dropout. Outputs: the gradients of the first.
 #[derive(Debug)]
 struct FusedBackward(Fused);
 
@@ -358,6 +432,13 @@ impl Op for FusedBackward {
 
     reference!(blocked);
 
+    fn work(&self, types: &Types) -> Work {
+        let (g, Heads { count, key, value }) = (self.0.geometry(&types.inputs), self.0.which.heads);
+        // q·k, p (4), dy·v, ds (3), dq and dk, dv
+        let moved = Work::moving(self, types).flops(6 * key + 4 * value + 7, g.batch * count * g.pairs());
+        moved.flops(2 * value, g.batch * count * g.queries)
+    }
+
     fn scratch(&self, types: &Types, _target: &Target) -> Vec<usize> {
         vec![types.inputs[self.0.next()].len()]
     }
@@ -366,12 +447,16 @@ impl Op for FusedBackward {
         let (g, next) = (self.0.geometry(&types.inputs), self.0.next());
         let [kept, y, dy] = [next, next + 1, next + 2].map(Operand::Input);
         let dots = Operand::Scratch(0);
-        let queries = self.0.bind("backward_queries", next + 3).read(kept).read(dy).read(y);
-        let queries = queries.write(Operand::Output(0)).write(dots);
+        let rows = g.batch * g.heads.count * g.queries;
+        // Apart, so that no kernel binds more than the 8 buffers that WebGPU guarantees.
+        let sums = self.0.kernel("backward_dots").read(dy).read(y).write(dots);
+        let queries = self.0.bind("backward_queries", next + 3).read(kept).read(dy).read(dots);
+        let queries = queries.write(Operand::Output(0));
         let keys = self.0.bind("backward_keys", next + 3).read(kept).read(dy).read(dots);
         let keys = keys.write(Operand::Output(usize::from(self.0.cross)));
-        let heads = g.batch * g.heads.count;
-        vec![g.uniform(queries, heads * g.queries), g.uniform(keys, heads * g.keys)]
+        let of_keys = g.batch * g.heads.count * g.keys;
+        let uniform = |dispatch, count| g.uniform(dispatch, count, self.0.dropout);
+        vec![uniform(sums, rows), uniform(queries, rows), uniform(keys, of_keys)]
     }
 }
 
@@ -391,16 +476,17 @@ impl FusedBackward {
                 let scores = scores(&g, [b, h, t], q, kv, g.visible(t, length));
                 let row = |c: usize| at(output, t, c);
                 let dot = (0..g.heads.value).fold(T::default(), |sum, c| sum + dy[row(c)] * y[row(c)]);
+                let factors = self.0.factors(&g, [b, h, t], &call, next + 3, scores.len());
                 for (s, &score) in scores.iter().enumerate() {
                     let p = (score - kept[g.kept(b, h) + t]).exp();
                     let dp = (0..g.heads.value).fold(T::default(), |sum, c| sum + dy[row(c)] * kv[at(value, s, c)]);
-                    let ds = p * (dp - dot) * scale;
+                    let ds = p * (factors[s] * dp - dot) * scale;
                     let second = if self.0.cross { &mut *second } else { &mut *first };
                     for c in 0..g.heads.key {
                         second[at(key, s, c)] += ds * q[at(query, t, c)];
                     }
                     for c in 0..g.heads.value {
-                        second[at(value, s, c)] += p * dy[row(c)];
+                        second[at(value, s, c)] += p * factors[s] * dy[row(c)];
                     }
                     for c in 0..g.heads.key {
                         first[at(query, t, c)] += ds * kv[at(key, s, c)];
@@ -416,6 +502,7 @@ impl FusedBackward {
         let (q, kv) = (call.input(0), call.input(usize::from(self.0.cross)));
         let (kept, y, dy) = (call.input(next), call.input(next + 1), call.input(next + 2));
         let (first, second) = (call.output(0), if self.0.cross { call.output(1) } else { &mut [] });
+        let control = self.0.dropout.map_or(&[][..], |_| call.ids(self.0.control(next + 3)));
         let results: Vec<[Vec<f32>; 3]> = (0..g.batch * g.heads.count)
             .into_par_iter()
             .map(|task| {
@@ -427,7 +514,9 @@ impl FusedBackward {
                 let product = (&mut ds[..], scores);
                 let values = (kv, g.value(b, h).transposed());
                 fast::product([g.queries, length, g.heads.value], (dy, wide), values, product, false, false);
+                self.0.drop(&g, (b, h), control, &mut ds, length);
                 differentiate(&g, (&mut p, &mut ds), &kept[g.kept(b, h)..], (y, dy, wide), length);
+                self.0.drop(&g, (b, h), control, &mut p, length);
                 let [mut dq, mut dk, mut dv] =
                     [(g.queries, g.heads.key), (g.keys, g.heads.key), (g.keys, g.heads.value)]
                         .map(|(rows, width)| vec![0.0; rows * width]);
@@ -453,7 +542,7 @@ impl FusedBackward {
     }
 }
 
-/// From scores in `p` and dy·v in `ds` to the probabilities and the gradients of the scores before their scaling.
+/// From scores in `p` and m·(dy·v) in `ds` to the probabilities and the gradients of the scores before their scaling.
 #[multiversion(targets = "simd")]
 fn differentiate(
     g: &Geometry,
@@ -481,24 +570,37 @@ fn differentiate(
 
 pub fn cases(set: &CaseSet) -> Vec<Case> {
     let heads = |count, key, value| Heads { count, key, value };
-    // (heads, causal, masked, queries, keys of cross-attention, batch)
+    // (heads, causal, masked, probability of dropout, queries, keys of cross-attention, batch)
     let sizes = [
-        (heads(1, 1, 1), false, false, 1, None, 1),
-        (heads(2, 5, 7), true, true, 7, None, 5),
-        (heads(3, 8, 8), false, true, 17, None, 5),
-        (heads(1, 33, 4), true, false, 65, None, 2),
-        (heads(2, 4, 4), false, true, 1, Some(17), 6),
-        (heads(2, 17, 5), false, true, 7, Some(33), 5),
-        (heads(1, 2, 3), false, false, 257, Some(65), 1),
+        (heads(1, 1, 1), false, false, 0.0, 1, None, 1),
+        (heads(2, 5, 7), true, true, 0.0, 7, None, 5),
+        (heads(3, 8, 8), false, true, 0.0, 17, None, 5),
+        (heads(1, 33, 4), true, false, 0.0, 65, None, 2),
+        (heads(2, 4, 4), false, true, 0.0, 1, Some(17), 6),
+        (heads(2, 17, 5), false, true, 0.0, 7, Some(33), 5),
+        (heads(1, 2, 3), false, false, 0.0, 257, Some(65), 1),
+        (heads(2, 5, 7), true, true, 0.3, 7, None, 5),
+        (heads(1, 4, 3), true, false, 0.1, 33, None, 2),
+        (heads(2, 7, 5), false, true, 0.5, 7, Some(34), 5),
+        (heads(1, 2, 3), false, false, 0.9, 65, Some(3), 1),
     ];
     let odd = set.sizes(&[], [257, 65, 33]).into_iter().enumerate().map(|(i, [queries, batch, width])| {
         let keys = (i % 3 > 0).then_some(queries % 40 + 1);
-        (heads(1 + i % 2, width, 1 + i % 7), keys.is_none() && i % 2 == 0, i % 5 > 0, queries, keys, batch)
+        (
+            heads(1 + i % 2, width, 1 + i % 7),
+            keys.is_none() && i % 2 == 0,
+            i % 5 > 0,
+            0.3 * (i % 2) as f32,
+            queries,
+            keys,
+            batch,
+        )
     });
-    let many = set.many(64).map(|batch| (heads(1, 1, 1), false, true, 1, None, batch));
+    let many = set.many(64).map(|batch| (heads(1, 1, 1), false, true, 0.0, 1, None, batch));
     let mut cases = vec![];
-    for (heads, causal, masked, queries, keys, batch) in sizes.into_iter().chain(odd).chain(many) {
-        let op = Fused { which: Attention { heads, causal }, cross: keys.is_some(), masked };
+    for (heads, causal, masked, p, queries, keys, batch) in sizes.into_iter().chain(odd).chain(many) {
+        let dropout = (p > 0.0).then(|| Dropout::new(p, 6));
+        let op = Fused { which: Attention { heads, causal }, cross: keys.is_some(), masked, dropout };
         let (first, second) = (heads.count * heads.key, heads.count * (heads.key + heads.value));
         let width = if keys.is_some() { first } else { first + second };
         let mut forward = set.case(op).random(&[queries, batch, width]);
@@ -517,11 +619,66 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
             forward = forward.ids(&[batch], lengths(batch, keys.unwrap_or(queries)));
             backward = backward.ids(&[batch], lengths(batch, keys.unwrap_or(queries)));
         }
+        if dropout.is_some() {
+            let control = vec![7, 1, 42, 0, 0, 0, 0, 0];
+            forward = forward.ids(&[control::SENTENCES], control.clone());
+            backward = backward.ids(&[control::SENTENCES], control);
+        }
         cases.extend([forward, backward]);
     }
+    // Queries of zeros, which are empty sequences to a kernel that takes them for lengths.
+    let op =
+        Fused { which: Attention { heads: heads(1, 2, 2), causal: false }, cross: true, masked: false, dropout: None };
+    let inputs = |case: Case| case.values(&[3, 1, 2], vec![0.0; 6]).constant(&[5, 1, 4], 1.0);
+    let backward = inputs(set.case(FusedBackward(op))).values(&[1, 1, 3], vec![5.0f32.ln(); 3]);
+    cases.extend([inputs(set.case(op)), backward.constant(&[3, 1, 2], 1.0).constant(&[3, 1, 2], 1.0)]);
     // NaN in the keys and values of padding.
-    let op = Fused { which: Attention { heads: heads(1, 2, 2), causal: false }, cross: true, masked: true };
+    let op =
+        Fused { which: Attention { heads: heads(1, 2, 2), causal: false }, cross: true, masked: true, dropout: None };
     let padded = (0..20).map(|i| if i < 12 { i as f32 * 0.1 } else { f32::NAN }).collect();
     cases.push(set.case(op).constant(&[3, 1, 2], 1.0).values(&[5, 1, 4], padded).ids(&[1], vec![3]));
     cases
+}
+
+pub fn benches() -> Vec<Bench> {
+    let heads = Heads { count: 2, key: 96, value: 96 };
+    let op = |causal| Fused { which: Attention { heads, causal }, cross: false, masked: true, dropout: None };
+    let (qkv, y) = ([20, 128, 576], [20, 128, 192]);
+    let forward = |causal| Case::new(op(causal)).constant(&qkv, 1.0).ids(&[128], vec![20; 128]);
+    let backward =
+        Case::new(FusedBackward(op(false))).constant(&qkv, 1.0).values(&[128, 2, 20], vec![4.0; 128 * 2 * 20]);
+    let backward = backward.constant(&y, 1.0).constant(&y, 1.0).ids(&[128], vec![20; 128]);
+    vec![
+        Bench { unread: &[1], ..Bench::new("self, 2 heads of 96, 20 tokens, batch 128", forward(false)) },
+        Bench { unread: &[1], ..Bench::new("causal, 2 heads of 96, 20 tokens, batch 128", forward(true)) },
+        Bench::new("backward, 2 heads of 96, 20 tokens, batch 128", backward),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dropout_leaves_the_mean_as_it_is_and_has_a_mask_for_every_row() {
+        let (heads, queries, keys, batch) = (Heads { count: 2, key: 1, value: 1 }, 101, 31, 3);
+        let which = Attention { heads, causal: false };
+        let op = Fused { which, cross: true, masked: false, dropout: Some(Dropout::new(0.3, 5)) };
+        let g = op.geometry(&[TensorType::f32(&[queries, batch, 2]), TensorType::f32(&[keys, batch, 4])]);
+        let mut rows = vec![];
+        for b in 0..batch {
+            for h in 0..heads.count {
+                let mut factors = vec![1.0; queries * keys];
+                op.drop(&g, (b, h), &[1, 2, 3, 0, 0, 0, 0, 0], &mut factors, keys);
+                rows.extend(factors.chunks(keys).map(<[f32]>::to_vec));
+            }
+        }
+        assert!(rows.iter().flatten().all(|&f| f == 0.0 || (f - 1.0 / 0.7).abs() < 1e-6));
+        let mean = rows.iter().flatten().sum::<f32>() / (rows.len() * keys) as f32;
+        // Of 18,786 factors with a variance of p/(1 − p): the standard deviation is 0.0048.
+        assert!((mean - 1.0).abs() < 0.02, "{mean}");
+        rows.sort_by(|a, b| a.partial_cmp(b).expect("numbers"));
+        rows.dedup();
+        assert_eq!(rows.len(), batch * heads.count * queries, "a row has the mask of another");
+    }
 }

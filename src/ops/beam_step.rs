@@ -1,11 +1,11 @@
 //! One step of beam search with length normalization (Wu et al. 2016, 7, with the penalty |Y|^α).
 
 use crate::graph::{
-    Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, expect, groups,
-    reference,
+    Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work, expect,
+    groups, reference,
 };
 
-use super::case::{Case, CaseSet};
+use super::case::{Bench, Case, CaseSet};
 
 /// Widest beam: the shader keeps its winners in registers.
 pub const WIDEST: usize = 16;
@@ -71,6 +71,10 @@ impl Op for BeamStep {
     }
 
     reference!();
+
+    fn work(&self, types: &Types) -> Work {
+        Work::moving(self, types).flops(5, types.inputs[0].len())
+    }
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         let [rows, vocabulary] = *types.input(0) else { unreachable!("checked by the shape rule") };
@@ -152,4 +156,11 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         cases.push(case.ids(&[rows], vec![2; rows]).ids(&[rows], vec![5; rows]));
     }
     cases
+}
+
+pub fn benches() -> Vec<Bench> {
+    let op = BeamStep { beam: 5, length_penalty: 1.0, length: 4, end: 3 };
+    let case =
+        Case::new(op).constant(&[60, 6191], 3.0).constant(&[60], 4.0).ids(&[60], vec![3; 60]).ids(&[60], vec![4; 60]);
+    vec![Bench::new("12 sentences, beam 5, vocabulary 6191", case)]
 }

@@ -1,10 +1,11 @@
 //! `y[r, c] = x[r, c] + b[c]`
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, expect, reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, Work, expect,
+    reference,
 };
 
-use super::case::{Case, CaseSet};
+use super::case::{Bench, Case, CaseSet};
 use super::elementwise::{WORKGROUP, dispatch};
 use super::sum_rows::sum_rows;
 
@@ -40,6 +41,10 @@ impl Op for BiasAdd {
 
     reference!();
 
+    fn work(&self, types: &Types) -> Work {
+        Work::moving(self, types).flops(1, types.outputs[0].len())
+    }
+
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         vec![dispatch("bias_add", "forward", 2, types.outputs[0].len()).uniform(&[types.inputs[1].len()])]
     }
@@ -63,4 +68,11 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     let cases = shapes.iter().map(|s| set.case(BiasAdd).random(s).random(&s[s.len() - 1..]));
     let many = set.many(WORKGROUP).map(|n| set.case(BiasAdd).constant(&[n, 1], 1.0).constant(&[1], 1.0));
     cases.chain(many).collect()
+}
+
+pub fn benches() -> Vec<Bench> {
+    vec![Bench::new(
+        "feed-forward, 2560 x 2048",
+        Case::new(BiasAdd).constant(&[2560, 2048], 1.0).constant(&[2048], 1.0),
+    )]
 }

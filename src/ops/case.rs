@@ -111,6 +111,11 @@ impl Case {
         Self { op, inputs, differentiable: vec![], key: [0; 2] }
     }
 
+    /// A case of a bench, whose random numbers are always the same.
+    pub fn new(op: impl Op) -> Self {
+        CaseSet::default().case(op)
+    }
+
     /// A random word, the same for the same seed.
     fn word(&self, element: u32, stream: u32) -> u32 {
         philox([element, stream, 0, 0], self.key)[0]
@@ -177,6 +182,22 @@ impl Case {
     pub fn label(&self) -> String {
         let inputs: Vec<_> = self.inputs.iter().map(|i| i.tensor_type().to_string()).collect();
         format!("{:?}({})", self.op, inputs.join(", "))
+    }
+}
+
+/// What `wgrad bench` measures: an op at a size at which our models run it (batch 128, 20 tokens, width 128, feed-forward 2048, vocabularies of
+/// 8,014 and 6,191), or, where that would fit into a cache, at a larger one.
+#[derive(Clone, Debug)]
+pub struct Bench {
+    pub name: &'static str,
+    pub case: Case,
+    /// Optional outputs that nobody reads, so that they are not computed.
+    pub unread: &'static [usize],
+}
+
+impl Bench {
+    pub fn new(name: &'static str, case: Case) -> Self {
+        Self { name, case, unread: &[] }
     }
 }
 

@@ -5,7 +5,7 @@ use crate::graph::{
     reference,
 };
 
-use super::case::{Case, CaseSet};
+use super::case::{Bench, Case, CaseSet};
 use super::control;
 use super::dropout::Dropout;
 use super::elementwise::WORKGROUP;
@@ -73,4 +73,14 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
             case.ids(&[n], (100..100 + n as u32).collect()).ids(&[8], control.clone())
         })
         .collect()
+}
+
+pub fn benches() -> Vec<Bench> {
+    vec![Bench::new(
+        "1,000,000 ids",
+        Case::new(ChooseIds(Dropout::new(0.5, 3)))
+            .random_ids(&[1_000_000], 9)
+            .random_ids(&[1_000_000], 7)
+            .ids(&[8], vec![7, 1, 42, 0, 0, 0, 0, 0]),
+    )]
 }

@@ -1,10 +1,11 @@
 //! s = min(1, max_norm / (‖g‖ + 1e-6)), the factor that `adam` applies to the gradients.
 
 use crate::graph::{
-    Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, expect, reference,
+    Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work, expect,
+    reference,
 };
 
-use super::case::{Case, CaseSet};
+use super::case::{Bench, Case, CaseSet};
 
 /// Workgroups of the first pass, each leaving one partial sum.
 const PARTIALS: usize = 256;
@@ -30,6 +31,10 @@ impl Op for ClipGradNorm {
     }
 
     reference!(parallel);
+
+    fn work(&self, types: &Types) -> Work {
+        Work::moving(self, types).flops(2, types.inputs[0].len())
+    }
 
     fn scratch(&self, _types: &Types, _target: &Target) -> Vec<usize> {
         vec![PARTIALS]
@@ -79,4 +84,11 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     let cases = lengths.iter().map(|n| set.case(op()).constant(n, 1.0));
     // A norm below the limit, and no gradient at all.
     cases.chain([set.case(op()).constant(&[33], 0.01), set.case(op()).values(&[33], vec![0.0; 33])]).collect()
+}
+
+pub fn benches() -> Vec<Bench> {
+    vec![Bench::new(
+        "2,100,000 gradients of the LSTM",
+        Case::new(ClipGradNorm { max_norm: 0.5 }).constant(&[2_100_000], 1.0),
+    )]
 }

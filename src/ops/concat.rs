@@ -5,7 +5,7 @@ use crate::graph::{
     reference,
 };
 
-use super::case::{Case, CaseSet};
+use super::case::{Bench, Case, CaseSet};
 use super::elementwise::WORKGROUP;
 
 /// Joins a [.., A] and b [.., B] to [.., A + B].
@@ -118,4 +118,17 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         cases.push(set.case(ConcatBackward { columns: [1, 2] }).constant(&[rows, 3], 1.0));
     }
     cases
+}
+
+pub fn benches() -> Vec<Bench> {
+    vec![
+        Bench::new(
+            "20 x 128 x (512 + 512)",
+            Case::new(Concat).constant(&[20, 128, 512], 1.0).constant(&[20, 128, 512], 1.0),
+        ),
+        Bench::new(
+            "backward, 20 x 128 x (512 + 512)",
+            Case::new(ConcatBackward { columns: [512, 512] }).constant(&[20, 128, 1024], 1.0),
+        ),
+    ]
 }

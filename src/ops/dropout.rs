@@ -7,11 +7,11 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups,
-    reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
+    groups, reference,
 };
 
-use super::case::{Case, CaseSet};
+use super::case::{Bench, Case, CaseSet};
 use super::control;
 use super::elementwise::WORKGROUP;
 use super::embedding::EmbeddingBackward;
@@ -35,8 +35,8 @@ pub fn variational_dropout(
     if p == 0.0 { Ok(x) } else { graph.push1(Dropout { period, ..Dropout::new(p, stream) }, &[x, control]) }
 }
 
-/// Public to `embedding`, which takes it in.
-#[derive(Debug, Clone)]
+/// Public to `embedding`, which takes it in, and to `attention`, which drops probabilities.
+#[derive(Debug, Clone, Copy)]
 pub struct Dropout {
     p: f32,
     stream: u32,
@@ -47,6 +47,17 @@ pub struct Dropout {
 impl Dropout {
     pub fn new(p: f32, stream: u32) -> Self {
         Self { p, stream, period: 0 }
+    }
+
+    /// Whether the probability is one, and `control` has the type of control words.
+    pub fn check(&self, control: &TensorType) -> Result<(), String> {
+        if !(0.0..1.0).contains(&self.p) {
+            return Err(format!("the probability must lie in [0, 1), got {}", self.p));
+        }
+        if control.dtype != DType::U32 || control.len() < control::SENTENCES {
+            return Err("the control words must be u32".into());
+        }
+        Ok(())
     }
 
     /// An element stays if its random word is below this.
@@ -148,18 +159,13 @@ impl Op for Dropout {
     }
 
     fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
-        if !(0.0..1.0).contains(&self.p) {
-            return Err(format!("the probability must lie in [0, 1), got {}", self.p));
-        }
-        if inputs[1].dtype != DType::U32 || inputs[1].len() < control::SENTENCES {
-            return Err("the control words must be u32".into());
-        }
+        self.check(&inputs[1])?;
         Ok(vec![inputs[0].clone()])
     }
 
     fn gradient(&self, at: &mut Backward) -> Result<(), GraphError> {
         let (control, dy) = (at.input(1), at.upstream());
-        let dx = at.graph.push1(self.clone(), &[dy, control])?;
+        let dx = at.graph.push1(*self, &[dy, control])?;
         at.set(0, dx);
         Ok(())
     }
@@ -172,6 +178,10 @@ impl Op for Dropout {
     }
 
     reference!(parallel);
+
+    fn work(&self, types: &Types) -> Work {
+        Work::moving(self, types).flops(1, types.outputs[0].len())
+    }
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         let len = types.outputs[0].len();
@@ -210,6 +220,13 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         set.case(op).random(&[time, 1, period]).ids(&[8], control.clone())
     });
     plain.chain(variational).collect()
+}
+
+pub fn benches() -> Vec<Bench> {
+    vec![Bench::new(
+        "feed-forward, 2560 x 2048",
+        Case::new(Dropout::new(0.2, 5)).constant(&[2560, 2048], 1.0).ids(&[8], vec![7, 1, 42, 0, 0, 0, 0, 0]),
+    )]
 }
 
 #[cfg(test)]

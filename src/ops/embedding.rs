@@ -6,12 +6,12 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, expect,
-    groups, reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
+    expect, groups, reference,
 };
 
 use super::add::Add;
-use super::case::{Case, CaseSet};
+use super::case::{Bench, Case, CaseSet};
 use super::dropout::Dropout;
 use super::elementwise::WORKGROUP;
 
@@ -44,7 +44,7 @@ impl Op for Embedding {
         // The planner takes dropout in after differentiation, so only a case can hold one here.
         if let Some(dropout) = &self.dropout {
             let control = at.input(2);
-            dy = at.graph.push1(dropout.clone(), &[dy, control])?;
+            dy = at.graph.push1(*dropout, &[dy, control])?;
         }
         let vocabulary = at.graph.shape(weight)[0];
         let dweight = at.graph.push1(EmbeddingBackward::new(vocabulary), &[ids, dy])?;
@@ -55,10 +55,16 @@ impl Op for Embedding {
     fn absorb(&self, consumer: &dyn Op, _input: usize) -> Option<Arc<dyn Op>> {
         let dropout =
             (consumer as &dyn Any).downcast_ref::<Dropout>().filter(|d| self.dropout.is_none() && d.is_plain())?;
-        Some(Arc::new(Embedding { dropout: Some(dropout.clone()) }))
+        Some(Arc::new(Embedding { dropout: Some(*dropout) }))
     }
 
     reference!(parallel);
+
+    fn work(&self, types: &Types) -> Work {
+        // The rows that are looked up, not the table.
+        let (ids, len) = (types.inputs[1].len(), types.outputs[0].len());
+        Work::elements(ids + 2 * len).flops(self.dropout.is_some().into(), len)
+    }
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         let len = types.outputs[0].len();
@@ -124,7 +130,7 @@ impl EmbeddingBackward {
 
     /// This op behind `dropout`, if there is none yet.
     pub fn with_dropout(&self, dropout: &Dropout) -> Option<Self> {
-        (self.dropout.is_none() && !self.accumulate).then(|| Self { dropout: Some(dropout.clone()), ..*self })
+        (self.dropout.is_none() && !self.accumulate).then_some(Self { dropout: Some(*dropout), ..*self })
     }
 
     /// The old gradient's place among the inputs.
@@ -162,6 +168,14 @@ impl Op for EmbeddingBackward {
     }
 
     reference!(fast);
+
+    fn work(&self, types: &Types) -> Work {
+        let [ids, dy, _] = self.inputs();
+        let (ids, dy) = (types.inputs[ids].len(), types.inputs[dy].len());
+        // Into an old gradient only the rows of the ids are read and written, else the whole table is.
+        let table = if self.accumulate { 2 * dy } else { types.outputs[0].len() };
+        Work::elements(ids + dy + table).flops(1 + usize::from(self.dropout.is_some()), dy)
+    }
 
     fn scratch(&self, types: &Types, _target: &Target) -> Vec<usize> {
         let [ids, ..] = self.inputs();
@@ -234,7 +248,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     }
     for (width, dropout) in [(17, Dropout::new(0.3, 2)), (64, Dropout::new(0.5, 3))] {
         let control = vec![7, 1, 42, 0, 0, 0, 0, 0];
-        let forward = set.case(Embedding { dropout: Some(dropout.clone()) }).random(&[33, width]);
+        let forward = set.case(Embedding { dropout: Some(dropout) }).random(&[33, width]);
         cases.push(forward.random_ids(&[9, 7], 33).ids(&[8], control.clone()));
         let backward = set.case(EmbeddingBackward::new(33).with_dropout(&dropout).expect("it has none"));
         cases.push(backward.constant(&[9, 7, width], 1.0).ids(&[8], control).random_ids(&[9, 7], 33));
@@ -247,4 +261,19 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     cases.push(backward.ids(&[130], vec![4; 130]).constant(&[130, 5], 1.0));
     cases.push(set.case(Embedding { dropout: None }).random(&[9, 5]).ids(&[3], vec![0, 8, u32::MAX]));
     cases
+}
+
+pub fn benches() -> Vec<Bench> {
+    let ids = |case: Case| case.random_ids(&[20, 128], 8014);
+    let control = vec![7, 1, 42, 0, 0, 0, 0, 0];
+    let dropout = Dropout::new(0.2, 1);
+    let weight = |op| Case::new(op).constant(&[8014, 128], 1.0);
+    let dropping = Case::new(EmbeddingBackward::new(8014).with_dropout(&dropout).expect("it has none"));
+    let dropping = ids(dropping.constant(&[20, 128, 128], 1.0).ids(&[8], control.clone()));
+    vec![
+        Bench::new("8014 x 128, 20 x 128 ids", ids(weight(Embedding { dropout: None }))),
+        Bench::new("with dropout", ids(weight(Embedding { dropout: Some(dropout) })).ids(&[8], control)),
+        Bench::new("backward", ids(Case::new(EmbeddingBackward::new(8014))).constant(&[20, 128, 128], 1.0)),
+        Bench::new("backward with dropout", dropping),
+    ]
 }

@@ -4,7 +4,7 @@ use crate::graph::{
     Backward, Call, DType, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, reference,
 };
 
-use super::case::{Case, CaseSet};
+use super::case::{Bench, Case, CaseSet};
 use super::elementwise::{WORKGROUP, dispatch};
 
 /// A tensor of `value`s. Differentiation starts from a fill with 1.
@@ -65,4 +65,8 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     let shapes = set.shapes(&quick).into_iter().chain(set.many(WORKGROUP).map(|n| vec![n]));
     let numbers = shapes.map(|s| case(TensorType::f32(&s), (-3.5f32).to_bits()));
     numbers.chain([case(TensorType::u32(&[257]), 20)]).collect()
+}
+
+pub fn benches() -> Vec<Bench> {
+    vec![Bench::new("2560 x 2048", Case::new(Fill { tensor: TensorType::f32(&[2560, 2048]), bits: 0 }))]
 }

@@ -1,11 +1,11 @@
 //! Collects the sentences of a batch from the corpus, which lies on the device.
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, expect,
-    groups, reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
+    expect, groups, reference,
 };
 
-use super::case::{Case, CaseSet};
+use super::case::{Bench, Case, CaseSet};
 use super::control::{NO_SENTENCE, SENTENCES};
 
 /// Sizes of a batch, and what it takes of a sentence: at most `time` tokens.
@@ -63,6 +63,11 @@ impl Op for GatherBatch {
 
     reference!();
 
+    fn work(&self, types: &Types) -> Work {
+        // Two of the three outputs hold the ids of the batch, whatever the size of the corpus.
+        Work::elements(2 * types.outputs.iter().map(TensorType::len).sum::<usize>())
+    }
+
     fn dispatches(&self, _types: &Types, _target: &Target) -> Vec<Dispatch> {
         let inputs = (0..3).fold(Dispatch::new("gather_batch", "forward"), |d, i| d.read(Operand::Input(i)));
         let outputs = if self.labels { 3 } else { 2 };
@@ -98,7 +103,8 @@ impl GatherBatch {
 }
 
 pub fn cases(set: &CaseSet) -> Vec<Case> {
-    let offsets = vec![0, 3, 3, 4, 12, 40];
+    // The first sentence starts behind the first token, so that offsets[0] is not nothing.
+    let offsets = vec![2, 3, 3, 4, 12, 40];
     let mut cases = vec![];
     let quick = [(1, 1, false), (7, 17, true), (65, 9, true), (3, 33, false), (1, 1, true)];
     let odd = set.sizes(&[], [1000, 127]).into_iter().enumerate().map(|(i, [batch, time])| (batch, time, i % 2 == 0));
@@ -110,4 +116,13 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         cases.push(case.ids(&[6], offsets.clone()).ids(&[SENTENCES + batch], control));
     }
     cases
+}
+
+pub fn benches() -> Vec<Bench> {
+    let pairs = 29_000;
+    let offsets = (0..=pairs).map(|s| 20 * s).collect();
+    let control = (0..SENTENCES as u32).chain((0..128).map(|b| b * 211)).collect();
+    let op = GatherBatch { batch: 128, time: 20, labels: true, padding: 0 };
+    let case = Case::new(op).random_ids(&[20 * pairs as usize], 8014).ids(&[pairs as usize + 1], offsets);
+    vec![Bench::new("128 of 29,000 sentences of 20 tokens", case.ids(&[SENTENCES + 128], control))]
 }

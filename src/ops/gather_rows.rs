@@ -3,11 +3,11 @@
 use rayon::prelude::*;
 
 use crate::graph::{
-    Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, expect, groups,
-    reference,
+    Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work, expect,
+    groups, reference,
 };
 
-use super::case::{Case, CaseSet};
+use super::case::{Bench, Case, CaseSet};
 use super::elementwise::WORKGROUP;
 
 /// Rows of x [T, B, ..] or [B, W] by number: rows `[R]` give [T, R, ..] or [R, W]. A number past the end reads the last row. No derivative.
@@ -44,6 +44,10 @@ impl Op for GatherRows {
     }
 
     reference!(parallel);
+
+    fn work(&self, types: &Types) -> Work {
+        Work::elements(types.inputs[1].len() + 2 * types.outputs[0].len())
+    }
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         let ([_, batch, width], len) = (sizes(types.input(0)), types.outputs[0].len());
@@ -86,4 +90,11 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     cases.extend(odd.map(|[rows, columns, picked]| case(&[rows, columns]).random_ids(&[picked], rows as u32)));
     cases.extend(set.many(WORKGROUP).map(|n| case(&[7, 1]).random_ids(&[n], 7)));
     cases
+}
+
+pub fn benches() -> Vec<Bench> {
+    vec![Bench::new(
+        "keys of 60 hypotheses, 20 x 60 x 1024",
+        Case::new(GatherRows).constant(&[20, 60, 1024], 1.0).random_ids(&[60], 60),
+    )]
 }

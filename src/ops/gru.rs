@@ -5,11 +5,11 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::graph::{
-    Alias, Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups,
-    reference,
+    Alias, Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
+    groups, reference,
 };
 
-use super::case::{Case, CaseSet, lengths};
+use super::case::{Bench, Case, CaseSet, lengths};
 use super::fast::{self, Layout};
 use super::matmul::matmul_tn;
 use super::recurrence::{Walk, check};
@@ -105,6 +105,12 @@ impl Op for Gru {
     }
 
     reference!(blocked);
+
+    fn work(&self, types: &Types) -> Work {
+        let Walk { time, batch, hidden, .. } = self.walk(types);
+        // h·W_hhᵀ for three gates; their biases and additions, two sigmoids, a tanh, and the mixing
+        Work::moving(self, types).flops(6 * hidden + 17, time * batch * hidden)
+    }
 
     fn scratch(&self, types: &Types, _target: &Target) -> Vec<usize> {
         let hidden = self.walk(types).hidden;
@@ -273,6 +279,11 @@ impl Op for GruBackward {
 
     reference!(blocked);
 
+    fn work(&self, types: &Types) -> Work {
+        let Walk { time, batch, hidden, .. } = self.walk(types);
+        Work::moving(self, types).flops(6 * hidden + 20, time * batch * hidden)
+    }
+
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let walk = self.walk(types);
         let Walk { time, batch, hidden, reverse } = walk;
@@ -402,4 +413,19 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         }
     }
     cases
+}
+
+pub fn benches() -> Vec<Bench> {
+    let (w, lengths) = (0.09, vec![20; 128]);
+    let forward =
+        Case::new(Gru { initial: true, reverse: false }).constant(&[20, 128, 384], 1.0).constant(&[384, 128], w);
+    let forward =
+        forward.constant(&[384], w).constant(&[384], w).ids(&[128], lengths.clone()).constant(&[128, 128], 1.0);
+    let backward = Case::new(GruBackward { upstream: [true, true], reverse: false }).constant(&[21, 128, 128], 1.0);
+    let backward = backward.constant(&[20, 128, SAVED, 128], 1.0).constant(&[384, 128], w).ids(&[128], lengths);
+    let backward = backward.constant(&[20, 128, 128], 1.0).constant(&[128, 128], 1.0);
+    vec![
+        Bench::new("20 tokens, batch 128, H 128", forward),
+        Bench::new("backward, 20 tokens, batch 128, H 128", backward),
+    ]
 }

@@ -5,11 +5,11 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups,
-    reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
+    groups, reference,
 };
 
-use super::case::{Case, CaseSet, Tensor};
+use super::case::{Bench, Case, CaseSet, Tensor};
 use super::elementwise::WORKGROUP;
 use super::fast;
 
@@ -94,6 +94,11 @@ impl Op for LayerNorm {
     }
 
     reference!(parallel);
+
+    fn work(&self, types: &Types) -> Work {
+        // s, mean (1), variance (3), s − mean, · scale, · weight, + bias
+        Work::moving(self, types).flops(8 + usize::from(self.residual), types.inputs[0].len())
+    }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let inputs = (0..3).fold(Dispatch::new("layer_norm", ""), |d, i| d.read(Operand::Input(i)));
@@ -198,6 +203,11 @@ impl Op for LayerNormBackward {
     }
 
     reference!(parallel);
+
+    fn work(&self, types: &Types) -> Work {
+        // n (2), g, Σ g, Σ g·n (2), ds (4), dweight (2), dbias, + dsum
+        Work::moving(self, types).flops(13 + usize::from(self.passed_on), types.inputs[0].len())
+    }
 
     fn scratch(&self, types: &Types, target: &Target) -> Vec<usize> {
         match blocks(types, target) {
@@ -343,4 +353,20 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     cases.push(case.constant(&[17], 1.0).constant(&[17], 1.0));
     cases.push(backward_case(set.case(LayerNormBackward { passed_on: true }).values(&[3, 17], far), true));
     cases
+}
+
+pub fn benches() -> Vec<Bench> {
+    let forward = |residual| {
+        let case = Case::new(LayerNorm { residual }).constant(&[20, 128, 128], 1.0);
+        let case = case.constant(&[128], 1.0).constant(&[128], 1.0);
+        if residual { case.constant(&[20, 128, 128], 1.0) } else { case }
+    };
+    let backward = Case::new(LayerNormBackward { passed_on: true }).constant(&[20, 128, 128], 1.0);
+    let wide = Case::new(LayerNorm { residual: false }).constant(&[2560, 2048], 1.0).constant(&[2048], 1.0);
+    vec![
+        Bench::new("2560 x 128", forward(false)),
+        Bench::new("2560 x 128 and a residual", forward(true)),
+        Bench::new("2560 x 2048", wide.constant(&[2048], 1.0)),
+        Bench::new("backward, 2560 x 128, passed on", backward_case(backward, true)),
+    ]
 }

@@ -7,11 +7,11 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, expect,
-    groups, reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
+    expect, groups, reference,
 };
 
-use super::case::{Case, CaseSet};
+use super::case::{Bench, Case, CaseSet};
 use super::fast::{self, Layout};
 use super::fill::is_one;
 use super::matmul::{Activation, Added};
@@ -97,6 +97,15 @@ impl Op for LinearCrossEntropy {
     }
 
     reference!(blocked);
+
+    fn work(&self, types: &Types) -> Work {
+        let [n, width, vocabulary] = sizes(types);
+        let gradients = types.wanted[2..].iter().any(|&wanted| wanted);
+        // A product a wanted matrix; bias, maximum, − max, exp, Σ, and the error's two operations
+        let products = 1 + usize::from(types.wanted[2]) + usize::from(types.wanted[3]);
+        let each = 2 * width * products + 5 + 2 * usize::from(gradients) + usize::from(types.wanted[4]);
+        Work::moving(self, types).flops(each, n * vocabulary)
+    }
 
     fn scratch(&self, types: &Types, _target: &Target) -> Vec<usize> {
         let [n, _, vocabulary] = sizes(types);
@@ -332,7 +341,7 @@ fn row_loss(smoothing: f32, row: &mut [f32], bias: &[f32], label: usize, gradien
 
 pub fn cases(set: &CaseSet) -> Vec<Case> {
     let mut cases = vec![];
-    let quick = [[1, 1, 1], [7, 17, 5], [33, 9, 65], [65, 3, 257], [5, 2, 1000]];
+    let quick = [[1, 1, 1], [7, 17, 5], [33, 9, 65], [65, 3, 257], [5, 2, 1000], [300, 1, 5]];
     for (i, [n, width, vocabulary]) in set.sizes(&quick, [257, 257, 1000]).into_iter().enumerate() {
         for smoothing in [0.0, 0.1] {
             let op = LinearCrossEntropy { ignore: 0, smoothing };
@@ -356,4 +365,13 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         cases.push(case.random_ids(&[n], 3));
     }
     cases
+}
+
+pub fn benches() -> Vec<Bench> {
+    let op = LinearCrossEntropy { ignore: 0, smoothing: 0.0 };
+    let case = || Case::new(op).constant(&[2560, 128], 1.0).constant(&[6191, 128], 0.1).constant(&[6191], 0.1);
+    vec![
+        Bench::new("2560 positions of 128, vocabulary 6191", case().random_ids(&[2560], 6191)),
+        Bench { unread: &[2, 3, 4], ..Bench::new("the same without gradients", case().random_ids(&[2560], 6191)) },
+    ]
 }

@@ -4,11 +4,11 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups,
-    reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
+    groups, reference,
 };
 
-use super::case::{Case, CaseSet};
+use super::case::{Bench, Case, CaseSet};
 use super::elementwise::same_shape;
 use super::fast;
 
@@ -43,6 +43,10 @@ impl Op for LogSoftmax {
     }
 
     reference!(parallel);
+
+    fn work(&self, types: &Types) -> Work {
+        Work::moving(self, types).flops(5, types.outputs[0].len())
+    }
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         let dispatch = Dispatch::new("log_softmax", "").read(Operand::Input(0)).write(Operand::Output(0));
@@ -119,6 +123,10 @@ impl Op for LogSoftmaxBackward {
 
     reference!(parallel);
 
+    fn work(&self, types: &Types) -> Work {
+        Work::moving(self, types).flops(4, types.outputs[0].len())
+    }
+
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         let dispatch = Dispatch::new("log_softmax", "").read(Operand::Input(0)).read(Operand::Input(1));
         vec![per_row(dispatch.write(Operand::Output(0)), "backward_short", "backward_wide", types)]
@@ -161,9 +169,21 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     // Logits that differ by 1e4: the logarithm stays finite where softmax gives 0.
     let far = |columns: usize| (0..2 * columns).map(|i| if i % 5 == 0 { -1e4 } else { i as f32 * 0.01 }).collect();
     cases.extend([17, 129].map(|columns| set.case(LogSoftmax).values(&[2, columns], far(columns))));
+    // Logits whose e^x overflows unless the largest of the whole row was found.
+    cases.push(set.case(LogSoftmax).constant(&[2, 600], 300.0));
     for shape in super::softmax::many(set) {
         cases.push(set.case(LogSoftmax).constant(&shape, 5.0));
         cases.push(set.case(LogSoftmaxBackward).constant(&shape, 1.0).constant(&shape, 1.0));
     }
     cases
+}
+
+pub fn benches() -> Vec<Bench> {
+    vec![
+        Bench::new("1280 x 6191", Case::new(LogSoftmax).constant(&[1280, 6191], 5.0)),
+        Bench::new(
+            "backward, 1280 x 6191",
+            Case::new(LogSoftmaxBackward).constant(&[1280, 6191], 1.0).constant(&[1280, 6191], 1.0),
+        ),
+    ]
 }

@@ -6,10 +6,10 @@ use rayon::prelude::*;
 
 use crate::graph::{
     Alias, Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value,
-    expect, groups, reference,
+    Work, expect, groups, reference,
 };
 
-use super::case::{Case, CaseSet, lengths};
+use super::case::{Bench, Case, CaseSet, lengths};
 use super::fast::{self, Layout};
 use super::lstm_gates;
 use super::matmul::matmul_tn;
@@ -126,6 +126,12 @@ impl Op for Lstm {
     }
 
     reference!(blocked);
+
+    fn work(&self, types: &Types) -> Work {
+        let Walk { time, batch, hidden, .. } = self.walk(types);
+        // h·W_hhᵀ for four gates; three additions, and a sigmoid or tanh, for each; f∘c + i∘g, o∘tanh c
+        Work::moving(self, types).flops(8 * hidden + 21, time * batch * hidden)
+    }
 
     fn scratch(&self, types: &Types, _target: &Target) -> Vec<usize> {
         let Walk { batch, hidden, .. } = self.walk(types);
@@ -335,6 +341,11 @@ impl Op for LstmBackward {
 
     reference!(blocked);
 
+    fn work(&self, types: &Types) -> Work {
+        let Walk { time, batch, hidden, .. } = self.walk(types);
+        Work::moving(self, types).flops(8 * hidden + 25, time * batch * hidden)
+    }
+
     fn scratch(&self, types: &Types, _target: &Target) -> Vec<usize> {
         let Walk { batch, hidden, .. } = self.walk(types);
         if hidden <= WIDEST { vec![] } else { vec![batch * hidden] }
@@ -518,4 +529,22 @@ fn plausible(positions: usize, hidden: usize) -> Vec<f32> {
         if (k / hidden) % SAVED < 4 && (k / hidden) % SAVED != 2 { wave(k) } else { 2.0 * wave(k) - 1.0 }
     };
     (0..positions * SAVED * hidden).map(value).collect()
+}
+
+pub fn benches() -> Vec<Bench> {
+    let (w, lengths) = (0.09, vec![20; 128]);
+    let forward = |hidden: usize| {
+        let case = Case::new(Lstm { initial: true, reverse: false }).constant(&[20, 128, 4 * hidden], 1.0);
+        let case = case.constant(&[4 * hidden, hidden], w).constant(&[4 * hidden], w).constant(&[4 * hidden], w);
+        case.ids(&[128], lengths.clone()).constant(&[128, hidden], 1.0).constant(&[128, hidden], 1.0)
+    };
+    let op = LstmBackward { upstream: [true, true, true], reverse: false };
+    let backward = Case::new(op).values(&[20, 128, SAVED, 128], plausible(20 * 128, 128)).constant(&[512, 128], w);
+    let backward = backward.ids(&[128], lengths.clone()).constant(&[20, 128, 128], 1.0);
+    let backward = backward.constant(&[128, 128], 1.0).constant(&[128, 128], 1.0);
+    vec![
+        Bench::new("20 tokens, batch 128, H 128", forward(128)),
+        Bench::new("20 tokens, batch 128, H 512, a product a step", forward(512)),
+        Bench::new("backward, 20 tokens, batch 128, H 128", backward),
+    ]
 }

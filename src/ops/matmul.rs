@@ -7,12 +7,13 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
+    reference,
 };
 
 use super::add::Add;
 use super::bias_add::BiasAdd;
-use super::case::{Case, CaseSet};
+use super::case::{Bench, Case, CaseSet};
 use super::fast;
 use super::product::Product;
 use super::relu::Relu;
@@ -186,6 +187,12 @@ impl Op for MatMul {
 
     reference!(blocked);
 
+    fn work(&self, types: &Types) -> Work {
+        let [batch, m, n, k] = self.sizes(&types.inputs).expect("checked by the shape rule");
+        let after = usize::from(self.added != Added::None) + usize::from(self.activation != Activation::None);
+        Work::moving(self, types).flops(2 * k + after, batch * m * n)
+    }
+
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let [batch, m, n, k] = self.sizes(&types.inputs).expect("checked by the shape rule");
         let product = Product {
@@ -332,4 +339,29 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
             .random(&[time, batch, width]),
     );
     cases
+}
+
+pub fn benches() -> Vec<Bench> {
+    let op = |a, b, added, activation| MatMul { a, b, output: Stored::PLAIN, added, activation };
+    let plain = |a, b| op(a, b, Added::None, Activation::None);
+    let (n, t) = (Stored::PLAIN, Stored::TRANSPOSED);
+    let two = |op, a: &[usize], b: &[usize]| Case::new(op).constant(a, 1.0).constant(b, 1.0);
+    let hidden = two(op(n, t, Added::Bias, Activation::Relu), &[2560, 128], &[2048, 128]).constant(&[2048], 1.0);
+    let time_major = Stored::TIME_MAJOR;
+    vec![
+        Bench::new("768 x 768 x 768", two(plain(n, n), &[768, 768], &[768, 768])),
+        Bench::new("768 x 768 x 768, B transposed", two(plain(n, t), &[768, 768], &[768, 768])),
+        Bench::new("logits, 2560 x 6191 x 128, B transposed", two(plain(n, t), &[2560, 128], &[6191, 128])),
+        Bench::new("gradient of x, 2560 x 128 x 6191", two(plain(n, n), &[2560, 6191], &[6191, 128])),
+        Bench::new("gradient of W, 6191 x 128 x 2560, A transposed", two(plain(t, n), &[2560, 6191], &[2560, 128])),
+        Bench::new("gates, 2560 x 512 x 128, B transposed", two(plain(n, t), &[2560, 128], &[512, 128])),
+        Bench::new("feed-forward, 2560 x 2048 x 128, bias, relu", hidden),
+        Bench::new("feed-forward, 2560 x 128 x 2048", two(plain(n, t), &[2560, 2048], &[128, 2048])),
+        Bench::new("one step, 128 x 128 x 128", two(plain(n, t), &[128, 128], &[128, 128])),
+        Bench::new("one row, 1 x 6191 x 128", two(plain(n, t), &[1, 128], &[6191, 128])),
+        Bench::new(
+            "scores, 128 times 20 x 20 x 128",
+            two(plain(time_major, time_major.flipped()), &[20, 128, 128], &[20, 128, 128]),
+        ),
+    ]
 }

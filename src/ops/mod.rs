@@ -18,7 +18,7 @@ pub mod control;
 pub mod dropout;
 mod elementwise;
 pub mod embedding;
-mod fast;
+pub(crate) mod fast;
 pub mod fill;
 pub mod gather_batch;
 pub mod gather_rows;
@@ -48,7 +48,7 @@ pub mod tanh;
 
 use crate::graph::{Graph, GraphError, Value};
 
-use case::{Case, CaseSet};
+use case::{Bench, Case, CaseSet};
 
 /// An op's name, and what makes its cases.
 pub type Listed = (&'static str, fn(&CaseSet) -> Vec<Case>);
@@ -91,6 +91,47 @@ pub const OPS: &[Listed] = &[
     ("tanh", tanh::cases),
 ];
 
+/// An op's name, and what makes the cases that it is measured at.
+pub type Measured = (&'static str, fn() -> Vec<Bench>);
+
+/// What `wgrad bench` measures of every op.
+pub const BENCHES: &[Measured] = &[
+    ("adam", adam::benches),
+    ("add", add::benches),
+    ("add_position", add_position::benches),
+    ("additive_score", additive_score::benches),
+    ("argmax", argmax::benches),
+    ("attention", attention::benches),
+    ("beam_step", beam_step::benches),
+    ("bias_add", bias_add::benches),
+    ("choose_ids", choose_ids::benches),
+    ("clip_grad_norm", clip_grad_norm::benches),
+    ("concat", concat::benches),
+    ("dropout", dropout::benches),
+    ("embedding", embedding::benches),
+    ("fill", fill::benches),
+    ("gather_batch", gather_batch::benches),
+    ("gather_rows", gather_rows::benches),
+    ("gru", gru::benches),
+    ("layer_norm", layer_norm::benches),
+    ("linear_cross_entropy", linear_cross_entropy::benches),
+    ("log_softmax", log_softmax::benches),
+    ("lstm", lstm::benches),
+    ("matmul", matmul::benches),
+    ("mul", mul::benches),
+    ("normalize", normalize::benches),
+    ("relu", relu::benches),
+    ("rnn", rnn::benches),
+    ("scale", scale::benches),
+    ("sigmoid", sigmoid::benches),
+    ("slice", slice::benches),
+    ("softmax", softmax::benches),
+    ("stack", stack::benches),
+    ("sum", sum::benches),
+    ("sum_rows", sum_rows::benches),
+    ("tanh", tanh::benches),
+];
+
 /// Gradients of a scalar by each of `wanted`, `None` where it does not depend on one.
 ///
 /// # Errors
@@ -104,4 +145,16 @@ pub fn gradients(graph: &mut Graph, scalar: Value, wanted: &[Value]) -> Result<V
 pub(crate) fn reshape_rows(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
     let (rows, columns) = (graph.type_of(x).rows(), graph.type_of(x).columns());
     graph.reshape(x, &[rows, columns])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BENCHES, OPS};
+
+    #[test]
+    fn every_op_is_measured() {
+        let tested: Vec<_> = OPS.iter().map(|(name, _)| name).collect();
+        let measured: Vec<_> = BENCHES.iter().map(|(name, _)| name).collect();
+        assert_eq!(tested, measured);
+    }
 }

@@ -1,10 +1,10 @@
 //! c = a · b
 
 use crate::graph::{
-    Backward, Call, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, reference,
+    Backward, Call, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, Work, reference,
 };
 
-use super::case::{Case, CaseSet};
+use super::case::{Bench, Case, CaseSet};
 use super::elementwise::{WORKGROUP, dispatch, same_shape};
 use super::fast;
 
@@ -36,6 +36,10 @@ impl Op for Mul {
 
     reference!(parallel);
 
+    fn work(&self, types: &Types) -> Work {
+        Work::moving(self, types).flops(1, types.outputs[0].len())
+    }
+
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         vec![dispatch("mul", "forward", 2, types.outputs[0].len())]
     }
@@ -60,4 +64,11 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     cases.push(set.case(Mul).subnormals(&[8, 9]).constant(&[8, 9], 1.0));
     cases.extend(set.many(WORKGROUP).map(|n| set.case(Mul).constant(&[n], 1.0).constant(&[n], 1.0)));
     cases
+}
+
+pub fn benches() -> Vec<Bench> {
+    vec![Bench::new(
+        "feed-forward, 2560 x 2048",
+        Case::new(Mul).constant(&[2560, 2048], 1.0).constant(&[2560, 2048], 1.0),
+    )]
 }

@@ -4,11 +4,11 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups,
-    reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
+    groups, reference,
 };
 
-use super::case::{Case, CaseSet};
+use super::case::{Bench, Case, CaseSet};
 use super::fast;
 
 /// Shortest length that is divided by, as in torch.nn.functional.cosine_similarity.
@@ -59,6 +59,10 @@ impl Op for Normalize {
 
     reference!(parallel);
 
+    fn work(&self, types: &Types) -> Work {
+        Work::moving(self, types).flops(3, types.outputs[0].len())
+    }
+
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         vec![grid(Dispatch::new("normalize", "forward").read(Operand::Input(0)), types)]
     }
@@ -104,6 +108,10 @@ impl Op for NormalizeBackward {
     }
 
     reference!(parallel);
+
+    fn work(&self, types: &Types) -> Work {
+        Work::moving(self, types).flops(8, types.outputs[0].len())
+    }
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         let dispatch = Dispatch::new("normalize", "backward").read(Operand::Input(0)).read(Operand::Input(1));
@@ -159,4 +167,14 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         cases.push(set.case(NormalizeBackward).constant(&[rows, 2], 1.0).constant(&[rows, 2], 1.0));
     }
     cases
+}
+
+pub fn benches() -> Vec<Bench> {
+    vec![
+        Bench::new("2560 x 128", Case::new(Normalize).constant(&[2560, 128], 1.0)),
+        Bench::new(
+            "backward, 2560 x 128",
+            Case::new(NormalizeBackward).constant(&[2560, 128], 1.0).constant(&[2560, 128], 1.0),
+        ),
+    ]
 }

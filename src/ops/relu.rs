@@ -1,10 +1,10 @@
 //! y = max(x, 0)
 
 use crate::graph::{
-    Backward, Call, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, reference,
+    Backward, Call, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, Work, reference,
 };
 
-use super::case::{Case, CaseSet};
+use super::case::{Bench, Case, CaseSet};
 use super::elementwise::{WORKGROUP, dispatch, same_shape};
 use super::fast;
 
@@ -34,6 +34,10 @@ impl Op for Relu {
     }
 
     reference!(parallel);
+
+    fn work(&self, types: &Types) -> Work {
+        Work::moving(self, types).flops(1, types.outputs[0].len())
+    }
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         vec![dispatch("relu", "forward", 1, types.outputs[0].len())]
@@ -67,6 +71,10 @@ impl Op for ReluBackward {
 
     reference!(parallel);
 
+    fn work(&self, types: &Types) -> Work {
+        Work::moving(self, types).flops(1, types.outputs[0].len())
+    }
+
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         vec![dispatch("relu", "backward", 2, types.outputs[0].len())]
     }
@@ -97,4 +105,14 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         cases.push(set.case(ReluBackward).constant(&[n], 1.0).constant(&[n], 2.0));
     }
     cases
+}
+
+pub fn benches() -> Vec<Bench> {
+    vec![
+        Bench::new("feed-forward, 2560 x 2048", Case::new(Relu).constant(&[2560, 2048], 3.0)),
+        Bench::new(
+            "backward, 2560 x 2048",
+            Case::new(ReluBackward).constant(&[2560, 2048], 1.0).constant(&[2560, 2048], 1.0),
+        ),
+    ]
 }

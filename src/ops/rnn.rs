@@ -3,11 +3,11 @@
 use multiversion::multiversion;
 
 use crate::graph::{
-    Alias, Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups,
-    reference,
+    Alias, Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
+    groups, reference,
 };
 
-use super::case::{Case, CaseSet, lengths};
+use super::case::{Bench, Case, CaseSet, lengths};
 use super::fast::{self, Layout};
 use super::matmul::matmul_tn;
 use super::recurrence::{Walk, check};
@@ -97,6 +97,12 @@ impl Op for Rnn {
     }
 
     reference!(blocked);
+
+    fn work(&self, types: &Types) -> Work {
+        let Walk { time, batch, hidden, .. } = self.walk(types);
+        // h·W_hhᵀ, three additions, tanh
+        Work::moving(self, types).flops(2 * hidden + 4, time * batch * hidden)
+    }
 
     fn scratch(&self, types: &Types, _target: &Target) -> Vec<usize> {
         let hidden = self.walk(types).hidden;
@@ -239,6 +245,11 @@ impl Op for RnnBackward {
 
     reference!();
 
+    fn work(&self, types: &Types) -> Work {
+        let Walk { time, batch, hidden, .. } = self.walk(types);
+        Work::moving(self, types).flops(2 * hidden + 4, time * batch * hidden)
+    }
+
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let walk = self.walk(types);
         let Walk { time, batch, hidden, reverse } = walk;
@@ -327,4 +338,19 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         }
     }
     cases
+}
+
+pub fn benches() -> Vec<Bench> {
+    let (w, lengths) = (0.09, vec![20; 128]);
+    let forward =
+        Case::new(Rnn { initial: true, reverse: false }).constant(&[20, 128, 128], 1.0).constant(&[128, 128], w);
+    let forward =
+        forward.constant(&[128], w).constant(&[128], w).ids(&[128], lengths.clone()).constant(&[128, 128], 1.0);
+    let backward = Case::new(RnnBackward { upstream: [true, true], reverse: false }).constant(&[21, 128, 128], 1.0);
+    let backward = backward.constant(&[128, 128], w).ids(&[128], lengths);
+    let backward = backward.constant(&[20, 128, 128], 1.0).constant(&[128, 128], 1.0);
+    vec![
+        Bench::new("20 tokens, batch 128, H 128", forward),
+        Bench::new("backward, 20 tokens, batch 128, H 128", backward),
+    ]
 }

@@ -1,10 +1,11 @@
 //! y = s · x with a scalar s on the device.
 
 use crate::graph::{
-    Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups, reference,
+    Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work, groups,
+    reference,
 };
 
-use super::case::{Case, CaseSet};
+use super::case::{Bench, Case, CaseSet};
 use super::elementwise::WORKGROUP;
 
 /// y = s · x for a scalar s of shape `[1]`. No gradient reaches s: it is an upstream gradient itself.
@@ -36,6 +37,10 @@ impl Op for Scale {
 
     reference!();
 
+    fn work(&self, types: &Types) -> Work {
+        Work::moving(self, types).flops(1, types.outputs[0].len())
+    }
+
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         let len = types.outputs[0].len();
         let dispatch = Dispatch::new("scale", "forward").read(Operand::Input(0)).read(Operand::Input(1));
@@ -57,4 +62,8 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     let cases = set.shapes(&shapes).into_iter().map(|s| set.case(Scale).random(&s).constant(&[1], 3.0));
     let many = set.many(WORKGROUP).map(|n| set.case(Scale).constant(&[n], 1.0).constant(&[1], 3.0));
     cases.chain(many).chain([set.case(Scale).subnormals(&[9]).constant(&[1], 3.0)]).collect()
+}
+
+pub fn benches() -> Vec<Bench> {
+    vec![Bench::new("2560 x 2048", Case::new(Scale).constant(&[2560, 2048], 1.0).constant(&[1], 3.0))]
 }

@@ -1,10 +1,10 @@
 //! y = 1 / (1 + e⁻ˣ)
 
 use crate::graph::{
-    Backward, Call, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, reference,
+    Backward, Call, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, Work, reference,
 };
 
-use super::case::{Case, CaseSet};
+use super::case::{Bench, Case, CaseSet};
 use super::elementwise::{WORKGROUP, dispatch, same_shape};
 
 /// y = 1 / (1 + e⁻ˣ)
@@ -34,6 +34,10 @@ impl Op for Sigmoid {
 
     reference!();
 
+    fn work(&self, types: &Types) -> Work {
+        Work::moving(self, types).flops(1, types.outputs[0].len())
+    }
+
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         vec![dispatch("sigmoid", "forward", 1, types.outputs[0].len())]
     }
@@ -61,6 +65,10 @@ impl Op for SigmoidBackward {
     }
 
     reference!();
+
+    fn work(&self, types: &Types) -> Work {
+        Work::moving(self, types).flops(3, types.outputs[0].len())
+    }
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         vec![dispatch("sigmoid", "backward", 2, types.outputs[0].len())]
@@ -92,4 +100,14 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         cases.push(set.case(SigmoidBackward).constant(&[n], 1.0).constant(&[n], 2.0));
     }
     cases
+}
+
+pub fn benches() -> Vec<Bench> {
+    vec![
+        Bench::new("feed-forward, 2560 x 2048", Case::new(Sigmoid).constant(&[2560, 2048], 3.0)),
+        Bench::new(
+            "backward, 2560 x 2048",
+            Case::new(SigmoidBackward).constant(&[2560, 2048], 1.0).constant(&[2560, 2048], 1.0),
+        ),
+    ]
 }

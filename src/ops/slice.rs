@@ -1,11 +1,11 @@
 //! y = part of x along one axis.
 
 use crate::graph::{
-    Alias, Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups,
-    reference,
+    Alias, Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
+    groups, reference,
 };
 
-use super::case::{Case, CaseSet};
+use super::case::{Bench, Case, CaseSet};
 use super::elementwise::WORKGROUP;
 
 /// Elements `start..start + len` of axis `axis`. Costs nothing where they lie contiguously.
@@ -74,6 +74,10 @@ impl Op for Slice {
     }
 
     reference!();
+
+    fn work(&self, types: &Types) -> Work {
+        Work::elements(2 * types.outputs[0].len())
+    }
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         let dispatch = Dispatch::new("slice", "forward").read(Operand::Input(0)).write(Operand::Output(0));
@@ -151,4 +155,18 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         cases.push(set.case(SliceBackward { slice: slice(), shape }).constant(&[n.div_ceil(3), 2], 1.0));
     }
     cases
+}
+
+pub fn benches() -> Vec<Bench> {
+    vec![
+        Bench::new(
+            "half of the columns of 2560 x 4096",
+            Case::new(Slice { axis: 1, start: 2048, len: 2048 }).constant(&[2560, 4096], 1.0),
+        ),
+        Bench::new(
+            "backward, half of the columns of 2560 x 4096",
+            Case::new(SliceBackward { slice: Slice { axis: 1, start: 2048, len: 2048 }, shape: vec![2560, 4096] })
+                .constant(&[2560, 2048], 1.0),
+        ),
+    ]
 }

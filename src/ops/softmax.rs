@@ -1,11 +1,11 @@
 //! y[r, c] = e^(x[r, c] − max) / Σ_c' e^(x[r, c'] − max), over the first columns only where lengths are given.
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, expect,
-    groups, reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
+    expect, groups, reference,
 };
 
-use super::case::{Case, CaseSet, lengths};
+use super::case::{Bench, Case, CaseSet, lengths};
 
 /// Rows up to this many columns take one invocation each: attention over a sentence has some twenty, and a workgroup of 256 would idle.
 const SHORT: usize = 64;
@@ -50,6 +50,10 @@ impl Op for Softmax {
     }
 
     reference!();
+
+    fn work(&self, types: &Types) -> Work {
+        Work::moving(self, types).flops(5, types.outputs[0].len())
+    }
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         let mut dispatch = Dispatch::new("softmax", "").constant("MASKED", self.masked.into()).read(Operand::Input(0));
@@ -106,6 +110,10 @@ impl Op for SoftmaxBackward {
 
     reference!();
 
+    fn work(&self, types: &Types) -> Work {
+        Work::moving(self, types).flops(4, types.outputs[0].len())
+    }
+
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         let dispatch = Dispatch::new("softmax", "").constant("MASKED", 0);
         let dispatch = dispatch.read(Operand::Input(0)).read(Operand::Input(1)).write(Operand::Output(0));
@@ -140,6 +148,10 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     // Logits that differ by 1e4, and NaN in the masked columns.
     let far = (0..34).map(|i| if i % 5 == 0 { -1e4 } else { i as f32 }).collect();
     cases.push(set.case(Softmax { masked: false }).values(&[2, 17], far));
+    // Logits whose e^x overflows unless the largest of the whole row was found; zeros, which are empty sequences to a kernel that takes them for lengths.
+    cases.push(set.case(Softmax { masked: false }).constant(&[2, 600], 300.0));
+    let zeros = |columns: usize| set.case(Softmax { masked: false }).values(&[3, columns], vec![0.0; 3 * columns]);
+    cases.extend([17, 257].map(zeros));
     let padded = (0..34).map(|i| if i % 17 < 9 { i as f32 * 0.1 } else { f32::NAN }).collect();
     cases.push(set.case(Softmax { masked: true }).values(&[2, 1, 17], padded).ids(&[2], vec![9, 4]));
     cases.push(set.case(Softmax { masked: false }).subnormals(&[3, 7]));
@@ -154,4 +166,22 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
 pub fn many(set: &CaseSet) -> Vec<[usize; 2]> {
     let (short, wide) = (set.many(64).map(|rows| [rows, 2]), set.many(1).map(|rows| [rows, SHORT + 1]));
     short.into_iter().chain(wide).collect()
+}
+
+pub fn benches() -> Vec<Bench> {
+    vec![
+        Bench::new(
+            "scores, 128 x 20 x 20, masked",
+            Case::new(Softmax { masked: true }).constant(&[128, 20, 20], 5.0).ids(&[128], vec![20; 128]),
+        ),
+        Bench::new(
+            "backward, 2560 x 20",
+            Case::new(SoftmaxBackward).constant(&[2560, 20], 1.0).constant(&[2560, 20], 1.0),
+        ),
+        Bench::new("logits, 1280 x 6191", Case::new(Softmax { masked: false }).constant(&[1280, 6191], 5.0)),
+        Bench::new(
+            "backward, 1280 x 6191",
+            Case::new(SoftmaxBackward).constant(&[1280, 6191], 1.0).constant(&[1280, 6191], 1.0),
+        ),
+    ]
 }

@@ -5,7 +5,7 @@ use crate::graph::{
     reference,
 };
 
-use super::case::{Case, CaseSet};
+use super::case::{Bench, Case, CaseSet};
 use super::elementwise::WORKGROUP;
 use super::slice::slice;
 
@@ -95,4 +95,11 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     cases.extend(odd.map(|[a, b, columns]| set.case(Stack).random(&[a, columns]).random(&[b, columns])));
     cases.extend(set.many(WORKGROUP).map(|n| set.case(Stack).constant(&[n], 1.0).constant(&[3], 1.0)));
     cases
+}
+
+pub fn benches() -> Vec<Bench> {
+    vec![Bench::new(
+        "20 steps of 128 x 1024",
+        (0..20).fold(Case::new(Stack), |case, _| case.constant(&[1, 128, 1024], 1.0)),
+    )]
 }

@@ -1,10 +1,11 @@
 //! y = factor · Σ x, over all elements: a sum (factor 1) or, in `mean`, an average.
 
 use crate::graph::{
-    Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups, reference,
+    Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work, groups,
+    reference,
 };
 
-use super::case::{Case, CaseSet};
+use super::case::{Bench, Case, CaseSet};
 
 /// Sum of all elements, as `[1]`.
 pub fn sum(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
@@ -39,6 +40,10 @@ impl Op for Sum {
     }
 
     reference!();
+
+    fn work(&self, types: &Types) -> Work {
+        Work::moving(self, types).flops(1, types.inputs[0].len())
+    }
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         let dispatch = Dispatch::new("sum", "forward").read(Operand::Input(0)).write(Operand::Output(0));
@@ -91,4 +96,14 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     let backward = shapes.iter().map(|s| set.case(SumBackward { shape: s.to_vec(), factor: 3.0 }).constant(&[1], 1.0));
     let many = set.many(256).map(|n| set.case(SumBackward { shape: vec![n], factor: 3.0 }).constant(&[1], 1.0));
     forward.chain(backward).chain(many).collect()
+}
+
+pub fn benches() -> Vec<Bench> {
+    vec![
+        Bench::new("2560 x 2048", Case::new(Sum { factor: 1.0 }).constant(&[2560, 2048], 1.0)),
+        Bench::new(
+            "backward, 2560 x 2048",
+            Case::new(SumBackward { shape: vec![2560, 2048], factor: 1.0 }).constant(&[1], 1.0),
+        ),
+    ]
 }

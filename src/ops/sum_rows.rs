@@ -1,11 +1,11 @@
 //! `y[c] = Σ_r x[r, c]`, the gradient of a bias.
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups,
-    reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
+    groups, reference,
 };
 
-use super::case::{Case, CaseSet};
+use super::case::{Bench, Case, CaseSet};
 
 /// Columns of a workgroup, and rows that it adds side by side; `COLUMNS` and `LANES` in the shader.
 const COLUMNS: usize = 32;
@@ -44,6 +44,10 @@ impl Op for SumRows {
 
     reference!();
 
+    fn work(&self, types: &Types) -> Work {
+        Work::moving(self, types).flops(1, types.inputs[0].len())
+    }
+
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         let (rows, columns) = (types.inputs[0].rows(), types.inputs[0].columns());
         let one = |entry| Dispatch::new("sum_rows", entry).read(Operand::Input(0)).write(Operand::Output(0));
@@ -74,4 +78,11 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     let shapes = set.shapes(&shapes).into_iter().chain(many);
     let cases = shapes.flat_map(|s| [1, 2].map(|copies| set.case(SumRows { copies }).constant(&s, 1.0)));
     cases.collect()
+}
+
+pub fn benches() -> Vec<Bench> {
+    vec![
+        Bench::new("2560 x 2048", Case::new(SumRows { copies: 1 }).constant(&[2560, 2048], 1.0)),
+        Bench::new("gates, 2560 x 512, twice", Case::new(SumRows { copies: 2 }).constant(&[2560, 512], 1.0)),
+    ]
 }

@@ -1,5 +1,7 @@
 //! What training and decoding ask of a device. `cpu` and `gpu` implement it over the same plans.
 
+use std::ops::Range;
+
 use thiserror::Error;
 
 use crate::graph::{DType, Target, TensorType};
@@ -29,6 +31,33 @@ pub enum DeviceError {
     Shader { place: String, message: String },
     #[error("`{name}` needs {needed}, and the buffer on the device is {present}")]
     Mismatch { name: String, needed: String, present: String },
+}
+
+/// How long each step of a plan took on the device.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Profile {
+    /// Seconds, in the order of the plan's steps.
+    pub steps: Vec<f64>,
+    pub clock: Clock,
+}
+
+/// What measured a [`Profile`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// The device's own.
+    Timestamps,
+    /// The host's, around each step by itself: the cost of a submit is in every figure.
+    Wall,
+}
+
+/// What a device has done since it was opened, and what it holds now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    pub submits: u64,
+    /// Bytes that the host wrote into buffers.
+    pub uploaded: u64,
+    /// Bytes of all buffers.
+    pub held: u64,
 }
 
 /// Runs plans. Every buffer that outlives a step is named, allocated once, and found by the plans under that name.
@@ -66,6 +95,14 @@ pub trait Device {
     /// Fills every slot with these bits: tests let NaN stand where a kernel forgets to write.
     fn fill_slots(&mut self, bits: u32);
 
+    /// Where a kernel wrote past the end of a buffer since it was allocated or filled, if the device keeps watch (`Gpu::watch_ends`).
+    ///
+    /// # Errors
+    /// When the device is lost.
+    fn stray(&mut self) -> Result<Option<String>, DeviceError> {
+        Ok(None)
+    }
+
     /// Runs a plan: one submit. Returns at once on a GPU. With `log`, the fetches (at most eight numbers together) are kept for
     /// [`Device::logged`].
     ///
@@ -73,17 +110,26 @@ pub trait Device {
     /// When an earlier run failed.
     fn run(&mut self, plan: Prepared, log: bool) -> Result<(), DeviceError>;
 
-    /// Runs one step of a plan alone, so that a check can look at its operands before and after.
-    ///
-    /// # Errors
-    /// When an earlier run failed.
-    fn run_step(&mut self, plan: Prepared, step: usize) -> Result<(), DeviceError>;
-
     /// The bits of part of a plan's buffers. Waits for the device.
     ///
     /// # Errors
     /// When the device is lost.
     fn read_bits(&mut self, plan: Prepared, region: &Region) -> Result<Vec<u32>, DeviceError>;
+
+    /// Runs these of a plan's steps: the next ones after those that ran last, or the first. A fetch can be read once the steps of [`Plan::ready`] have
+    /// run, and the rest may be left out.
+    ///
+    /// # Errors
+    /// As [`Device::run`].
+    fn run_part(&mut self, plan: Prepared, steps: Range<usize>) -> Result<(), DeviceError>;
+
+    /// Runs a plan with a clock on every step. Waits for the device.
+    ///
+    /// # Errors
+    /// When the device is lost.
+    fn profile(&mut self, plan: Prepared) -> Result<Profile, DeviceError>;
+
+    fn counters(&self) -> Counters;
 
     /// The fetches of logged runs that have arrived, those of a run in one list, oldest first; with `wait`, of all of them.
     ///

@@ -10,7 +10,7 @@ mod place;
 #[cfg(test)]
 mod tests;
 
-pub use device::{Device, DeviceError, Prepared, share_slots};
+pub use device::{Clock, Counters, Device, DeviceError, Prepared, Profile, share_slots};
 
 use std::fmt;
 use std::sync::Arc;
@@ -62,6 +62,8 @@ pub struct Plan {
     pub inputs: Vec<(String, TensorType)>,
     /// Where the values asked for lie after a run.
     pub fetches: Vec<(Region, TensorType)>,
+    /// Steps after which each fetch is there, for those who run the plan in parts.
+    pub ready: Vec<usize>,
 }
 
 impl Plan {
@@ -75,7 +77,7 @@ impl Plan {
 
     /// A plan that does nothing.
     pub fn empty() -> Self {
-        Self { steps: vec![], slots: vec![], inputs: vec![], fetches: vec![] }
+        Self { steps: vec![], slots: vec![], inputs: vec![], fetches: vec![], ready: vec![] }
     }
 
     /// Kernel launches of one run; fills with zeros are a copy engine's work and not counted.

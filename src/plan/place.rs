@@ -10,7 +10,7 @@ use super::live::{Reader, Work, readers};
 use super::{Buffer, Plan, Region, Slot, Step};
 
 /// Before slots are shared out every computed value that owns memory has one of its own, numbered here.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Home {
     Own(usize),
     Input(usize),
@@ -209,6 +209,11 @@ impl Placer<'_> {
                 last_use[home] = usize::MAX;
             }
         }
+        let mut written_by = HashMap::new();
+        for (step, draft) in self.drafts.iter().enumerate() {
+            written_by.extend(draft.outputs.iter().flatten().map(|(spot, _)| (spot.home, step + 1)));
+        }
+        let ready = fetches.iter().map(|value| written_by.get(&self.spots[value].home).copied().unwrap_or(0)).collect();
         let mut slots: Vec<Slot> = vec![];
         let mut free: Vec<usize> = vec![];
         let mut slot_of: Vec<Option<usize>> = vec![None; self.homes.len()];
@@ -252,7 +257,7 @@ impl Placer<'_> {
             };
             (Region { buffer, offset: spot.offset, len: tensor.len() }, tensor)
         });
-        Plan { steps, fetches: fetches.collect(), slots, inputs: self.inputs }
+        Plan { steps, fetches: fetches.collect(), slots, inputs: self.inputs, ready }
     }
 }
 

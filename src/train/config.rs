@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::models::{ModelConfig, Tied};
-use crate::nn::AttentionKind;
+use crate::nn::{AttentionKind, RnnKind};
 use crate::text::{BatchSize, Frame, TokenizerKind};
 use read::{expected, nearest};
 
@@ -112,18 +112,27 @@ pub enum Metric {
 }
 
 /// The configurations that come with the program, by name.
-pub const PRESETS: [(&str, &str); 12] = [
+pub const PRESETS: [(&str, &str); 21] = [
+    ("bahdanau", include_str!("../../data/presets/bahdanau.toml")),
     ("captions", include_str!("../../data/presets/captions.toml")),
+    ("gru", include_str!("../../data/presets/gru.toml")),
     ("lstm-attention", include_str!("../../data/presets/lstm-attention.toml")),
+    ("lstm-deep", include_str!("../../data/presets/lstm-deep.toml")),
     ("lstm", include_str!("../../data/presets/lstm.toml")),
+    ("luong", include_str!("../../data/presets/luong.toml")),
     ("rnn", include_str!("../../data/presets/rnn.toml")),
+    ("rnn-unit", include_str!("../../data/presets/rnn-unit.toml")),
+    ("scheduled-sampling", include_str!("../../data/presets/scheduled-sampling.toml")),
     ("seed-full-transformer", include_str!("../../data/presets/seed-full-transformer.toml")),
     ("seed-lstm", include_str!("../../data/presets/seed-lstm.toml")),
     ("seed-lstm-attention", include_str!("../../data/presets/seed-lstm-attention.toml")),
+    ("seed-lstm-replace", include_str!("../../data/presets/seed-lstm-replace.toml")),
     ("seed-rnn", include_str!("../../data/presets/seed-rnn.toml")),
     ("seed-rnn-attention", include_str!("../../data/presets/seed-rnn-attention.toml")),
+    ("seed-rnn-replace", include_str!("../../data/presets/seed-rnn-replace.toml")),
     ("seed-transformer", include_str!("../../data/presets/seed-transformer.toml")),
     ("tiny", include_str!("../../data/presets/tiny.toml")),
+    ("transformer", include_str!("../../data/presets/transformer.toml")),
     ("translator", include_str!("../../data/presets/translator.toml")),
 ];
 
@@ -271,6 +280,16 @@ impl Config {
                     let other = format!("model.attention = {:?}", model.attention);
                     return contradiction("model.input_feeding", &model.input_feeding, other, advice);
                 }
+                let plain: [(_, &dyn Debug, _); 3] = [
+                    ("model.layers", &model.layers, model.layers == 1),
+                    ("model.bidirectional", &model.bidirectional, !model.bidirectional),
+                    ("model.attention", &model.attention, model.attention == AttentionKind::None),
+                ];
+                if let Some((key, value, _)) = plain.iter().find(|(.., ok)| model.rnn == RnnKind::Unit && !ok) {
+                    let advice =
+                        "the unit is one layer of one direction, without attention; take model.rnn=rnn for more";
+                    return contradiction(key, value, "model.rnn = unit".into(), advice);
+                }
                 return Ok(());
             }
             ModelConfig::TransformerEncoder(model) => {
@@ -343,6 +362,7 @@ fn model_ranges(model: &ModelConfig) -> Vec<(&'static str, &dyn Debug, bool)> {
             size("model.feed_forward", &model.feed_forward),
             size("model.max_positions", &model.max_positions),
             ("model.dropout", &model.dropout, probability(model.dropout)),
+            ("model.attention_dropout", &model.attention_dropout, probability(model.attention_dropout)),
         ],
         ModelConfig::Transformer(model) => vec![
             size("model.hidden", &model.hidden),
@@ -352,6 +372,7 @@ fn model_ranges(model: &ModelConfig) -> Vec<(&'static str, &dyn Debug, bool)> {
             size("model.decoder_layers", &model.decoder_layers),
             size("model.max_positions", &model.max_positions),
             ("model.dropout", &model.dropout, probability(model.dropout)),
+            ("model.attention_dropout", &model.attention_dropout, probability(model.attention_dropout)),
         ],
     }
 }
@@ -434,6 +455,10 @@ mod tests {
                 "model.rnn=lstm",
                 "a transformer-encoder has no such key; it belongs to model.kind = seq2seq",
             ),
+            ("rnn-unit", "model.layers=2", "`model.layers = 2` contradicts model.rnn = unit"),
+            ("lstm-attention", "model.rnn=unit", "`model.bidirectional = true` contradicts model.rnn = unit"),
+            ("luong", "model.rnn=unit", "`model.layers = 2` contradicts model.rnn = unit"),
+            ("bahdanau", "model.kind=transformer", "e.g. --preset seed-full-transformer"),
             ("lstm", "model.heads=2", "belongs to model.kind = transformer-encoder and transformer"),
             ("lstm", "model.kind=transformer", "e.g. --preset seed-full-transformer"),
         ] {

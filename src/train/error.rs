@@ -34,6 +34,11 @@ pub enum TrainError {
     )]
     WrongTokenizer { tokenizer: PathBuf, tokens: usize, checkpoint: PathBuf, expected: usize },
     #[error(
+        "{} changed since the run in {} began: it would go on with another text. Restore what changed, or train again with another --out",
+        files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", "), run.display()
+    )]
+    Changed { files: Vec<PathBuf>, run: PathBuf },
+    #[error(
         "the loss is not a number any more at step {step}: the training diverged. The last checkpoint is intact; lower train.learning_rate \
          or train.clip_norm and train again"
     )]

@@ -5,6 +5,7 @@ pub mod config;
 pub mod dump;
 mod error;
 pub mod files;
+pub mod fingerprint;
 pub mod metrics;
 pub mod progress;
 pub mod rehearsal;

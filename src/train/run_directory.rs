@@ -174,6 +174,13 @@ impl RunDirectory {
         self.path.join(LAST)
     }
 
+    /// A file of the text, e.g. `train.de`: below the name of the corpus where the run has the one that comes with wgrad.
+    pub fn text_path(&self, file: &str) -> PathBuf {
+        let directory = &self.config.data.directory;
+        let directory = if directory.is_empty() { "the corpus that comes with wgrad" } else { directory };
+        Path::new(directory).join(file)
+    }
+
     pub fn source_tokenizer_path(&self) -> PathBuf {
         self.path.join(tokenizer_name(&self.config.data.source))
     }

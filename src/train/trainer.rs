@@ -1,7 +1,7 @@
 //! The training loop.
 
 use std::collections::{HashMap, VecDeque};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -17,6 +17,7 @@ use super::checkpoint::{
 };
 use super::config::{Config, TrainConfig};
 use super::files::remove;
+use super::fingerprint::{Fingerprints, fingerprints};
 use super::metrics::{EpochMetrics, Metrics, Record, StepMetrics};
 use super::progress::Progress;
 use super::run_directory::RunDirectory;
@@ -73,7 +74,7 @@ impl<'a> Trainer<'a> {
     /// Prepares a run in `run`: new, or with `resume` from its last checkpoint.
     ///
     /// # Errors
-    /// When the device cannot hold the model, or the checkpoint is damaged.
+    /// When the device cannot hold the model, the checkpoint is damaged, or the text or a tokenizer is not what the run began with.
     pub fn new(
         device: &'a mut dyn Device,
         run: &'a RunDirectory,
@@ -83,6 +84,7 @@ impl<'a> Trainer<'a> {
     ) -> Result<Self, TrainError> {
         let config = run.config();
         let sides = [&tokenizers[0], &tokenizers[1]];
+        let files = fingerprints(&config.data, [&training, &validation], sides);
         let splits = [("training", &training), ("validation", &validation)].map(|(name, text)| {
             let ids = [sides[0].encode_all(&text.source), sides[1].encode_all(&text.target)];
             Split::new(name, [&ids[0], &ids[1]], config.data.max_tokens, config.data.frame)
@@ -102,11 +104,12 @@ impl<'a> Trainer<'a> {
         let (state, metrics) = if resume {
             let last =
                 load_last(&run.last_path(), &expected(model.parameters())).map_err(|e| blame(e, run, vocabularies))?;
-            let metrics = Metrics::resume(&run.metrics_path(), last.state.metrics_bytes)?;
+            let state = unchanged(last.state.clone(), files, run)?;
+            let metrics = Metrics::resume(&run.metrics_path(), state.metrics_bytes)?;
             restore(device, model.parameters(), &last);
-            (last.state, metrics)
+            (state, metrics)
         } else {
-            (first_state(&config.train), Metrics::create(&run.metrics_path())?)
+            (first_state(&config.train, files), Metrics::create(&run.metrics_path())?)
         };
         let plans = [TRAINING, VALIDATION].map(|kind| {
             let mut plans = HashMap::new();
@@ -376,7 +379,7 @@ fn batcher(config: &Config, split: &Split) -> Batcher {
     }
 }
 
-fn first_state(train: &TrainConfig) -> TrainingState {
+fn first_state(train: &TrainConfig, files: Fingerprints) -> TrainingState {
     TrainingState {
         step: 0,
         epoch: 1,
@@ -391,7 +394,20 @@ fn first_state(train: &TrainConfig) -> TrainingState {
         epochs_without_improvement: 0,
         metrics_bytes: 0,
         seconds: 0.0,
+        files,
     }
+}
+
+/// The state of a run whose text and tokenizers are still those that it began with. A run from before there were fingerprints gets those of `files`.
+fn unchanged(state: TrainingState, files: Fingerprints, run: &RunDirectory) -> Result<TrainingState, TrainError> {
+    if state.files.is_empty() {
+        return Ok(TrainingState { files, ..state });
+    }
+    let differs = |name: &&String| state.files.get(*name) != files.get(*name);
+    let changed: Vec<PathBuf> = (files.keys().filter(differs))
+        .map(|name| if name.starts_with("tokenizer.") { run.path().join(name) } else { run.text_path(name) })
+        .collect();
+    if changed.is_empty() { Ok(state) } else { Err(TrainError::Changed { files: changed, run: run.path().into() }) }
 }
 
 /// Names and shapes of a model's parameters, as a checkpoint must have them.

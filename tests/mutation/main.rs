@@ -1,7 +1,7 @@
 //! How good are the cases? Changes one thing at a time in the shaders, and counts the changes that the quick cases of the ops notice.
 //!
 //! `nice -n 19 cargo test --release --test mutation -- [--file NAME]… [--sample N] [--seed S] [--list]`. Not part of `cargo test`: all mutants take
-//! hours. docs/verification.md has the results. Mutants run in a child process, since some hang and some take the driver down with them.
+//! hours. `docs/verification.md` has the results. Mutants run in a child process, since some hang and some take the driver down with them.
 
 mod mutants;
 mod worker;
@@ -9,15 +9,18 @@ mod worker;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
 use mutants::{Mutant, mutants};
 use wgrad::ops::philox::philox;
 
-/// Far longer than the slowest case: a mutant that takes this long has an endless loop.
+/// Far longer than the slowest case, on a machine that is busy with other things: a mutant that takes this long has an endless loop.
 const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What a worker says when it begins a case.
+const ALIVE: &str = "...";
 
 /// A worker is replaced after so many mutants, whose compiled kernels it keeps.
 const MUTANTS_OF_A_WORKER: usize = 400;
@@ -97,12 +100,23 @@ impl Worker {
         Self { child, input, verdicts, done: 0 }
     }
 
-    /// What became of a mutant; `None` if the worker hung or died of it.
-    fn judge(&mut self, number: usize) -> Option<String> {
-        writeln!(self.input, "{number}").ok()?;
-        self.input.flush().ok()?;
+    /// What became of a mutant.
+    fn judge(&mut self, number: usize) -> String {
+        writeln!(self.input, "{number}").and_then(|()| self.input.flush()).expect("a worker that reads");
         self.done += 1;
-        self.verdicts.recv_timeout(TIMEOUT).ok()
+        loop {
+            match self.verdicts.recv_timeout(TIMEOUT) {
+                Ok(line) if line == ALIVE => {}
+                Ok(verdict) => return verdict,
+                Err(end) => {
+                    self.done = MUTANTS_OF_A_WORKER;
+                    return match end {
+                        RecvTimeoutError::Timeout => "caught: it hangs".into(),
+                        RecvTimeoutError::Disconnected => "caught: it ends the process".into(),
+                    };
+                }
+            }
+        }
     }
 }
 
@@ -127,10 +141,10 @@ fn main() {
     // By file: verdicts by name.
     let mut table: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
     for (number, mutant) in &chosen {
-        let verdict = worker.judge(*number).unwrap_or_else(|| "caught: hangs or ends the process".into());
-        if worker.done >= MUTANTS_OF_A_WORKER || verdict.starts_with("caught: hangs") {
+        if worker.done >= MUTANTS_OF_A_WORKER {
             worker = Worker::start();
         }
+        let verdict = worker.judge(*number);
         println!("{number:5} {mutant}: {verdict}");
         let name = verdict.split(':').next().unwrap_or_default().to_string();
         *table.entry(mutant.file.clone()).or_default().entry(name).or_default() += 1;

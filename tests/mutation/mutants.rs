@@ -23,8 +23,10 @@ impl Mutant {
 
 impl fmt::Display for Mutant {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let replacement = if self.replacement.is_empty() { "nothing" } else { &self.replacement };
-        write!(f, "{}.wgsl:{} {}: `{}` becomes `{replacement}`", self.file, self.line, self.kind, self.original)
+        let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let [original, replacement] = [&self.original, &self.replacement].map(|text| one_line(text));
+        let replacement = if replacement.is_empty() { "nothing".into() } else { replacement };
+        write!(f, "{}.wgsl:{} {}: `{original}` becomes `{replacement}`", self.file, self.line, self.kind)
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use naga::back::spv;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
-use wgrad::check::{Expected, Problem, compare, difference, expected, plan_of, run_twice};
+use wgrad::check::{Expected, Problem, compare, difference, expected, plan_of, run_twice, stray};
 use wgrad::gpu::{Gpu, Shaders};
 use wgrad::graph::{Target, TensorType};
 use wgrad::ops::OPS;
@@ -53,13 +53,23 @@ pub fn run() {
             current = Some((mutant.file.clone(), Subject::new(&mutant.file, &files)));
         }
         let (_, subject) = current.as_ref().expect("a subject");
-        println!("{}", subject.judge(mutant, folder.path()));
-        std::io::stdout().flush().expect("the parent reads on");
+        say(&subject.judge(mutant, folder.path()));
     }
+}
+
+fn say(line: &str) {
+    println!("{line}");
+    std::io::stdout().flush().expect("the parent reads on");
+}
+
+/// Tells the parent that the next case has begun.
+fn alive() {
+    say(super::ALIVE);
 }
 
 fn open(shaders: Option<Arc<Shaders>>) -> Gpu {
     let mut gpu = Gpu::open("llvmpipe").or_else(|_| Gpu::open("")).unwrap_or_else(|e| panic!("{e}"));
+    gpu.watch_ends();
     if let Some(shaders) = shaders {
         gpu.take_shaders(shaders);
     }
@@ -77,6 +87,7 @@ impl Subject {
         let own = open(None).target();
         for (op, cases) in OPS {
             for (number, case) in cases(&CaseSet::default()).into_iter().enumerate() {
+                alive();
                 let (case, mut judged) = (Rc::new(case), None);
                 let mut plans: Vec<Plan> = vec![];
                 for software in [true, false] {
@@ -125,6 +136,7 @@ impl Subject {
         }
         let mut bits_differ = false;
         for job in self.jobs.iter().filter(|job| job.kernels.iter().any(|kernel| changed.contains(kernel))) {
+            alive();
             let mut gpu = open(Some(shaders.clone()));
             let runs = match run_twice(&mut gpu, &job.case, job.plan.clone(), &job.types) {
                 Ok(runs) => runs,
@@ -133,6 +145,7 @@ impl Subject {
             };
             let problem: Option<Problem> =
                 compare(&job.expected, &runs[0]).problem.or_else(|| difference(&job.expected, &runs));
+            let problem = problem.or_else(|| stray(&mut gpu).ok().flatten());
             if let Some(problem) = problem {
                 return format!("caught: {} case {}: {problem}", job.op, job.number);
             }

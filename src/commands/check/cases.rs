@@ -96,6 +96,9 @@ pub fn again(check: &Check, op: &str, failure: &Failure) -> String {
     let cpu = matches!(failure.kernels, Kernels::Cpu | Kernels::Derivative);
     let device = if cpu { "cpu" } else { &check.choice.device };
     let mut command = format!("wgrad check --op {op} --case {} --device '{device}'", failure.case);
+    if check.choice.webgpu_limits {
+        command += " --webgpu-limits";
+    }
     if let (Some(shaders), false) = (&check.choice.shaders, cpu) {
         command += &format!(" --shaders '{}'", shaders.display());
     }

@@ -58,6 +58,7 @@ impl Chosen {
         };
         let open = |mode, checked| -> anyhow::Result<Subject> {
             let mut gpu = Gpu::open_within(adapter, self.limits)?;
+            gpu.watch_ends();
             if checked {
                 gpu.check_bounds();
             }
@@ -71,10 +72,7 @@ impl Chosen {
 
     /// What the adapter is and can do.
     pub fn properties(&self) -> anyhow::Result<Option<Properties>> {
-        self.adapter
-            .as_ref()
-            .map(|adapter| Ok(Gpu::open_within(adapter, self.limits)?.properties().clone()))
-            .transpose()
+        self.adapter.as_ref().map(|adapter| Ok(Gpu::open(adapter)?.properties().clone())).transpose()
     }
 }
 

@@ -37,6 +37,7 @@ fn state() -> TrainingState {
         epochs_without_improvement: 1,
         metrics_bytes: 12345,
         seconds: std::f64::consts::PI,
+        files: [("train.de".to_owned(), u64::MAX)].into(),
     }
 }
 
@@ -190,4 +191,34 @@ fn a_diverged_run_does_not_replace_its_last_good_state() {
         assert!(error.to_string().starts_with("the loss is infinite or not a number"), "{error}");
     }
     assert_eq!(load_last(&path, &expected()).unwrap(), last);
+}
+
+/// What a program wrote that knew fewer fields of the state: it is read, and its checksum holds.
+#[test]
+fn a_state_from_before_a_field_was_there_is_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("last.safetensors");
+    let last = save_some_last(&path);
+    let bytes = fs::read(&path).unwrap();
+    let (header, description) = SafeTensors::read_metadata(&bytes).unwrap();
+    let json = &description.metadata().as_ref().unwrap()[METADATA_KEY];
+    let (_, state) = json.split_once("\"state\":").unwrap();
+    let mut fields: serde_json::Value = serde_json::from_str(state.strip_suffix('}').unwrap()).unwrap();
+    for later in ["files", "epoch_batch_nll_sum"] {
+        assert!(fields.as_object_mut().unwrap().remove(later).is_some());
+    }
+    let fields = fields.to_string();
+    for (wrong, readable) in [(0, true), (1, false)] {
+        let checksum = checksum(&fields, [&bytes[size_of::<u64>() + header..]]) + wrong;
+        let metadata = format!("{{\"checksum\":{checksum},\"state\":{fields}}}");
+        let file = SafeTensors::deserialize(&bytes).unwrap();
+        let bytes = safetensors::serialize(file.tensors(), Some([(METADATA_KEY.to_owned(), metadata)].into())).unwrap();
+        fs::write(&path, bytes).unwrap();
+        let read = load_last(&path, &expected());
+        assert_eq!(read.is_ok(), readable, "{read:?}");
+        if let Ok(read) = read {
+            let state = TrainingState { files: Fingerprints::new(), epoch_batch_nll_sum: 0.0, ..last.state.clone() };
+            assert_eq!(read, Last { state, ..last.clone() });
+        }
+    }
 }

@@ -6,7 +6,7 @@ use toml::{Table, Value};
 use super::{Config, ConfigError};
 
 /// Every key and the values it takes, in the words of error messages.
-const KEYS: [(&str, &str); 48] = [
+const KEYS: [(&str, &str); 49] = [
     (
         "data.directory",
         "the folder with train.de, train.en, val.de and val.en, or \"\" for the corpus that comes with wgrad",
@@ -25,7 +25,7 @@ const KEYS: [(&str, &str); 48] = [
         "\"target\", or \"both\" to put <sos> and <eos> around the source too and to predict the target's <sos>",
     ),
     ("model.kind", "\"seq2seq\", \"transformer-encoder\" or \"transformer\""),
-    ("model.rnn", "\"rnn\", \"lstm\" or \"gru\""),
+    ("model.rnn", "\"rnn\", \"lstm\", \"gru\" or \"unit\""),
     ("model.layers", "a whole number, at least 1"),
     ("model.attention", "\"none\", \"dot\", \"general\", \"additive\", \"cosine-concat\" or \"cosine-replace\""),
     ("model.input_feeding", "true or false"),
@@ -34,6 +34,7 @@ const KEYS: [(&str, &str); 48] = [
     ("model.hidden", "a whole number, at least 1, even where model.bidirectional = true"),
     ("model.bidirectional", "true or false"),
     ("model.dropout", "a number from 0 to below 1"),
+    ("model.attention_dropout", "a number from 0 to below 1"),
     ("model.variational_dropout", "true or false"),
     ("model.heads", "a whole number, at least 1, by which model.hidden can be divided in a transformer"),
     ("model.head_width", "a whole number, at least 1"),
@@ -68,6 +69,9 @@ const KEYS: [(&str, &str); 48] = [
     ),
 ];
 
+/// Keys that a complete file may lack, since runs from before they were there do; then they have the value that those runs had.
+const LATER: [&str; 1] = ["model.attention_dropout"];
+
 /// The families of models, each with a preset of it.
 const KINDS: [(&str, &str); 3] = [
     ("seq2seq", "lstm-attention"),
@@ -87,7 +91,9 @@ fn belongs(key: &str, kind: &str) -> bool {
         | "model.variational_dropout" => &["seq2seq"],
         "model.mask_padding" => &["seq2seq", "transformer-encoder"],
         "model.head_width" | "model.value_width" => &["transformer-encoder"],
-        "model.heads" | "model.feed_forward" | "model.max_positions" => &["transformer-encoder", "transformer"],
+        "model.heads" | "model.feed_forward" | "model.max_positions" | "model.attention_dropout" => {
+            &["transformer-encoder", "transformer"]
+        }
         "model.encoder_layers" | "model.decoder_layers" | "model.norm_first" | "model.positions" | "model.tied" => {
             &["transformer"]
         }
@@ -110,7 +116,8 @@ impl Config {
         let preset = KINDS.iter().find(|(known, _)| *known == kind).map_or("lstm-attention", |(_, preset)| preset);
         Self::preset(preset)?.overlay(text, origin)?;
         let kind = lookup(&table, "model.kind").and_then(Value::as_str).unwrap_or_default();
-        match KEYS.iter().find(|(key, _)| lookup(&table, key).is_none() && belongs(key, kind)) {
+        let missing = |key: &&str| lookup(&table, key).is_none() && belongs(key, kind) && !LATER.contains(key);
+        match KEYS.iter().find(|(key, _)| missing(key)) {
             Some((key, expected)) => Err(ConfigError::MissingKey { key, origin: origin.to_owned(), expected }),
             // Read afresh, so that nothing comes from the default, not even a field of the schedule.
             None => parse(text, origin),
@@ -189,11 +196,10 @@ impl Config {
         }
         if let Some((other, example)) =
             KINDS.iter().find(|(other, _)| key == "model.kind" && value.as_str() == Some(other))
+            && *other != kind
         {
-            if *other != kind {
-                let (value, origin, kind) = ((*other).to_owned(), origin.to_owned(), kind.to_owned());
-                return Err(ConfigError::Kind { value, origin, kind, example });
-            }
+            let (value, origin, kind) = ((*other).to_owned(), origin.to_owned(), kind.to_owned());
+            return Err(ConfigError::Kind { value, origin, kind, example });
         }
         let text = value.to_string();
         let mut table = Table::try_from(self).expect("a configuration in range has a TOML value");
@@ -356,7 +362,7 @@ mod tests {
         assert_eq!(error, "`train.epochs = \"ten\"` in my.toml: expected a whole number, at least 1");
         assert_eq!(
             error_of("model.rnn=elman"),
-            "`model.rnn = \"elman\"` in --set: expected \"rnn\", \"lstm\" or \"gru\""
+            "`model.rnn = \"elman\"` in --set: expected \"rnn\", \"lstm\", \"gru\" or \"unit\""
         );
         for (assignment, message) in [
             (
@@ -403,5 +409,14 @@ mod tests {
         let text = Config::default().to_toml().replace("kind = \"plateau\"\n", "");
         let error = Config::from_toml(&text, "run/config.toml").unwrap_err().to_string();
         assert!(error.contains("missing field `kind`"), "{error}");
+    }
+
+    /// The folders of runs from before a key was there are read as they were meant.
+    #[test]
+    fn a_complete_file_may_lack_keys_that_came_later() {
+        let mut config = Config::preset("transformer").unwrap();
+        let text = config.to_toml().replace("attention_dropout = 0.1\n", "");
+        config.set("model.attention_dropout=0.0").unwrap();
+        assert_eq!(Config::from_toml(&text, "run/config.toml"), Ok(config));
     }
 }

@@ -1,0 +1,27 @@
+// y = x, for the copy bandwidth that kernels are measured by
+#import shared/grid
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<uniform> len: u32;
+
+// One element an invocation.
+@compute @workgroup_size(WORKGROUP)
+fn elements(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+    let i = linear_element(group, groups, local);
+    if i < len {
+        y[i] = x[i];
+    }
+}
+
+// Four elements an invocation; len counts the vectors.
+@group(0) @binding(0) var<storage, read> x4: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> y4: array<vec4f>;
+
+@compute @workgroup_size(WORKGROUP)
+fn vectors(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+    let i = linear_element(group, groups, local);
+    if i < len {
+        y4[i] = x4[i];
+    }
+}

@@ -1,0 +1,253 @@
+//! What a device can reach at most, measured: copy bandwidth, multiply-add rate, and the time that a dispatch takes by itself.
+//!
+//! Three ops that only exist for this, with kernels in `shaders/bench` and loops for the CPU.
+
+use std::time::Instant;
+
+use multiversion::multiversion;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::graph::{
+    Call, Dispatch, Graph, Op, Operand, Real, Target, TensorType, Types, Value, Work, groups, reference,
+};
+use crate::plan::{Device, DeviceError, Plan, Prepared};
+
+use super::{BenchError, Samples, repeat};
+
+/// Elements that are copied: 64 MiB there and back, more than any cache of today holds (an H100 has 50 MiB).
+pub const COPIED: usize = 16 << 20;
+/// Multiply-adds of a number, by 64 (the loops of the kernel that are not `ROUNDS`).
+const ROUNDS: usize = 64;
+const NUMBERS: usize = 1 << 16;
+/// Dispatches of one submit whose time is shared out.
+const DISPATCHES: usize = 256;
+/// Seconds to spend on one ceiling.
+const BUDGET: f64 = 1.0;
+
+/// The ceilings of a device.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ceilings {
+    /// Seconds to copy [`COPIED`] elements, by the faster of two kernels: an element an invocation, or four.
+    pub copy: Samples,
+    /// Bytes a second, read and written together.
+    pub bandwidth: f64,
+    /// Floating-point operations a second, two a multiply-add.
+    pub flops: f64,
+    /// Seconds of a dispatch that does nothing, among others.
+    pub dispatch: f64,
+    /// The same where each reads what the one before wrote.
+    pub dependent: f64,
+    /// Seconds from a submit of one such dispatch until the host has its result.
+    pub round_trip: f64,
+}
+
+impl Ceilings {
+    /// Operations a second that work of `flops` and `bytes` can reach: bound by arithmetic, or by memory.
+    pub fn roofline(&self, work: Work) -> f64 {
+        self.flops.min(self.bandwidth * work.flops / work.bytes)
+    }
+
+    /// Seconds that this work takes at least.
+    pub fn least_seconds(&self, work: Work) -> f64 {
+        (work.flops / self.flops).max(work.bytes / self.bandwidth)
+    }
+}
+
+/// y = x
+#[derive(Debug)]
+pub struct Copy {
+    pub vectors: bool,
+}
+
+impl Op for Copy {
+    fn name(&self) -> &'static str {
+        "copy"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        Ok(inputs.to_vec())
+    }
+
+    reference!(parallel);
+
+    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+        let len = types.inputs[0].len();
+        let (entry, count) = if self.vectors { ("vectors", len / 4) } else { ("elements", len) };
+        let dispatch = Dispatch::new("bench/copy", entry).read(Operand::Input(0)).write(Operand::Output(0));
+        vec![dispatch.uniform(&[count]).workgroups(groups(count.div_ceil(256)))]
+    }
+}
+
+impl Copy {
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        call.output(0).copy_from_slice(call.input(0));
+    }
+
+    fn parallel(&self, mut call: Call<f32>) {
+        let chunks = call.output(0).par_chunks_mut(1 << 16).zip(call.input(0).par_chunks(1 << 16));
+        chunks.for_each(|(y, x)| y.copy_from_slice(x));
+    }
+}
+
+/// Many multiply-adds a number.
+#[derive(Debug)]
+struct MultiplyAdd;
+
+impl Op for MultiplyAdd {
+    fn name(&self) -> &'static str {
+        "multiply_add"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        Ok(inputs.to_vec())
+    }
+
+    reference!(parallel);
+
+    fn work(&self, types: &Types) -> Work {
+        Work::moving(self, types).flops(2 * 64 * ROUNDS, types.inputs[0].len())
+    }
+
+    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+        let dispatch = Dispatch::new("bench/multiply_add", "main").constant("ROUNDS", ROUNDS as u32);
+        let dispatch = dispatch.read(Operand::Input(0)).write(Operand::Output(0));
+        vec![dispatch.workgroups(groups(types.inputs[0].len().div_ceil(256)))]
+    }
+}
+
+impl MultiplyAdd {
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        let [factor, added] = [0.9375, 0.0625].map(T::of);
+        for (y, &x) in call.output(0).iter_mut().zip(call.input(0)) {
+            *y = T::default();
+            for chain in 0..8 {
+                let mut v = x + T::of(f64::from(chain));
+                for _ in 0..8 * ROUNDS {
+                    v = v * factor + added;
+                }
+                *y += v;
+            }
+        }
+    }
+
+    /// Eight vectors of eight numbers at a time: registers of the CPU's vector unit.
+    fn parallel(&self, mut call: Call<f32>) {
+        let chunks = call.output(0).par_chunks_mut(1 << 12).zip(call.input(0).par_chunks(1 << 12));
+        chunks.for_each(|(y, x)| multiply_add(x, y));
+    }
+}
+
+#[multiversion(targets = "simd")]
+fn multiply_add(x: &[f32], y: &mut [f32]) {
+    for (y, x) in y.chunks_exact_mut(8).zip(x.chunks_exact(8)) {
+        let mut v = [[0.0f32; 8]; 8];
+        for (chain, v) in v.iter_mut().enumerate() {
+            v.iter_mut().zip(x).for_each(|(v, x)| *v = x + chain as f32);
+        }
+        for _ in 0..8 * ROUNDS {
+            for chain in &mut v {
+                for v in chain {
+                    *v = v.mul_add(0.9375, 0.0625);
+                }
+            }
+        }
+        y.fill(0.0);
+        v.iter().for_each(|v| y.iter_mut().zip(v).for_each(|(y, v)| *y += v));
+    }
+}
+
+/// y = x, of one number.
+#[derive(Debug)]
+struct Empty;
+
+impl Op for Empty {
+    fn name(&self) -> &'static str {
+        "empty"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        Ok(inputs.to_vec())
+    }
+
+    reference!();
+
+    fn dispatches(&self, _types: &Types, _target: &Target) -> Vec<Dispatch> {
+        vec![Dispatch::new("bench/empty", "main").read(Operand::Input(0)).write(Operand::Output(0))]
+    }
+}
+
+impl Empty {
+    fn reference<T: Real>(&self, mut call: Call<T>) {
+        call.output(0)[0] = call.input(0)[0];
+    }
+}
+
+/// Measures the ceilings of a device.
+///
+/// # Errors
+/// When the device fails.
+pub fn measure(device: &mut dyn Device) -> Result<Ceilings, BenchError> {
+    let mut copies = vec![];
+    for vectors in [false, true] {
+        copies.push(Samples::new(one(device, Copy { vectors }, COPIED)?));
+    }
+    copies.sort_by(|a, b| a.median.total_cmp(&b.median));
+    let arithmetic = Samples::new(one(device, MultiplyAdd, NUMBERS)?);
+    let flops = 2.0 * 64.0 * (ROUNDS * NUMBERS) as f64;
+    let [single, independent, dependent] = [(1, false), (DISPATCHES, false), (DISPATCHES, true)].map(|(n, chained)| {
+        let prepared = empties(device, n, chained)?;
+        wait(device, prepared)?;
+        Ok::<_, BenchError>(Samples::new(repeat(BUDGET, || wait(device, prepared))?).median)
+    });
+    let (single, more) = (single?, (DISPATCHES - 1) as f64);
+    Ok(Ceilings {
+        copy: copies[0],
+        bandwidth: 8.0 * COPIED as f64 / copies[0].median,
+        flops: flops / arithmetic.median,
+        dispatch: (independent? - single).max(0.0) / more,
+        dependent: (dependent? - single).max(0.0) / more,
+        round_trip: single,
+    })
+}
+
+/// Seconds of an op on `len` numbers.
+fn one(device: &mut dyn Device, op: impl Op, len: usize) -> Result<Vec<f64>, BenchError> {
+    let tensor = TensorType::f32(&[len]);
+    let name = format!("bench.{}", op.name());
+    device.allocate(&name, &tensor)?;
+    device.write_f32(&name, &(0..len).map(|i| (i % 1021) as f32 / 1021.0).collect::<Vec<_>>());
+    let mut graph = Graph::new();
+    let x = graph.input(&name, tensor)?;
+    let y = graph.push1(op, &[x])?;
+    let prepared = device.prepare(Plan::new(&graph, &[y], &[], &device.target()))?;
+    device.profile(prepared)?;
+    repeat(BUDGET, || Ok(device.profile(prepared)?.steps[0]))
+}
+
+/// A plan of `count` dispatches that do nothing, each on buffers of its own, or each on the result of the one before.
+fn empties(device: &mut dyn Device, count: usize, chained: bool) -> Result<Prepared, BenchError> {
+    let tensor = TensorType::f32(&[1]);
+    device.allocate("bench.number", &tensor)?;
+    let mut graph = Graph::new();
+    let mut x = graph.input("bench.number", tensor)?;
+    let mut results: Vec<Value> = vec![];
+    for _ in 0..count {
+        let y = graph.push1(Empty, &[x])?;
+        if chained {
+            x = y;
+        } else {
+            results.push(y);
+        }
+    }
+    let fetches = if chained { vec![x] } else { results };
+    Ok(device.prepare(Plan::new(&graph, &fetches, &[], &device.target()))?)
+}
+
+/// Seconds until the first result of a plan is on the host.
+fn wait(device: &mut dyn Device, plan: Prepared) -> Result<f64, DeviceError> {
+    let start = Instant::now();
+    device.run(plan, false)?;
+    device.fetch_f32(plan, 0)?;
+    Ok(start.elapsed().as_secs_f64())
+}

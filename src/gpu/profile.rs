@@ -1,0 +1,76 @@
+//! A clock on every step of a plan.
+
+use std::time::Instant;
+
+use crate::plan::{Clock, DeviceError, Prepared, Profile};
+
+use super::context::TIMESTAMPS;
+use super::{Command, Gpu, record};
+
+pub fn profile(gpu: &mut Gpu, plan: Prepared) -> Result<Profile, DeviceError> {
+    gpu.context.wait(None)?;
+    let mut profile = if gpu.context.device.features().contains(TIMESTAMPS) {
+        Profile { steps: by_timestamps(gpu, plan)?, clock: Clock::Timestamps }
+    } else {
+        Profile { steps: by_wall(gpu, plan)?, clock: Clock::Wall }
+    };
+    gpu.in_flight.clear();
+    profile.steps.iter_mut().for_each(|seconds| *seconds = seconds.max(0.0));
+    Ok(profile)
+}
+
+/// The launches of each step.
+fn by_step(gpu: &Gpu, plan: Prepared) -> Vec<&[Command]> {
+    let ready = &gpu.plans[plan.0];
+    ready.starts.windows(2).map(|step| &ready.commands[step[0]..step[1]]).collect()
+}
+
+/// Timestamps before the first step, between every two, and after the last.
+fn by_timestamps(gpu: &mut Gpu, plan: Prepared) -> Result<Vec<f64>, DeviceError> {
+    let (device, steps) = (&gpu.context.device, by_step(gpu, plan));
+    let count = steps.len() + 1;
+    let most = wgpu::QUERY_SET_MAX_QUERIES as usize;
+    let sets: Vec<_> = (0..count)
+        .step_by(most)
+        .map(|first| {
+            device.create_query_set(&wgpu::QuerySetDescriptor {
+                label: Some("profile"),
+                ty: wgpu::QueryType::Timestamp,
+                count: most.min(count - first) as u32,
+            })
+        })
+        .collect();
+    let usage = wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC;
+    let resolved = gpu.context.buffer("timestamps", 2 * count, usage);
+    let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+    let stamp = |encoder: &mut wgpu::CommandEncoder, i: usize| {
+        encoder.write_timestamp(&sets[i / most], (i % most) as u32);
+    };
+    stamp(&mut encoder, 0);
+    for (i, commands) in steps.into_iter().enumerate() {
+        record(&mut encoder, commands);
+        stamp(&mut encoder, i + 1);
+    }
+    for (i, set) in sets.iter().enumerate() {
+        let queries = most.min(count - i * most) as u32;
+        encoder.resolve_query_set(set, 0..queries, &resolved, (8 * i * most) as u64);
+    }
+    gpu.enqueue(encoder);
+    let nanoseconds = f64::from(gpu.context.queue.get_timestamp_period());
+    let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&gpu.read(&resolved, 0, 8 * count as u64)?);
+    Ok(ticks.windows(2).map(|t| t[1].wrapping_sub(t[0]) as i64 as f64 * nanoseconds * 1e-9).collect())
+}
+
+/// Each step submitted by itself and waited for.
+fn by_wall(gpu: &mut Gpu, plan: Prepared) -> Result<Vec<f64>, DeviceError> {
+    let mut seconds = vec![];
+    for step in 0..gpu.plans[plan.0].plan.steps.len() {
+        let start = Instant::now();
+        let mut encoder = gpu.context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        record(&mut encoder, by_step(gpu, plan)[step]);
+        let submission = gpu.enqueue(encoder);
+        gpu.context.wait(Some(submission))?;
+        seconds.push(start.elapsed().as_secs_f64());
+    }
+    Ok(seconds)
+}
