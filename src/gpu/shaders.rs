@@ -98,7 +98,7 @@ impl Shaders {
     }
 
     fn read_files(&mut self, sub: &str) -> Result<(), ShadersError> {
-        let folder = self.folder.join(sub);
+        let folder = if sub.is_empty() { self.folder.clone() } else { self.folder.join(sub) };
         let unreadable = |error| ShadersError::Folder { path: folder.clone(), error };
         for entry in std::fs::read_dir(&folder).map_err(unreadable)? {
             let path = entry.map_err(unreadable)?.path();
