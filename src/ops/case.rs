@@ -148,6 +148,20 @@ impl Case {
         self.values(shape, SUBNORMALS.into_iter().cycle().take(count).collect())
     }
 
+    /// The same with NaN where time-major input `input` [T, B, ..] lies past its sequence's end; no derivative is taken.
+    pub fn padded_with_nan(&self, input: usize, lengths: &[u32]) -> Self {
+        let mut case = Self { differentiable: vec![], ..self.clone() };
+        let Tensor::F32(shape, values) = &mut case.inputs[input] else { panic!("only numbers can be NaN") };
+        let batch = shape[1];
+        let size = values.len() / (shape[0] * batch);
+        for (position, step) in values.chunks_exact_mut(size).enumerate() {
+            if position / batch >= lengths[position % batch] as usize {
+                step.fill(f32::NAN);
+            }
+        }
+        case
+    }
+
     /// Numbers that the case chooses itself.
     pub fn values(mut self, shape: &[usize], values: Vec<f32>) -> Self {
         self.inputs.push(Tensor::F32(shape.to_vec(), values));

@@ -495,6 +495,9 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         if initial {
             case = case.random(&[batch, hidden]).random(&[batch, hidden]);
         }
+        if n == 2 {
+            cases.push(case.padded_with_nan(0, &lengths(batch, time)));
+        }
         if hidden > 64 {
             // Finite differences of half a million weights would take minutes; the narrow cases check the same derivative.
             case.differentiable.clear();
@@ -509,6 +512,9 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
             }
             for _ in upstream[1..].iter().filter(|&&u| u) {
                 case = case.constant(&[batch, hidden], 1.0);
+            }
+            if n == 2 {
+                cases.push(case.padded_with_nan(0, &lengths(batch, time)));
             }
             cases.push(case);
         }

@@ -317,6 +317,9 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         if initial {
             case = case.random(&[batch, hidden]);
         }
+        if n == 2 {
+            cases.push(case.padded_with_nan(0, &lengths(batch, time)));
+        }
         if hidden > 64 {
             case.differentiable.clear();
         }

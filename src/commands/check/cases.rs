@@ -102,6 +102,9 @@ pub fn again(check: &Check, op: &str, failure: &Failure) -> String {
     if let (Some(shaders), false) = (&check.choice.shaders, cpu) {
         command += &format!(" --shaders '{}'", shaders.display());
     }
+    if check.choice.webgpu_limits && !cpu {
+        command += " --webgpu-limits";
+    }
     if check.cases == Cases::Full && failure.kernels != Kernels::Derivative {
         command += " --cases full";
     }
