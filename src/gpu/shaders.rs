@@ -199,17 +199,16 @@ impl Source {
     pub fn renumber(&self, message: &str) -> String {
         let renumbered = message.lines().map(|text| {
             let number = |digits: &str| self.locate(digits.trim().parse().ok()?);
-            if let Some((digits, code)) = text.split_once('│') {
-                if let Some((_, line)) = number(digits) {
-                    return format!("{line:<width$}│{code}", width = digits.chars().count());
-                }
-            }
-            if let Some((margin, Some((line, column)))) =
-                text.split_once("wgsl:").map(|(m, at)| (m, at.split_once(':')))
+            if let Some((digits, code)) = text.split_once('│')
+                && let Some((_, line)) = number(digits)
             {
-                if let Some((path, line)) = number(line) {
-                    return format!("{margin}{}:{line}:{column}", path.display());
-                }
+                return format!("{line:<width$}│{code}", width = digits.chars().count());
+            }
+            if let Some((margin, at)) = text.split_once("wgsl:")
+                && let Some((line, column)) = at.split_once(':')
+                && let Some((path, line)) = number(line)
+            {
+                return format!("{margin}{}:{line}:{column}", path.display());
             }
             text.to_string()
         });

@@ -112,7 +112,7 @@ pub enum Metric {
 }
 
 /// The configurations that come with the program, by name.
-pub const PRESETS: [(&str, &str); 21] = [
+pub const PRESETS: [(&str, &str); 24] = [
     ("bahdanau", include_str!("../../data/presets/bahdanau.toml")),
     ("captions", include_str!("../../data/presets/captions.toml")),
     ("gru", include_str!("../../data/presets/gru.toml")),
@@ -134,6 +134,9 @@ pub const PRESETS: [(&str, &str); 21] = [
     ("tiny", include_str!("../../data/presets/tiny.toml")),
     ("transformer", include_str!("../../data/presets/transformer.toml")),
     ("translator", include_str!("../../data/presets/translator.toml")),
+    ("tuned-seq2seq", include_str!("../../data/presets/tuned-seq2seq.toml")),
+    ("tuned-transformer", include_str!("../../data/presets/tuned-transformer.toml")),
+    ("tuned-transformer-encoder", include_str!("../../data/presets/tuned-transformer-encoder.toml")),
 ];
 
 /// A configuration that cannot be used.

@@ -1,47 +1,65 @@
 //! A drawing as a picture, for pages and browsers.
 
-use super::layout::{Layout, layout};
+use super::layout::{Arrow, Curve, layout};
 use super::{Drawn, Role};
 
-/// Distances and sizes in pixels: a node holds three lines of 11 pixels and about 16 letters.
-const NODE: [f64; 2] = [112.0, 46.0];
-const STEP: [f64; 2] = [156.0, 60.0];
+/// Pixels around the drawing, above it for the legend, of a line of text, and of a letter.
 const MARGIN: f64 = 24.0;
-/// Room for the legend.
-const TOP: f64 = 40.0;
-/// Letters that fit into a node.
-const LETTERS: usize = 17;
+const TOP: f64 = 32.0;
+const LINE: f64 = 13.0;
+const LETTER: f64 = 6.3;
 
 const STYLE: &str = "text{font:11px sans-serif;fill:#222;text-anchor:middle}.label{font-weight:bold}.shape{fill:#666;font-size:10px}\
-path{fill:none;stroke:#9aa4b2;stroke-width:1.2}path.backward{stroke:#e0a26b}\
+path{fill:none;stroke:#6b87b3;stroke-width:1.2}path.backward{stroke:#d98b45}\
+path.arrow{fill:#6b87b3;stroke:none}path.backward.arrow{fill:#d98b45}\
 .input rect{fill:#eee;stroke:#999}.forward rect{fill:#cfe2ff;stroke:#4a7fc1}.backward rect{fill:#ffd8b5;stroke:#c9752a}";
 
-/// The drawing as SVG: forward from left to right, below it backward from right to left.
+/// The drawing as SVG: the forward pass down the left side, the backward pass up the right side. Every node shows the shape of each of its outputs.
 pub fn svg(drawn: &[Drawn]) -> String {
-    let layout = layout(drawn);
-    let size = [
-        2.0 * MARGIN + (layout.layers.max(1) - 1) as f64 * STEP[0] + NODE[0],
-        TOP + 2.0 * MARGIN + (layout.tallest[0] + layout.tallest[1]).max(1) as f64 * STEP[1],
-    ];
-    let [width, height] = size;
+    let texts: Vec<Vec<(&str, String)>> = drawn.iter().map(lines).collect();
+    let size = |lines: &Vec<(&str, String)>| {
+        let letters = lines.iter().map(|(_, line)| line.chars().count()).max().unwrap_or(0);
+        [LETTER * letters as f64 + 14.0, LINE * lines.len() as f64 + 10.0]
+    };
+    let sizes: Vec<[f64; 2]> = texts.iter().map(size).collect();
+    let layout = layout(drawn, &sizes);
+    let moved = |[x, y]: [f64; 2]| [x + MARGIN, y + MARGIN + TOP];
+    let [width, height] =
+        [layout.size[0].max(300.0) + 2.0 * MARGIN, layout.size[1] + 2.0 * MARGIN + TOP].map(f64::ceil);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\">\n\
          <style>{STYLE}</style>\n<rect width=\"{width}\" height=\"{height}\" fill=\"white\"/>\n"
     );
     svg += &legend();
-    let centres: Vec<[f64; 2]> = (0..drawn.len()).map(|node| centre(&layout, node)).collect();
-    for (node, drawn_node) in drawn.iter().enumerate() {
-        for &read in &drawn_node.reads {
-            svg += &edge(centres[read], centres[node], drawn_node.role);
-        }
+    for curve in &layout.curves {
+        let bend = curve.bend.map(|y| moved([0.0, y])[1]);
+        svg += &edge(&Curve { from: moved(curve.from), to: moved(curve.to), bend, ..*curve });
     }
-    drawn.iter().zip(&centres).for_each(|(node, &centre)| svg += &boxed(node, centre));
+    for (node, lines) in texts.iter().enumerate() {
+        svg += &boxed(&drawn[node], lines, moved(layout.centres[node]), sizes[node]);
+    }
     svg + "</svg>\n"
 }
 
-fn centre(layout: &Layout, node: usize) -> [f64; 2] {
-    let x = MARGIN + NODE[0] / 2.0 + layout.layer[node] as f64 * STEP[0];
-    [x, TOP + MARGIN + (layout.tallest[0] as f64 + layout.place[node]) * STEP[1]]
+/// What a node says of itself, with the style of each line.
+fn lines(node: &Drawn) -> Vec<(&'static str, String)> {
+    let label = node.label.iter().map(|label| ("label", label.clone()));
+    let shapes = node.shapes.iter().map(|shape| ("shape", shape.clone()));
+    label.chain([("name", node.name.clone())]).chain(shapes).collect()
+}
+
+/// From one row to the next, and at its end an arrow.
+fn edge(Curve { from: [x1, y1], to: [x2, y2], bend: [start, end], backward, arrow }: &Curve) -> String {
+    let (class, both) = if *backward { (" class=\"backward\"", "backward arrow") } else { ("", "arrow") };
+    let middle = (start + end) / 2.0;
+    let mut svg = format!(
+        "<path{class} d=\"M{x1:.1} {y1:.1}V{start:.1}C{x1:.1} {middle:.1} {x2:.1} {middle:.1} {x2:.1} {end:.1}V{y2:.1}\"/>\n"
+    );
+    if let Some(arrow) = arrow {
+        let (x, y, back) = if *arrow == Arrow::Down { (x2, y2, -6.0) } else { (x1, y1, 6.0) };
+        svg += &format!("<path class=\"{both}\" d=\"M{x:.1} {y:.1}l-3 {back}h6z\"/>\n");
+    }
+    svg
 }
 
 fn class(role: Role) -> &'static str {
@@ -52,45 +70,24 @@ fn class(role: Role) -> &'static str {
     }
 }
 
-/// A curve between the sides that face each other, or between bottom and top within a layer.
-fn edge(from: [f64; 2], to: [f64; 2], role: Role) -> String {
-    let side = (to[0] - from[0]).signum() * if from[0] == to[0] { 0.0 } else { NODE[0] / 2.0 };
-    let (x1, x2) = (from[0] + side, to[0] - side);
-    let bend = (x2 - x1) / 2.0;
-    let end = if side == 0.0 { (to[1] - from[1]).signum() * NODE[1] / 2.0 } else { 0.0 };
-    let (y1, y2) = (from[1] + end, to[1] - end);
-    let class = if role == Role::Backward { " class=\"backward\"" } else { "" };
-    format!("<path{class} d=\"M{x1:.1} {y1:.1}C{:.1} {y1:.1} {:.1} {y2:.1} {x2:.1} {y2:.1}\"/>\n", x1 + bend, x2 - bend)
-}
-
-fn boxed(node: &Drawn, [x, y]: [f64; 2]) -> String {
-    let (left, top) = (x - NODE[0] / 2.0, y - NODE[1] / 2.0);
-    let round = if node.role == Role::Input { NODE[1] / 2.0 } else { 4.0 };
+fn boxed(node: &Drawn, lines: &[(&str, String)], [x, y]: [f64; 2], [width, height]: [f64; 2]) -> String {
+    let (left, top) = (x - width / 2.0, y - height / 2.0);
+    let round = if node.role == Role::Input { height / 2.0 } else { 4.0 };
     let title = escape(&format!("{} {} {}", node.node, node.name, node.shapes.join(", ")));
     let mut text = format!(
-        "<g class=\"{}\"><title>{title}</title><rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{}\" height=\"{}\" rx=\"{round}\"/>",
-        class(node.role),
-        NODE[0],
-        NODE[1]
+        "<g class=\"{}\"><title>{title}</title><rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"{round}\"/>",
+        class(node.role)
     );
-    let lines = (node.label.iter().map(|label| ("label", label.clone())))
-        .chain([("name", node.name.clone()), ("shape", node.shapes.join(" "))])
-        .collect::<Vec<_>>();
-    let first = y + 4.0 - (lines.len() as f64 - 1.0) * 6.5;
     for (i, (class, line)) in lines.iter().enumerate() {
-        let line = escape(&shorten(line));
-        text += &format!("<text class=\"{class}\" x=\"{x:.1}\" y=\"{:.1}\">{line}</text>", first + 13.0 * i as f64);
+        let y = top + 15.0 + LINE * i as f64;
+        text += &format!("<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>", escape(line));
     }
     text + "</g>\n"
 }
 
-fn shorten(line: &str) -> String {
-    if line.chars().count() <= LETTERS { line.into() } else { line.chars().take(LETTERS - 1).chain(['…']).collect() }
-}
-
 fn legend() -> String {
     let entry = |(i, (colour, name)): (usize, (&str, &str))| {
-        let x = MARGIN + 110.0 * i as f64;
+        let x = MARGIN + 96.0 * i as f64;
         format!(
             "<rect x=\"{x}\" y=\"14\" width=\"14\" height=\"14\" fill=\"{colour}\" stroke=\"#888\"/><text style=\"text-anchor:start\" x=\"{}\" y=\"25\">{name}</text>\n",
             x + 20.0
