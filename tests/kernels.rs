@@ -14,18 +14,14 @@ fn kernels_stay_within_the_bound() {
     check("bounds checks off", gpu::open);
 }
 
+/// Two conditions at once, since compiling takes most of the time: the driver's bounds checks, and no more than WebGPU's guaranteed limits.
 #[test]
-fn kernels_stay_within_the_bound_under_bounds_checks() {
-    check("bounds checks on", || {
-        let mut gpu = gpu::open();
+fn kernels_stay_within_the_bound_under_bounds_checks_and_webgpus_limits() {
+    check("bounds checks on, WebGPU's limits", || {
+        let mut gpu = gpu::open_within(Limits::WebGpu);
         gpu.check_bounds();
         gpu
     });
-}
-
-#[test]
-fn kernels_need_no_more_than_webgpu_guarantees() {
-    check("WebGPU's limits", || gpu::open_within(Limits::WebGpu));
 }
 
 /// The kernels for software adapters and, run by the same one, those for hardware.
