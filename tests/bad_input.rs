@@ -475,7 +475,7 @@ fn checks_of_what_is_not_there() {
         ("--op add --case 999 --device cpu", &["--case 999: expected a number from 0 to ", "the cases of add"]),
         ("--plan nonsense", &["nonsense", "captions", "tiny"]),
         ("--device nonsense", &["no device is called `nonsense`", "--device NAME"]),
-        ("--shaders nowhere", &["cannot read nowhere: ", "expected a folder with files of wgrad's `shaders/`"]),
+        ("--shaders nowhere", &["cannot read nowhere", "expected a folder with files of wgrad's `shaders/`"]),
         ("--shaders empty", &["empty has no file that ends in .wgsl"]),
         ("--shaders strange", &["strange/softmx.wgsl is no shader of wgrad; expected some of adam, add, "]),
         ("--shaders imports", &["imports/add.wgsl, line 2: `#import shared/gird` names no shared file", "shared/grid"]),
@@ -495,9 +495,9 @@ fn benches_that_make_no_sense() {
     let sandbox = Sandbox::new();
     sandbox.refuse("bench --op softmaxx", &["--op softmaxx: no op has this name. Expected one of adam, add,"]);
     sandbox.refuse("bench --step tine", &["there is no preset `tine`: did you mean `tiny`?"]);
-    sandbox.refuse("bench --step tiny --op add", &["'--op <NAME>' cannot be used with '--step <PRESET>'"]);
-    sandbox.refuse("bench --step tiny --svg roof.svg", &["'--svg <FILE>' cannot be used with '--step <PRESET>'"]);
-    sandbox.refuse("bench --save a --against b", &["'--save <FILE>' cannot be used with '--against <FILE>'"]);
+    sandbox.refuse("bench --step tiny --op add", &["cannot be used with", "--op <NAME>", "--step <PRESET>"]);
+    sandbox.refuse("bench --step tiny --svg roof.svg", &["cannot be used with", "--svg <FILE>", "--step <PRESET>"]);
+    sandbox.refuse("bench --save a --against b", &["cannot be used with", "--save <FILE>", "--against <FILE>"]);
     sandbox.refuse("bench --save nowhere/run", &["--save: there is no folder nowhere; make it first"]);
     sandbox.refuse("bench --svg nowhere/roof.svg", &["--svg: there is no folder nowhere; make it first"]);
     sandbox

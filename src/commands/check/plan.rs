@@ -26,8 +26,8 @@ impl CheckedPlan {
 }
 
 /// Checks the second step of training, whose moments are not zero, with every kind of kernels that the subject can run.
-pub fn check(preset: &str, subject: &mut Subject) -> anyhow::Result<Vec<CheckedPlan>> {
-    let rehearsal = Rehearsal::new(Config::preset(preset)?);
+pub fn check(config: Config, subject: &mut Subject) -> anyhow::Result<Vec<CheckedPlan>> {
+    let rehearsal = Rehearsal::new(config);
     let device = &mut *subject.device;
     let mut checked: Vec<CheckedPlan> = vec![];
     for (kernels, target) in targets(device) {
@@ -52,9 +52,10 @@ pub fn reduced() -> String {
 }
 
 pub fn run(preset: &str, choice: &Choice, json: bool) -> anyhow::Result<()> {
+    let config = Config::preset(preset)?;
     let mut subject = choice.resolve()?.subjects()?.swap_remove(0);
     let device = subject.device.describe();
-    let checked = check(preset, &mut subject)?;
+    let checked = check(config, &mut subject)?;
     if json {
         let object = serde_json::json!({ "device": device, "preset": preset, "reduced": reduced(), "plans": checked });
         println!("{}", serde_json::to_string_pretty(&object)?);

@@ -9,6 +9,7 @@ use wgrad::check::{Row, check_gradients, check_op};
 use wgrad::gpu::Properties;
 use wgrad::ops::OPS;
 use wgrad::ops::case::CaseSet;
+use wgrad::train::config::Config;
 
 use super::cases::{again, set, share};
 use super::plan::{self, CheckedPlan};
@@ -55,7 +56,8 @@ pub fn run(file: &Path, check: &Check) -> anyhow::Result<()> {
     let mut plans = vec![];
     for preset in PRESETS {
         eprintln!("a step of {preset}");
-        plans.push((preset, plan::check(preset, &mut chosen.subjects()?.swap_remove(0))?));
+        let mut subject = chosen.subjects()?.swap_remove(0);
+        plans.push((preset, plan::check(Config::preset(preset)?, &mut subject)?));
     }
     let report = Report {
         wgrad: env!("CARGO_PKG_VERSION"),
