@@ -19,16 +19,17 @@ struct Parameters {
 
 @compute @workgroup_size(WORKGROUP)
 fn step(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-    let i = linear_element(group, groups, local);
-    if i >= p.len {
-        return;
-    }
     let rate = bitcast<f32>(control[3]);
-    let g = gradients[i] * clip[0];
-    let m = p.beta1 * exp_avg[i] + (1.0 - p.beta1) * g;
-    let v = p.beta2 * exp_avg_sq[i] + (1.0 - p.beta2) * (g * g);
-    exp_avg[i] = m;
-    exp_avg_sq[i] = v;
-    let root = sqrt(v / bitcast<f32>(control[5]));
-    parameters[i] -= rate * ((m / bitcast<f32>(control[4])) / (root + p.epsilon));
+    let correction1 = bitcast<f32>(control[4]);
+    let correction2 = bitcast<f32>(control[5]);
+    let factor = clip[0];
+    let e = elements(group, groups, local, p.len);
+    for (var i = e.first; i < e.end; i += WORKGROUP) {
+        let g = gradients[i] * factor;
+        let m = p.beta1 * exp_avg[i] + (1.0 - p.beta1) * g;
+        let v = p.beta2 * exp_avg_sq[i] + (1.0 - p.beta2) * (g * g);
+        exp_avg[i] = m;
+        exp_avg_sq[i] = v;
+        parameters[i] -= rate * ((m / correction1) / (sqrt(v / correction2) + p.epsilon));
+    }
 }

@@ -1,4 +1,4 @@
-// y[t, b, c] = scale·x[t, b, c] + table[first + t, c], one invocation an element
+// y[t, b, c] = scale·x[t, b, c] + table[first + t, c]
 #import shared/grid
 
 struct Parameters {
@@ -16,13 +16,19 @@ struct Parameters {
 @compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let p = parameters;
-    let i = linear_element(group, groups, local);
-    if i < p.len {
-        y[i] = x[i] * p.scale + table[(p.first + i / p.step) * p.columns + i % p.columns];
+    let e = elements(group, groups, local, p.len);
+    let time_step = cell_of(WORKGROUP, p.step);
+    let column_step = cell_of(WORKGROUP, p.columns);
+    var time = cell_of(e.first, p.step);
+    var column = cell_of(e.first, p.columns);
+    for (var i = e.first; i < e.end; i += WORKGROUP) {
+        y[i] = x[i] * p.scale + table[(p.first + time.row) * p.columns + column.column];
+        time = walk_on(time, time_step, p.step);
+        column = walk_on(column, column_step, p.columns);
     }
 }
 
-// dtable[p, c] = Σ_b dy[p − first, b, c] for first ≤ p < first + T, else 0; the binding x holds dy. One invocation an element of the table.
+// dtable[p, c] = Σ_b dy[p − first, b, c] for first ≤ p < first + T, else 0; the binding x holds dy.
 struct BackwardParameters {
     len: u32, // elements of the table
     columns: u32, // C
@@ -36,16 +42,16 @@ struct BackwardParameters {
 @compute @workgroup_size(WORKGROUP)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let p = backward_parameters;
-    let i = linear_element(group, groups, local);
-    if i >= p.len {
-        return;
-    }
-    let t = i / p.columns - p.first; // wraps to a large number before the first
-    var sum = 0.0;
-    if t < p.time {
-        for (var b = 0u; b < p.batch; b++) {
-            sum += x[(t * p.batch + b) * p.columns + i % p.columns];
+    let e = elements(group, groups, local, p.len);
+    for (var i = e.first; i < e.end; i += WORKGROUP) {
+        let cell = cell_of(i, p.columns);
+        let t = cell.row - p.first; // wraps to a large number before the first
+        var sum = 0.0;
+        if t < p.time {
+            for (var b = 0u; b < p.batch; b++) {
+                sum += x[(t * p.batch + b) * p.columns + cell.column];
+            }
         }
+        dtable[i] = sum;
     }
-    dtable[i] = sum;
 }

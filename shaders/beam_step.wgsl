@@ -26,10 +26,10 @@ struct Parameters {
 const LOWEST: f32 = -3.4e38;
 const NOBODY: u32 = 0xffffffffu;
 
-var<workgroup> best_rank: array<f32, WORKGROUP>;
-var<workgroup> best_at: array<u32, WORKGROUP>; // row · vocabulary + token
+var<workgroup> best_rank: array<f32, LANES>;
+var<workgroup> best_at: array<u32, LANES>; // row · vocabulary + token
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(LANES)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let sentence = linear_group(group, groups);
     let inside = sentence < p.sentences;
@@ -38,12 +38,12 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     for (var k = 0u; k < BEAM; k++) {
         let start = (first + k) * p.vocabulary;
         var largest = LOWEST;
-        for (var v = local; v < p.vocabulary; v += WORKGROUP) {
+        for (var v = local; v < p.vocabulary; v += LANES) {
             largest = max(largest, logits[start + v]);
         }
         largest = reduce_max(largest, local);
         var sum = 0.0;
-        for (var v = local; v < p.vocabulary; v += WORKGROUP) {
+        for (var v = local; v < p.vocabulary; v += LANES) {
             sum += exp(logits[start + v] - largest);
         }
         log_totals[k] = log(reduce_sum(sum, local)) + largest;
@@ -57,7 +57,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
         for (var k = 0u; k < BEAM; k++) {
             let row = first + k;
             let ended = ids[row] == p.end;
-            for (var v = local; v < p.vocabulary; v += WORKGROUP) {
+            for (var v = local; v < p.vocabulary; v += LANES) {
                 var candidate = (scores[row] + (logits[row * p.vocabulary + v] - log_totals[k])) / divisor;
                 if ended {
                     candidate = scores[row] / pow(f32(lengths[row]), p.penalty);
@@ -73,7 +73,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
         }
         best_rank[local] = rank;
         best_at[local] = at;
-        for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
+        for (var half = LANES / 2u; half > 0u; half /= 2u) {
             workgroupBarrier();
             if local < half {
                 let other_rank = best_rank[local + half];

@@ -12,8 +12,12 @@ struct Parameters {
 
 @compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-    let i = linear_element(group, groups, local);
-    if i < parameters.len {
-        y[i] = x[i] + bias[i % parameters.columns];
+    let columns = parameters.columns;
+    let e = elements(group, groups, local, parameters.len);
+    let step = cell_of(WORKGROUP, columns);
+    var cell = cell_of(e.first, columns);
+    for (var i = e.first; i < e.end; i += WORKGROUP) {
+        y[i] = x[i] + bias[cell.column];
+        cell = walk_on(cell, step, columns);
     }
 }

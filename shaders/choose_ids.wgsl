@@ -16,8 +16,8 @@ struct Parameters {
 
 @compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-    let b = linear_element(group, groups, local);
-    if b < parameters.len {
+    let e = elements(group, groups, local, parameters.len);
+    for (var b = e.first; b < e.end; b += WORKGROUP) {
         let words = philox(vec4u(b / 4u, parameters.stream, control[2], 0u), vec2u(control[0], control[1]));
         y[b] = select(own[b], forced[b], words[b % 4u] < parameters.threshold);
     }

@@ -1,6 +1,6 @@
 // result = (min(1, max_norm / (‖g‖ + 1e-6)), ‖g‖)
 //
-// Two passes: 256 workgroups sum squares over strided elements, one workgroup adds their partial sums. The order is fixed.
+// Two passes: 256 workgroups sum the squares of a block each, one workgroup adds their partial sums. The order is fixed.
 #import shared/grid
 #import shared/reduce
 
@@ -12,10 +12,11 @@ struct Parameters {
 @group(0) @binding(1) var<storage, read_write> result: array<f32>; // [workgroups]; in `total`, [2]
 @group(0) @binding(2) var<uniform> p: Parameters;
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(LANES)
 fn partial(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+    let block = block_of(group, groups, p.len, LANES);
     var sum = 0.0;
-    for (var i = group.x * WORKGROUP + local; i < p.len; i += groups.x * WORKGROUP) {
+    for (var i = block.x + local; i < block.y; i += LANES) {
         sum += x[i] * x[i];
     }
     let total = reduce_sum(sum, local);
@@ -24,11 +25,11 @@ fn partial(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     }
 }
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(LANES)
 fn total(@builtin(local_invocation_index) local: u32) {
     var sum = 0.0;
-    if local < p.len {
-        sum = x[local];
+    for (var i = local; i < p.len; i += LANES) {
+        sum += x[i];
     }
     let norm = sqrt(reduce_sum(sum, local));
     if local == 0u {

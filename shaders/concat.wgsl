@@ -13,17 +13,17 @@ struct Parameters {
 
 @compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-    let i = linear_element(group, groups, local);
-    if i >= parameters.len {
-        return;
-    }
     let columns = parameters.a_columns + parameters.b_columns;
-    let row = i / columns;
-    let column = i % columns;
-    if column < parameters.a_columns {
-        c[i] = a[row * parameters.a_columns + column];
-    } else {
-        c[i] = b[row * parameters.b_columns + column - parameters.a_columns];
+    let e = elements(group, groups, local, parameters.len);
+    let step = cell_of(WORKGROUP, columns);
+    var cell = cell_of(e.first, columns);
+    for (var i = e.first; i < e.end; i += WORKGROUP) {
+        if cell.column < parameters.a_columns {
+            c[i] = a[cell.row * parameters.a_columns + cell.column];
+        } else {
+            c[i] = b[cell.row * parameters.b_columns + cell.column - parameters.a_columns];
+        }
+        cell = walk_on(cell, step, columns);
     }
 }
 
@@ -34,16 +34,16 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 
 @compute @workgroup_size(WORKGROUP)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-    let i = linear_element(group, groups, local);
-    if i >= parameters.len {
-        return;
-    }
     let columns = parameters.a_columns + parameters.b_columns;
-    let row = i / columns;
-    let column = i % columns;
-    if column < parameters.a_columns {
-        da[row * parameters.a_columns + column] = dc[i];
-    } else {
-        db[row * parameters.b_columns + column - parameters.a_columns] = dc[i];
+    let e = elements(group, groups, local, parameters.len);
+    let step = cell_of(WORKGROUP, columns);
+    var cell = cell_of(e.first, columns);
+    for (var i = e.first; i < e.end; i += WORKGROUP) {
+        if cell.column < parameters.a_columns {
+            da[cell.row * parameters.a_columns + cell.column] = dc[i];
+        } else {
+            db[cell.row * parameters.b_columns + cell.column - parameters.a_columns] = dc[i];
+        }
+        cell = walk_on(cell, step, columns);
     }
 }

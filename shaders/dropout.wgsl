@@ -18,12 +18,14 @@ struct Parameters {
 
 @compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-    let block = linear_element(group, groups, local);
-    let words = philox(vec4u(block, parameters.stream, control[2], 0u), vec2u(control[0], control[1]));
-    for (var i = 0u; i < 4u; i++) {
-        let element = 4u * block + i;
-        if element < parameters.len {
-            y[element] = select(0.0, x[element] * parameters.scale, words[i] < parameters.threshold);
+    let e = elements(group, groups, local, (parameters.len + 3u) / 4u);
+    for (var block = e.first; block < e.end; block += WORKGROUP) {
+        let words = philox(vec4u(block, parameters.stream, control[2], 0u), vec2u(control[0], control[1]));
+        for (var i = 0u; i < 4u; i++) {
+            let element = 4u * block + i;
+            if element < parameters.len {
+                y[element] = select(0.0, x[element] * parameters.scale, words[i] < parameters.threshold);
+            }
         }
     }
 }
@@ -32,8 +34,8 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 // invocation handles one element.
 @compute @workgroup_size(WORKGROUP)
 fn variational(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-    let i = linear_element(group, groups, local);
-    if i < parameters.len {
+    let e = elements(group, groups, local, parameters.len);
+    for (var i = e.first; i < e.end; i += WORKGROUP) {
         let element = i % parameters.period;
         let words = philox(vec4u(element / 4u, parameters.stream, control[2], 0u), vec2u(control[0], control[1]));
         y[i] = select(0.0, x[i] * parameters.scale, words[element % 4u] < parameters.threshold);

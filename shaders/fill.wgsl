@@ -11,8 +11,8 @@ struct Parameters {
 
 @compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-    let i = linear_element(group, groups, local);
-    if i < parameters.len {
+    let e = elements(group, groups, local, parameters.len);
+    for (var i = e.first; i < e.end; i += WORKGROUP) {
         y[i] = parameters.bits;
     }
 }

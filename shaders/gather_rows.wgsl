@@ -1,4 +1,4 @@
-// y[t, r, c] = x[t, rows[r], c], one invocation an element
+// y[t, r, c] = x[t, rows[r], c]
 #import shared/grid
 
 struct Parameters {
@@ -14,10 +14,19 @@ struct Parameters {
 
 @compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-    let i = linear_element(group, groups, local);
-    if i < p.len {
-        let row = i / p.width;
-        let source = min(rows[row % p.rows], p.batch - 1u);
-        y[i] = x[(row / p.rows * p.batch + source) * p.width + i % p.width];
+    let e = elements(group, groups, local, p.len);
+    let step = cell_of(WORKGROUP, p.width);
+    var cell = cell_of(e.first, p.width);
+    // cell.row = time.row·rows + time.column, walked on like it: no division in the loop.
+    var time = cell_of(cell.row, p.rows);
+    for (var i = e.first; i < e.end; i += WORKGROUP) {
+        let source = min(rows[time.column], p.batch - 1u);
+        y[i] = x[(time.row * p.batch + source) * p.width + cell.column];
+        let next = walk_on(cell, step, p.width);
+        time.column += next.row - cell.row;
+        for (; time.column >= p.rows; time.column -= p.rows) {
+            time.row++;
+        }
+        cell = next;
     }
 }

@@ -1,7 +1,7 @@
 // y[r, c] = (s[r, c] − mean)·scale·weight[c] + bias[c], s = x or x + residual, mean and 1/scale² − ε = variance over the columns of row r
 //
 // Two passes over a row, mean first: the mean square minus the squared mean cancels where the mean is large. `rows` and `add_rows` (software
-// adapters): one invocation a row. `wide` and `add_wide` (hardware): one workgroup a row, each invocation every 256th column. Not measured on
+// adapters): one invocation a row. `wide` and `add_wide` (hardware): one workgroup a row, each invocation every LANES-th column. Not measured on
 // hardware.
 #import shared/grid
 #import shared/reduce
@@ -59,7 +59,7 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 fn mean_of_wide(inside: bool, start: u32, columns: u32, local: u32) -> f32 {
     var sum = 0.0;
     if inside {
-        for (var c = local; c < columns; c += WORKGROUP) {
+        for (var c = local; c < columns; c += LANES) {
             sum += x[start + c];
         }
     }
@@ -69,7 +69,7 @@ fn mean_of_wide(inside: bool, start: u32, columns: u32, local: u32) -> f32 {
 fn scale_of_wide(inside: bool, start: u32, columns: u32, local: u32, mean: f32, epsilon: f32) -> f32 {
     var sum = 0.0;
     if inside {
-        for (var c = local; c < columns; c += WORKGROUP) {
+        for (var c = local; c < columns; c += LANES) {
             let distance = x[start + c] - mean;
             sum += distance * distance;
         }
@@ -77,7 +77,7 @@ fn scale_of_wide(inside: bool, start: u32, columns: u32, local: u32, mean: f32, 
     return 1.0 / sqrt(reduce_sum(sum, local) / f32(columns) + epsilon);
 }
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(LANES)
 fn wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let row = linear_group(group, groups);
     let inside = row < parameters.rows;
@@ -88,7 +88,7 @@ fn wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
         keep(row, mean, scale);
     }
     if inside {
-        for (var c = local; c < parameters.columns; c += WORKGROUP) {
+        for (var c = local; c < parameters.columns; c += LANES) {
             y[start + c] = (x[start + c] - mean) * scale * weight[c] + bias[c];
         }
     }
@@ -125,7 +125,7 @@ fn add_rows(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     }
 }
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(LANES)
 fn add_wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let p = add_parameters;
     let row = linear_group(group, groups);
@@ -134,7 +134,7 @@ fn add_wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     // An invocation reads back only what it wrote itself, so that s needs no barrier.
     var sum = 0.0;
     if inside {
-        for (var c = local; c < p.columns; c += WORKGROUP) {
+        for (var c = local; c < p.columns; c += LANES) {
             let added = x[start + c] + residual[start + c];
             s[start + c] = added;
             sum += added;
@@ -143,7 +143,7 @@ fn add_wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     let mean = reduce_sum(sum, local) / f32(p.columns);
     var squares = 0.0;
     if inside {
-        for (var c = local; c < p.columns; c += WORKGROUP) {
+        for (var c = local; c < p.columns; c += LANES) {
             let distance = s[start + c] - mean;
             squares += distance * distance;
         }
@@ -153,7 +153,7 @@ fn add_wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
         keep(row, mean, scale);
     }
     if inside {
-        for (var c = local; c < p.columns; c += WORKGROUP) {
+        for (var c = local; c < p.columns; c += LANES) {
             y[start + c] = (s[start + c] - mean) * scale * weight[c] + bias[c];
         }
     }

@@ -50,7 +50,7 @@ fn backward_rows(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
     }
 }
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(LANES)
 fn backward_wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let p = parameters;
     let row = linear_group(group, groups);
@@ -66,7 +66,7 @@ fn backward_wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
     }
     var sum_g = 0.0;
     var sum_gn = 0.0;
-    for (var c = local; c < end; c += WORKGROUP) {
+    for (var c = local; c < end; c += LANES) {
         let g = dy[start + c] * weight[c];
         sum_g += g;
         sum_gn += g * ((s[start + c] - mean) * scale);
@@ -74,7 +74,7 @@ fn backward_wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
     let count = f32(p.columns);
     let mean_g = reduce_sum(sum_g, local) / count;
     let mean_gn = reduce_sum(sum_gn, local) / count;
-    for (var c = local; c < end; c += WORKGROUP) {
+    for (var c = local; c < end; c += LANES) {
         ds[start + c] = gradient(start + c, c, mean, scale, mean_g, mean_gn);
     }
 }
@@ -94,8 +94,8 @@ struct BlockParameters {
 @group(0) @binding(5) var<uniform> sizes: BlockParameters;
 
 const COLUMNS: u32 = 32u;
-const LANES: u32 = 8u;
-var<workgroup> partial: array<vec2f, COLUMNS * LANES>;
+const WALKERS: u32 = 8u;
+var<workgroup> partial: array<vec2f, COLUMNS * WALKERS>;
 
 @compute @workgroup_size(256)
 fn backward_parameters(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
@@ -107,7 +107,7 @@ fn backward_parameters(@builtin(workgroup_id) group: vec3u, @builtin(num_workgro
     var sums = vec2f(0.0);
     if inside {
         let end = min((block + 1u) * sizes.block, sizes.rows);
-        for (var r = block * sizes.block + local / COLUMNS; r < end; r += LANES) {
+        for (var r = block * sizes.block + local / COLUMNS; r < end; r += WALKERS) {
             let at = r * sizes.columns + column;
             let n = (s[at] - known_moments[2u * r]) * known_moments[2u * r + 1u];
             sums += vec2f(dy_of_parameters[at] * n, dy_of_parameters[at]);
@@ -117,7 +117,7 @@ fn backward_parameters(@builtin(workgroup_id) group: vec3u, @builtin(num_workgro
     workgroupBarrier();
     if local < COLUMNS && inside {
         var total = vec2f(0.0);
-        for (var lane = 0u; lane < LANES; lane++) {
+        for (var lane = 0u; lane < WALKERS; lane++) {
             total += partial[lane * COLUMNS + local];
         }
         dweight[block * sizes.columns + column] = total.x;

@@ -21,10 +21,10 @@ struct Parameters {
 @group(0) @binding(1) var<storage, read_write> counted: array<f32>; // [1]
 @group(0) @binding(2) var<uniform> p: Parameters;
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(LANES)
 fn count(@builtin(local_invocation_index) local: u32) {
     var sum = 0.0;
-    for (var i = local; i < p.rows; i += WORKGROUP) {
+    for (var i = local; i < p.rows; i += LANES) {
         sum += select(0.0, 1.0, labels[i] != p.ignore);
     }
     let total = reduce_sum(sum, local);
@@ -39,7 +39,7 @@ fn count(@builtin(local_invocation_index) local: u32) {
 @group(0) @binding(4) var<uniform> softmax_p: Parameters;
 
 // One workgroup a row, three passes over it: maximum and sum, sum of exponentials, error.
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(LANES)
 fn softmax(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let in_chunk = linear_group(group, groups);
     let row = softmax_p.first + in_chunk;
@@ -52,7 +52,7 @@ fn softmax(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     let label = labels[row];
     if label == softmax_p.ignore {
         if GRADIENT == 1u {
-            for (var v = local; v < vocabulary; v += WORKGROUP) {
+            for (var v = local; v < vocabulary; v += LANES) {
                 logits[start + v] = 0.0;
             }
         }
@@ -64,7 +64,7 @@ fn softmax(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     }
     var largest = -3.4e38;
     var sum = 0.0;
-    for (var v = local; v < vocabulary; v += WORKGROUP) {
+    for (var v = local; v < vocabulary; v += LANES) {
         let z = logits[start + v];
         largest = max(largest, z);
         sum += z;
@@ -72,7 +72,7 @@ fn softmax(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     largest = reduce_max(largest, local);
     let average = reduce_sum(sum, local) / f32(vocabulary);
     var exponentials = 0.0;
-    for (var v = local; v < vocabulary; v += WORKGROUP) {
+    for (var v = local; v < vocabulary; v += LANES) {
         exponentials += exp(logits[start + v] - largest);
     }
     let total = reduce_sum(exponentials, local);
@@ -85,7 +85,7 @@ fn softmax(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     }
     if GRADIENT == 1u {
         let share = softmax_p.smoothing / f32(vocabulary);
-        for (var v = local; v < vocabulary; v += WORKGROUP) {
+        for (var v = local; v < vocabulary; v += LANES) {
             let target_share = share + select(0.0, 1.0 - softmax_p.smoothing, v == label);
             logits[start + v] = (exp(logits[start + v] - largest) / total - target_share) / count_in[0];
         }
@@ -95,8 +95,10 @@ fn softmax(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 @group(0) @binding(0) var<storage, read> errors: array<f32>; // [rows of the chunk, V]
 @group(0) @binding(1) var<storage, read_write> dbias: array<f32>; // [V]
 
-// 32 columns a workgroup, 8 lanes walk the rows; the lanes' sums are added in a fixed order, as in sum_rows.wgsl.
-@compute @workgroup_size(WORKGROUP)
+// As sum_rows.wgsl: `bias` for hardware, 32 columns a workgroup; `bias_walk` for software adapters, 64.
+var<workgroup> partial: array<f32, 256>;
+
+@compute @workgroup_size(256)
 fn bias(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let column = linear_group(group, groups) * 32u + local % 32u;
     var sum = 0.0;
@@ -105,17 +107,39 @@ fn bias(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
             sum += errors[r * p.vocabulary + column];
         }
     }
-    reduced[local] = sum;
+    partial[local] = sum;
     workgroupBarrier();
     if local < 32u && column < p.vocabulary {
         var total = 0.0;
-        if p.ignore == 1u {
-            total = dbias[column];
-        }
         for (var lane = 0u; lane < 8u; lane++) {
-            total += reduced[lane * 32u + local];
+            total += partial[lane * 32u + local];
         }
-        dbias[column] = total;
+        keep_bias(column, total);
+    }
+}
+
+@compute @workgroup_size(8)
+fn bias_walk(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+    let first = linear_group(group, groups) * 64u + local;
+    let last = p.vocabulary - 1u;
+    var sums: array<f32, 8>;
+    for (var r = 0u; r < p.rows; r++) {
+        for (var i = 0u; i < 8u; i++) {
+            sums[i] += errors[r * p.vocabulary + min(first + 8u * i, last)];
+        }
+    }
+    for (var i = 0u; i < 8u; i++) {
+        if first + 8u * i <= last {
+            keep_bias(first + 8u * i, sums[i]);
+        }
+    }
+}
+
+fn keep_bias(column: u32, sum: f32) {
+    if p.ignore == 1u {
+        dbias[column] += sum;
+    } else {
+        dbias[column] = sum;
     }
 }
 
@@ -123,12 +147,12 @@ fn bias(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 @group(0) @binding(2) var<storage, read_write> mean: array<f32>; // [1]
 @group(0) @binding(3) var<storage, read_write> statistics: array<f32>; // [3]: Σ loss, Σ −log p(label), count
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(LANES)
 fn total(@builtin(local_invocation_index) local: u32) {
     let rows = softmax_p.rows;
     var loss = 0.0;
     var nll = 0.0;
-    for (var i = local; i < rows; i += WORKGROUP) {
+    for (var i = local; i < rows; i += LANES) {
         loss += row_losses[i];
         nll += row_losses[rows + i];
     }

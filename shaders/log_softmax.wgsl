@@ -1,7 +1,7 @@
 // y[r, c] = x[r, c] − max − ln Σ_c' e^(x[r, c'] − max)
 //
 // As softmax.wgsl. `short`: one invocation a row, for rows of at most 64 columns, where a workgroup would mostly idle. `wide`: one workgroup
-// a row, each invocation every 256th column.
+// a row, each invocation every LANES-th column.
 #import shared/grid
 #import shared/reduce
 
@@ -33,23 +33,23 @@ fn forward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
     }
 }
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(LANES)
 fn forward_wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let row = linear_group(group, groups);
     // A workgroup past the end walks no columns, but takes part in the reductions.
     let columns = select(0u, parameters.columns, row < parameters.rows);
     let start = row * parameters.columns;
     var largest = -3.4e38;
-    for (var c = local; c < columns; c += WORKGROUP) {
+    for (var c = local; c < columns; c += LANES) {
         largest = max(largest, x[start + c]);
     }
     largest = reduce_max(largest, local);
     var sum = 0.0;
-    for (var c = local; c < columns; c += WORKGROUP) {
+    for (var c = local; c < columns; c += LANES) {
         sum += exp(x[start + c] - largest);
     }
     sum = reduce_sum(sum, local);
-    for (var c = local; c < columns; c += WORKGROUP) {
+    for (var c = local; c < columns; c += LANES) {
         y[start + c] = x[start + c] - largest - log(sum);
     }
 }
@@ -76,17 +76,17 @@ fn backward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) 
     }
 }
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(LANES)
 fn backward_wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let row = linear_group(group, groups);
     let start = row * backward_parameters.columns;
     let columns = select(0u, backward_parameters.columns, row < backward_parameters.rows);
     var sum = 0.0;
-    for (var c = local; c < columns; c += WORKGROUP) {
+    for (var c = local; c < columns; c += LANES) {
         sum += dy[start + c];
     }
     sum = reduce_sum(sum, local);
-    for (var c = local; c < columns; c += WORKGROUP) {
+    for (var c = local; c < columns; c += LANES) {
         dx[start + c] = dy[start + c] - exp(result[start + c]) * sum;
     }
 }

@@ -7,8 +7,8 @@
 
 @compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-    let i = linear_element(group, groups, local);
-    if i < len {
+    let e = elements(group, groups, local, len);
+    for (var i = e.first; i < e.end; i += WORKGROUP) {
         y[i] = max(x[i], 0.0);
     }
 }
@@ -20,8 +20,8 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 
 @compute @workgroup_size(WORKGROUP)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-    let i = linear_element(group, groups, local);
-    if i < backward_len {
+    let e = elements(group, groups, local, backward_len);
+    for (var i = e.first; i < e.end; i += WORKGROUP) {
         dx[i] = select(0.0, dy[i], x[i] > 0.0);
     }
 }

@@ -14,22 +14,30 @@ struct Parameters {
 
 @compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-    let i = linear_element(group, groups, local);
-    if i < parameters.len {
-        y[i] = x[i / parameters.narrow * parameters.wide + parameters.offset + i % parameters.narrow];
+    let columns = parameters.narrow;
+    let e = elements(group, groups, local, parameters.len);
+    let step = cell_of(WORKGROUP, columns);
+    var cell = cell_of(e.first, columns);
+    for (var i = e.first; i < e.end; i += WORKGROUP) {
+        y[i] = x[cell.row * parameters.wide + parameters.offset + cell.column];
+        cell = walk_on(cell, step, columns);
     }
 }
 
 // dx = dy in the slice, 0 outside
 @compute @workgroup_size(WORKGROUP)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-    let i = linear_element(group, groups, local);
-    if i < parameters.len {
-        let inner = i % parameters.wide - parameters.offset; // wraps to a large number before the slice
+    let columns = parameters.wide;
+    let e = elements(group, groups, local, parameters.len);
+    let step = cell_of(WORKGROUP, columns);
+    var cell = cell_of(e.first, columns);
+    for (var i = e.first; i < e.end; i += WORKGROUP) {
+        let inner = cell.column - parameters.offset; // wraps to a large number before the slice
         var value = 0u;
         if inner < parameters.narrow {
-            value = x[i / parameters.wide * parameters.narrow + inner];
+            value = x[cell.row * parameters.narrow + inner];
         }
         y[i] = value;
+        cell = walk_on(cell, step, columns);
     }
 }

@@ -1,7 +1,7 @@
 // y[r, c] = e^(x[r, c] − max) / Σ_c' e^(x[r, c'] − max) over the valid columns of row r, 0 elsewhere
 //
 // `short`: one invocation a row, for rows of at most 64 columns (attention over a sentence), where a workgroup would mostly idle.
-// `wide`: one workgroup a row, each invocation every 256th column.
+// `wide`: one workgroup a row, each invocation every LANES-th column.
 #import shared/grid
 #import shared/reduce
 
@@ -49,7 +49,7 @@ fn forward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
     }
 }
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(LANES)
 fn forward_wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let row = linear_group(group, groups);
     let inside = row < parameters.rows;
@@ -59,17 +59,17 @@ fn forward_wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) gr
         valid = valid_columns(row);
     }
     var largest = -3.4e38;
-    for (var c = local; c < valid; c += WORKGROUP) {
+    for (var c = local; c < valid; c += LANES) {
         largest = max(largest, x[start + c]);
     }
     largest = reduce_max(largest, local);
     var sum = 0.0;
-    for (var c = local; c < valid; c += WORKGROUP) {
+    for (var c = local; c < valid; c += LANES) {
         sum += exp(x[start + c] - largest);
     }
     sum = reduce_sum(sum, local);
     if inside {
-        for (var c = local; c < parameters.columns; c += WORKGROUP) {
+        for (var c = local; c < parameters.columns; c += LANES) {
             if c < valid {
                 y[start + c] = exp(x[start + c] - largest) / sum;
             } else {
@@ -98,20 +98,20 @@ fn backward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) 
     }
 }
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(LANES)
 fn backward_wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let row = linear_group(group, groups);
     let inside = row < parameters.rows;
     let start = row * parameters.columns;
     var dot = 0.0;
     if inside {
-        for (var c = local; c < parameters.columns; c += WORKGROUP) {
+        for (var c = local; c < parameters.columns; c += LANES) {
             dot += x[start + c] * dy[start + c];
         }
     }
     dot = reduce_sum(dot, local);
     if inside {
-        for (var c = local; c < parameters.columns; c += WORKGROUP) {
+        for (var c = local; c < parameters.columns; c += LANES) {
             y[start + c] = x[start + c] * (dy[start + c] - dot);
         }
     }

@@ -1,6 +1,6 @@
 // y = factor · Σ x
 //
-// One workgroup: wgrad sums losses and other small tensors; large reductions live in the ops that need them.
+// Each workgroup leaves the sum of a block; where there are several, a second launch of the same kernel adds theirs.
 #import shared/grid
 #import shared/reduce
 
@@ -9,26 +9,27 @@ struct Parameters {
     factor: f32,
 }
 @group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>; // [1]
+@group(0) @binding(1) var<storage, read_write> y: array<f32>; // [workgroups]; backward: [len]
 @group(0) @binding(2) var<uniform> parameters: Parameters;
 
-@compute @workgroup_size(WORKGROUP)
-fn forward(@builtin(local_invocation_index) local: u32) {
+@compute @workgroup_size(LANES)
+fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+    let block = block_of(group, groups, parameters.len, LANES);
     var sum = 0.0;
-    for (var i = local; i < parameters.len; i += WORKGROUP) {
+    for (var i = block.x + local; i < block.y; i += LANES) {
         sum += x[i];
     }
     let total = reduce_sum(sum, local);
     if local == 0u {
-        y[0] = total * parameters.factor;
+        y[group.x] = total * parameters.factor;
     }
 }
 
 // dx = factor · dy everywhere
 @compute @workgroup_size(WORKGROUP)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-    let i = linear_element(group, groups, local);
-    if i < parameters.len {
+    let e = elements(group, groups, local, parameters.len);
+    for (var i = e.first; i < e.end; i += WORKGROUP) {
         y[i] = x[0] * parameters.factor;
     }
 }

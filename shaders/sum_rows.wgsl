@@ -1,7 +1,9 @@
 // y[c] = Σ_r x[r, c]
 //
-// A workgroup adds 32 columns: 8 lanes walk the rows side by side, so that 32 neighbours read 128 contiguous bytes, then
+// once, twice (hardware): a workgroup adds 32 columns: 8 lanes walk the rows side by side, so that 32 neighbours read 128 contiguous bytes, then
 // lane 0 adds the 8 partial sums in a fixed order (same bits every run).
+//
+// once_walk, twice_walk (software adapters): a workgroup of one vector of llvmpipe adds 64 columns, 8 a lane, and needs no barrier.
 #import shared/grid
 
 const COLUMNS: u32 = 32u;
@@ -53,5 +55,38 @@ fn twice(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
     if local < COLUMNS && column < parameters_twice.columns {
         y[column] = total;
         z[column] = total;
+    }
+}
+
+fn walk_sums(p: Parameters, first: u32) -> array<f32, 8> {
+    var sums: array<f32, 8>;
+    for (var r = 0u; r < p.rows; r++) {
+        for (var i = 0u; i < 8u; i++) {
+            sums[i] += x[r * p.columns + min(first + 8u * i, p.columns - 1u)];
+        }
+    }
+    return sums;
+}
+
+@compute @workgroup_size(8)
+fn once_walk(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+    let first = linear_group(group, groups) * 64u + local;
+    let sums = walk_sums(parameters, first);
+    for (var i = 0u; i < 8u; i++) {
+        if first + 8u * i < parameters.columns {
+            y[first + 8u * i] = sums[i];
+        }
+    }
+}
+
+@compute @workgroup_size(8)
+fn twice_walk(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+    let first = linear_group(group, groups) * 64u + local;
+    let sums = walk_sums(parameters_twice, first);
+    for (var i = 0u; i < 8u; i++) {
+        if first + 8u * i < parameters_twice.columns {
+            y[first + 8u * i] = sums[i];
+            z[first + 8u * i] = sums[i];
+        }
     }
 }

@@ -9,7 +9,7 @@
 const FACTOR: f32 = 0.9375;
 const ADDED: f32 = 0.0625;
 
-fn separate(v: array<f32, 8>) -> array<f32, 8> {
+fn advance(v: array<f32, 8>) -> array<f32, 8> {
     var w = v;
     for (var i = 0u; i < 8u; i++) {
         w[i] = w[i] * FACTOR + ADDED;
@@ -24,7 +24,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     var v = array<f32, 8>(start, start + 1.0, start + 2.0, start + 3.0, start + 4.0, start + 5.0, start + 6.0, start + 7.0);
     for (var round = 0u; round < ROUNDS; round++) {
         for (var step = 0u; step < 8u; step++) {
-            v = separate(v);
+            v = advance(v);
         }
     }
     y[i] = v[0] + v[1] + v[2] + v[3] + v[4] + v[5] + v[6] + v[7];

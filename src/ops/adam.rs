@@ -4,13 +4,12 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::graph::{
-    Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work, groups,
-    reference,
+    Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work, reference,
 };
 
 use super::case::{Bench, Case, CaseSet};
 use super::control::{BIAS_CORRECTION, LEARNING_RATE, SENTENCES};
-use super::elementwise::WORKGROUP;
+use super::elementwise::{WORKGROUP, grid};
 
 /// β₁, β₂ and ε of Adam. The learning rate and the bias corrections come with each step's control words.
 #[derive(Debug, Clone, Copy)]
@@ -59,12 +58,12 @@ impl Op for Adam {
         Work::moving(self, types).flops(15, types.outputs[0].len())
     }
 
-    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let len = types.outputs[0].len();
         let outputs = (0..3).fold(Dispatch::new("adam", "step"), |d, o| d.write(Operand::Output(o)));
         let dispatch = (3..6).fold(outputs, |d, i| d.read(Operand::Input(i)));
         let dispatch = dispatch.uniform(&[len]).number(self.beta1).number(self.beta2).number(self.epsilon);
-        vec![dispatch.workgroups(groups(len.div_ceil(WORKGROUP)))]
+        vec![dispatch.workgroups(grid(len, target))]
     }
 }
 

@@ -39,8 +39,8 @@ impl Op for Add {
         Work::moving(self, types).flops(1, types.outputs[0].len())
     }
 
-    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
-        vec![dispatch("add", "forward", 2, types.outputs[0].len())]
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
+        vec![dispatch("add", "forward", 2, types.outputs[0].len(), target)]
     }
 }
 

@@ -4,11 +4,11 @@ use rayon::prelude::*;
 
 use crate::graph::{
     Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
-    expect, groups, reference,
+    expect, reference,
 };
 
 use super::case::{Bench, Case, CaseSet};
-use super::elementwise::WORKGROUP;
+use super::elementwise::{WORKGROUP, grid};
 use super::fill::fill;
 use super::scale::scale as multiply;
 
@@ -68,11 +68,11 @@ impl Op for AddPosition {
         Work::moving(self, types).flops(2, types.outputs[0].len())
     }
 
-    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let (len, row) = (types.outputs[0].len(), types.input(0)[1..].iter().product());
         let dispatch = Dispatch::new("add_position", "forward").read(Operand::Input(0)).read(Operand::Input(1));
         let dispatch = dispatch.write(Operand::Output(0)).uniform(&[len, row, types.inputs[0].columns(), self.first]);
-        vec![dispatch.number(self.scale).workgroups(groups(len.div_ceil(WORKGROUP)))]
+        vec![dispatch.number(self.scale).workgroups(grid(len, target))]
     }
 }
 
@@ -124,12 +124,12 @@ impl Op for AddPositionBackward {
         Work::moving(self, types).flops(1, types.inputs[0].len())
     }
 
-    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let [time, batch, columns] = *types.input(0) else { unreachable!("checked by the shape rule") };
         let dispatch = Dispatch::new("add_position", "backward").read(Operand::Input(0)).write(Operand::Output(0));
         let len = self.positions * columns;
         let dispatch = dispatch.uniform(&[len, columns, batch, self.first, time]);
-        vec![dispatch.workgroups(groups(len.div_ceil(WORKGROUP)))]
+        vec![dispatch.workgroups(grid(len, target))]
     }
 }
 

@@ -8,6 +8,7 @@ use crate::graph::{
 };
 
 use super::case::{Bench, Case, CaseSet};
+use super::elementwise::lanes;
 use super::fast;
 
 /// Index of the largest number in each row of x [.., C]: ids [..]. The first of equals wins. No gradient passes.
@@ -43,9 +44,12 @@ impl Op for Argmax {
         Work::moving(self, types).flops(1, types.inputs[0].len())
     }
 
-    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let (rows, columns) = (types.inputs[0].rows(), types.inputs[0].columns());
-        let dispatch = Dispatch::new("argmax", "forward").read(Operand::Input(0)).write(Operand::Output(0));
+        let dispatch = Dispatch::new("argmax", "forward")
+            .constant("LANES", lanes(target))
+            .read(Operand::Input(0))
+            .write(Operand::Output(0));
         vec![dispatch.uniform(&[rows, columns]).workgroups(groups(rows))]
     }
 }

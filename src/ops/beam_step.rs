@@ -6,6 +6,7 @@ use crate::graph::{
 };
 
 use super::case::{Bench, Case, CaseSet};
+use super::elementwise::lanes;
 
 /// Widest beam: the shader keeps its winners in registers.
 pub const WIDEST: usize = 16;
@@ -76,11 +77,11 @@ impl Op for BeamStep {
         Work::moving(self, types).flops(5, types.inputs[0].len())
     }
 
-    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let [rows, vocabulary] = *types.input(0) else { unreachable!("checked by the shape rule") };
         let dispatch = (0..4).fold(Dispatch::new("beam_step", "forward"), |d, i| d.read(Operand::Input(i)));
         let dispatch = (0..4).fold(dispatch, |d, o| d.write(Operand::Output(o)));
-        let dispatch = dispatch.constant("BEAM", self.beam as u32);
+        let dispatch = dispatch.constant("BEAM", self.beam as u32).constant("LANES", lanes(target));
         let dispatch = dispatch.uniform(&[rows / self.beam, vocabulary, self.length, self.end as usize]);
         vec![dispatch.number(self.length_penalty).workgroups(groups(rows / self.beam))]
     }

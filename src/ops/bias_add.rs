@@ -45,8 +45,8 @@ impl Op for BiasAdd {
         Work::moving(self, types).flops(1, types.outputs[0].len())
     }
 
-    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
-        vec![dispatch("bias_add", "forward", 2, types.outputs[0].len()).uniform(&[types.inputs[1].len()])]
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
+        vec![dispatch("bias_add", "forward", 2, types.outputs[0].len(), target).uniform(&[types.inputs[1].len()])]
     }
 }
 

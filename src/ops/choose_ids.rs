@@ -1,14 +1,13 @@
 //! Scheduled sampling (Bengio et al. 2015): a decoder reads the right token with some probability, else its own.
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups,
-    reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, reference,
 };
 
 use super::case::{Bench, Case, CaseSet};
 use super::control;
 use super::dropout::Dropout;
-use super::elementwise::WORKGROUP;
+use super::elementwise::{WORKGROUP, grid};
 
 /// `forced[b]` with `probability`, else `own[b]`: ids `[B]`. Each has a coin of its own, a function of (seed, step, `stream`, b). No gradient passes.
 pub fn choose_ids(
@@ -47,11 +46,11 @@ impl Op for ChooseIds {
 
     reference!();
 
-    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let len = types.outputs[0].len();
         let dispatch = (0..3).fold(Dispatch::new("choose_ids", "forward"), |d, i| d.read(Operand::Input(i)));
         let dispatch = self.0.uniform(dispatch.write(Operand::Output(0)).uniform(&[len]));
-        vec![dispatch.workgroups(groups(len.div_ceil(WORKGROUP)))]
+        vec![dispatch.workgroups(grid(len, target))]
     }
 }
 

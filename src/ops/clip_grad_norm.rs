@@ -6,6 +6,7 @@ use crate::graph::{
 };
 
 use super::case::{Bench, Case, CaseSet};
+use super::elementwise::lanes;
 
 /// Workgroups of the first pass, each leaving one partial sum.
 const PARTIALS: usize = 256;
@@ -40,10 +41,11 @@ impl Op for ClipGradNorm {
         vec![PARTIALS]
     }
 
-    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let len = types.inputs[0].len();
-        let partial = Dispatch::new("clip_grad_norm", "partial").read(Operand::Input(0)).write(Operand::Scratch(0));
-        let total = Dispatch::new("clip_grad_norm", "total").read(Operand::Scratch(0)).write(Operand::Output(0));
+        let kernel = |entry| Dispatch::new("clip_grad_norm", entry).constant("LANES", lanes(target));
+        let partial = kernel("partial").read(Operand::Input(0)).write(Operand::Scratch(0));
+        let total = kernel("total").read(Operand::Scratch(0)).write(Operand::Output(0));
         vec![
             partial.uniform(&[len]).number(self.max_norm).workgroups([PARTIALS as u32, 1, 1]),
             total.uniform(&[PARTIALS]).number(self.max_norm),

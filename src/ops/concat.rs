@@ -1,12 +1,11 @@
 //! c = [a; b] along the last axis.
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups,
-    reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, reference,
 };
 
 use super::case::{Bench, Case, CaseSet};
-use super::elementwise::WORKGROUP;
+use super::elementwise::{WORKGROUP, grid};
 
 /// Joins a [.., A] and b [.., B] to [.., A + B].
 pub fn concat(graph: &mut Graph, a: Value, b: Value) -> Result<Value, GraphError> {
@@ -43,15 +42,15 @@ impl Op for Concat {
 
     reference!();
 
-    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let columns = [types.inputs[0].columns(), types.inputs[1].columns()];
         let dispatch = Dispatch::new("concat", "forward").read(Operand::Input(0)).read(Operand::Input(1));
-        vec![grid(dispatch.write(Operand::Output(0)), types.outputs[0].len(), columns)]
+        vec![launch(dispatch.write(Operand::Output(0)), types.outputs[0].len(), columns, target)]
     }
 }
 
-fn grid(dispatch: Dispatch, len: usize, columns: [usize; 2]) -> Dispatch {
-    dispatch.uniform(&[len, columns[0], columns[1]]).workgroups(groups(len.div_ceil(WORKGROUP)))
+fn launch(dispatch: Dispatch, len: usize, columns: [usize; 2], target: &Target) -> Dispatch {
+    dispatch.uniform(&[len, columns[0], columns[1]]).workgroups(grid(len, target))
 }
 
 impl Concat {
@@ -86,9 +85,9 @@ impl Op for ConcatBackward {
 
     reference!();
 
-    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let dispatch = Dispatch::new("concat", "backward").read(Operand::Input(0)).write(Operand::Output(0));
-        vec![grid(dispatch.write(Operand::Output(1)), types.inputs[0].len(), self.columns)]
+        vec![launch(dispatch.write(Operand::Output(1)), types.inputs[0].len(), self.columns, target)]
     }
 }
 

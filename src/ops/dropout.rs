@@ -8,12 +8,12 @@ use rayon::prelude::*;
 
 use crate::graph::{
     Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
-    groups, reference,
+    reference,
 };
 
 use super::case::{Bench, Case, CaseSet};
 use super::control;
-use super::elementwise::WORKGROUP;
+use super::elementwise::grid;
 use super::embedding::EmbeddingBackward;
 use super::philox::{philox, philox_lanes};
 
@@ -183,12 +183,12 @@ impl Op for Dropout {
         Work::moving(self, types).flops(1, types.outputs[0].len())
     }
 
-    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let len = types.outputs[0].len();
         let (entry, count) = if self.is_plain() { ("forward", len.div_ceil(4)) } else { ("variational", len) };
         let dispatch = Dispatch::new("dropout", entry).read(Operand::Input(0)).read(Operand::Input(1));
         let dispatch = self.uniform(dispatch.write(Operand::Output(0)).uniform(&[len])).uniform(&[self.period]);
-        vec![dispatch.workgroups(groups(count.div_ceil(WORKGROUP)))]
+        vec![dispatch.workgroups(grid(count, target))]
     }
 }
 

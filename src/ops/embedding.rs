@@ -13,7 +13,7 @@ use crate::graph::{
 use super::add::Add;
 use super::case::{Bench, Case, CaseSet};
 use super::dropout::Dropout;
-use super::elementwise::WORKGROUP;
+use super::elementwise::{blocks, grid};
 
 /// Rows of weight [V, E] for ids [..]: [.., E]. An id outside the vocabulary reads the last row.
 pub fn embedding(graph: &mut Graph, weight: Value, ids: Value) -> Result<Value, GraphError> {
@@ -66,14 +66,14 @@ impl Op for Embedding {
         Work::elements(ids + 2 * len).flops(self.dropout.is_some().into(), len)
     }
 
-    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let len = types.outputs[0].len();
         let [vocabulary, width] = *types.input(0) else { unreachable!("checked by the shape rule") };
         // Bound even without dropout: the ids again, which the kernel does not read there.
         let control = Operand::Input(if self.dropout.is_some() { 2 } else { 1 });
         let dispatch = kernel("forward", self.dropout.as_ref(), [len, vocabulary, width]).constant("ACCUMULATE", 0);
         let dispatch = dispatch.read(Operand::Input(0)).read(Operand::Input(1)).read(control).write(Operand::Output(0));
-        vec![dispatch.workgroups(groups(len.div_ceil(4 * WORKGROUP)))]
+        vec![dispatch.workgroups(grid(len.div_ceil(4), target))]
     }
 }
 
@@ -182,7 +182,7 @@ impl Op for EmbeddingBackward {
         vec![types.inputs[ids].len()]
     }
 
-    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let [ids, dy, control] = self.inputs();
         let positions = types.inputs[ids].len();
         let sizes = [positions, self.vocabulary, types.inputs[dy].columns()];
@@ -195,7 +195,7 @@ impl Op for EmbeddingBackward {
         let clear = (!self.accumulate).then(|| Dispatch::clear(Operand::Output(0)));
         let add = [
             link.workgroups(groups(positions.div_ceil(64))),
-            backward.write(Operand::Output(0)).workgroups(groups(positions)),
+            backward.write(Operand::Output(0)).workgroups(blocks(positions, target)),
         ];
         clear.into_iter().chain(add).collect()
     }

@@ -45,8 +45,8 @@ impl Op for Fill {
 
     reference!();
 
-    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
-        vec![dispatch("fill", "forward", 0, types.outputs[0].len()).uniform(&[self.bits as usize])]
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
+        vec![dispatch("fill", "forward", 0, types.outputs[0].len(), target).uniform(&[self.bits as usize])]
     }
 }
 

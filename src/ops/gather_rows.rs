@@ -4,11 +4,11 @@ use rayon::prelude::*;
 
 use crate::graph::{
     Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work, expect,
-    groups, reference,
+    reference,
 };
 
 use super::case::{Bench, Case, CaseSet};
-use super::elementwise::WORKGROUP;
+use super::elementwise::{WORKGROUP, grid};
 
 /// Rows of x [T, B, ..] or [B, W] by number: rows `[R]` give [T, R, ..] or [R, W]. A number past the end reads the last row. No derivative.
 pub fn gather_rows(graph: &mut Graph, x: Value, rows: Value) -> Result<Value, GraphError> {
@@ -49,11 +49,11 @@ impl Op for GatherRows {
         Work::elements(types.inputs[1].len() + 2 * types.outputs[0].len())
     }
 
-    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let ([_, batch, width], len) = (sizes(types.input(0)), types.outputs[0].len());
         let dispatch = Dispatch::new("gather_rows", "forward").read(Operand::Input(0)).read(Operand::Input(1));
         let dispatch = dispatch.write(Operand::Output(0)).uniform(&[len, batch, width, types.inputs[1].len()]);
-        vec![dispatch.workgroups(groups(len.div_ceil(WORKGROUP)))]
+        vec![dispatch.workgroups(grid(len, target))]
     }
 }
 

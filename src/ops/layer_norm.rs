@@ -10,7 +10,7 @@ use crate::graph::{
 };
 
 use super::case::{Bench, Case, CaseSet, Tensor};
-use super::elementwise::WORKGROUP;
+use super::elementwise::{WORKGROUP, lanes};
 use super::fast;
 
 /// PyTorch's default.
@@ -101,7 +101,8 @@ impl Op for LayerNorm {
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
-        let inputs = (0..3).fold(Dispatch::new("layer_norm", ""), |d, i| d.read(Operand::Input(i)));
+        let inputs = (0..3)
+            .fold(Dispatch::new("layer_norm", "").constant("LANES", lanes(target)), |d, i| d.read(Operand::Input(i)));
         // Without a residual x is bound again, unread, and s is x.
         let dispatch = inputs.read(Operand::Input(if self.residual { 3 } else { 0 })).write(Operand::Output(0));
         let dispatch = dispatch.write(Operand::Output(1));
@@ -218,7 +219,11 @@ impl Op for LayerNormBackward {
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let (rows, columns) = (types.inputs[0].rows(), types.inputs[0].columns());
-        let kernel = |entry| Dispatch::new("layer_norm_backward", entry).constant("PASSED_ON", self.passed_on.into());
+        let kernel = |entry| {
+            Dispatch::new("layer_norm_backward", entry)
+                .constant("PASSED_ON", self.passed_on.into())
+                .constant("LANES", lanes(target))
+        };
         let inputs = (0..4).fold(kernel(""), |d, i| d.read(Operand::Input(i)));
         let inputs = inputs.read(Operand::Input(if self.passed_on { 4 } else { 2 })).write(Operand::Output(0));
         let gradient = per_row(inputs, ["backward_rows", "backward_wide"], &types.inputs[0], target);

@@ -12,6 +12,7 @@ use crate::graph::{
 };
 
 use super::case::{Bench, Case, CaseSet};
+use super::elementwise::lanes;
 use super::fast::{self, Layout};
 use super::fill::is_one;
 use super::matmul::{Activation, Added};
@@ -117,7 +118,11 @@ impl Op for LinearCrossEntropy {
         let [n, width, vocabulary] = sizes(types);
         let (logits, rows, count) = (Operand::Scratch(0), Operand::Scratch(1), Operand::Scratch(2));
         let gradients = types.wanted[2] || types.wanted[3] || types.wanted[4];
-        let kernel = |entry| Dispatch::new("linear_cross_entropy", entry).constant("GRADIENT", gradients.into());
+        let kernel = |entry| {
+            Dispatch::new("linear_cross_entropy", entry)
+                .constant("GRADIENT", gradients.into())
+                .constant("LANES", lanes(target))
+        };
         let parameters =
             |d: Dispatch, first: usize| d.uniform(&[n, vocabulary, self.ignore as usize, first]).number(self.smoothing);
         let row_major = |operand, offset, columns| (operand, offset, [0, columns, 1]);
@@ -168,9 +173,10 @@ impl Op for LinearCrossEntropy {
                 dispatches.push(plain([1, vocabulary, width, m], error, x, dweight, first > 0));
             }
             if types.wanted[4] {
-                let bias = kernel("bias").read(logits).write(Operand::Output(4));
+                let (entry, columns) = if target.software { ("bias_walk", 64) } else { ("bias", 32) };
+                let bias = kernel(entry).read(logits).write(Operand::Output(4));
                 let bias = bias.uniform(&[m, vocabulary, usize::from(first > 0), 0]).number(0.0);
-                dispatches.push(bias.workgroups(groups(vocabulary.div_ceil(32))));
+                dispatches.push(bias.workgroups(groups(vocabulary.div_ceil(columns))));
             }
         }
         let total = kernel("total").read(rows).read(count).write(Operand::Output(0)).write(Operand::Output(1));

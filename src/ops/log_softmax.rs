@@ -9,7 +9,7 @@ use crate::graph::{
 };
 
 use super::case::{Bench, Case, CaseSet};
-use super::elementwise::same_shape;
+use super::elementwise::{lanes, same_shape};
 use super::fast;
 
 /// Rows up to this many columns take one invocation each, as `softmax`'s (not measured here).
@@ -48,8 +48,11 @@ impl Op for LogSoftmax {
         Work::moving(self, types).flops(5, types.outputs[0].len())
     }
 
-    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
-        let dispatch = Dispatch::new("log_softmax", "").read(Operand::Input(0)).write(Operand::Output(0));
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
+        let dispatch = Dispatch::new("log_softmax", "")
+            .constant("LANES", lanes(target))
+            .read(Operand::Input(0))
+            .write(Operand::Output(0));
         vec![per_row(dispatch, "forward_short", "forward_wide", types)]
     }
 }
@@ -127,8 +130,11 @@ impl Op for LogSoftmaxBackward {
         Work::moving(self, types).flops(4, types.outputs[0].len())
     }
 
-    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
-        let dispatch = Dispatch::new("log_softmax", "").read(Operand::Input(0)).read(Operand::Input(1));
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
+        let dispatch = Dispatch::new("log_softmax", "")
+            .constant("LANES", lanes(target))
+            .read(Operand::Input(0))
+            .read(Operand::Input(1));
         vec![per_row(dispatch.write(Operand::Output(0)), "backward_short", "backward_wide", types)]
     }
 }

@@ -133,18 +133,18 @@ impl Op for Lstm {
         Work::moving(self, types).flops(8 * hidden + 21, time * batch * hidden)
     }
 
-    fn scratch(&self, types: &Types, _target: &Target) -> Vec<usize> {
+    fn scratch(&self, types: &Types, target: &Target) -> Vec<usize> {
         let Walk { batch, hidden, .. } = self.walk(types);
-        vec![if hidden <= WIDEST { (hidden + 1) * 4 * hidden } else { batch * 4 * hidden }]
+        vec![if step_by_step(hidden, target) { batch * 4 * hidden } else { (hidden + 1) * 4 * hidden }]
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let walk = self.walk(types);
-        if walk.hidden > WIDEST {
+        if step_by_step(walk.hidden, target) {
             return lstm_gates::forward(walk, self.initial, target);
         }
         let Walk { time, batch, hidden, reverse } = walk;
-        let rows = rows_per_workgroup(hidden, target);
+        let rows = rows_per_workgroup(hidden);
         let (weights, initial) = (Operand::Scratch(0), if self.initial { [5, 6] } else { [0, 0] });
         let pack = (1..4).fold(Dispatch::new("lstm", "pack"), |d, i| d.read(Operand::Input(i))).write(weights);
         let forward = Dispatch::new("lstm", "forward")
@@ -168,11 +168,18 @@ impl Op for Lstm {
     }
 }
 
+/// Whether a layer takes a product and an `lstm_gates` launch a step: where it is too wide for one workgroup, and on software adapters, to which a launch
+/// costs little beside a gather of weights for each unit. On llvmpipe 20 steps of 128 rows and units took 94 ms forward and 159 ms backward in one
+/// launch.
+fn step_by_step(hidden: usize, target: &Target) -> bool {
+    hidden > WIDEST || target.software
+}
+
 /// Sequences that a workgroup runs side by side. Each weight read serves them all, and fewer rows fill more of a large GPU: 4 by design.md's
-/// arithmetic, not measured on hardware. On llvmpipe a whole step took 2.7 s at 4 rows and 2.2 s at 8, but the first step, compiling, 10 and 16 s:
-/// 6. The backward pass keeps four numbers a unit and row in workgroup memory, of which 16 KiB are guaranteed: 1,024 units and rows together.
-fn rows_per_workgroup(hidden: usize, target: &Target) -> usize {
-    (1024 / threads(hidden) as usize).min(if target.software { 6 } else { 4 })
+/// arithmetic, not measured on hardware. The backward pass keeps four numbers a unit and row in workgroup memory, of which 16 KiB are guaranteed:
+/// 1,024 units and rows together.
+fn rows_per_workgroup(hidden: usize) -> usize {
+    (1024 / threads(hidden) as usize).min(4)
 }
 
 /// One invocation a unit, in whole subgroups of up to 32.
@@ -346,19 +353,19 @@ impl Op for LstmBackward {
         Work::moving(self, types).flops(8 * hidden + 25, time * batch * hidden)
     }
 
-    fn scratch(&self, types: &Types, _target: &Target) -> Vec<usize> {
+    fn scratch(&self, types: &Types, target: &Target) -> Vec<usize> {
         let Walk { batch, hidden, .. } = self.walk(types);
-        if hidden <= WIDEST { vec![] } else { vec![batch * hidden] }
+        if step_by_step(hidden, target) { vec![batch * hidden] } else { vec![] }
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let walk = self.walk(types);
         let present = [0, 1, 2].map(|i| self.upstream_input(i));
-        if walk.hidden > WIDEST {
+        if step_by_step(walk.hidden, target) {
             return lstm_gates::backward(walk, present, target);
         }
         let Walk { time, batch, hidden, reverse } = walk;
-        let rows = rows_per_workgroup(hidden, target);
+        let rows = rows_per_workgroup(hidden);
         let bits: usize = self.upstream.iter().enumerate().map(|(i, &u)| usize::from(u) << i).sum();
         let dispatch = (0..3).fold(Dispatch::new("lstm", "backward"), |d, i| d.read(Operand::Input(i)));
         let dispatch = present.into_iter().fold(dispatch, |d, i| d.read(Operand::Input(i.unwrap_or(0))));

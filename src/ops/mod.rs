@@ -16,7 +16,7 @@ pub mod clip_grad_norm;
 pub mod concat;
 pub mod control;
 pub mod dropout;
-mod elementwise;
+pub(crate) mod elementwise;
 pub mod embedding;
 pub(crate) mod fast;
 pub mod fill;

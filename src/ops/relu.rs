@@ -39,8 +39,8 @@ impl Op for Relu {
         Work::moving(self, types).flops(1, types.outputs[0].len())
     }
 
-    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
-        vec![dispatch("relu", "forward", 1, types.outputs[0].len())]
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
+        vec![dispatch("relu", "forward", 1, types.outputs[0].len(), target)]
     }
 }
 
@@ -75,8 +75,8 @@ impl Op for ReluBackward {
         Work::moving(self, types).flops(1, types.outputs[0].len())
     }
 
-    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
-        vec![dispatch("relu", "backward", 2, types.outputs[0].len())]
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
+        vec![dispatch("relu", "backward", 2, types.outputs[0].len(), target)]
     }
 }
 

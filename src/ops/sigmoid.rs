@@ -38,8 +38,8 @@ impl Op for Sigmoid {
         Work::moving(self, types).flops(1, types.outputs[0].len())
     }
 
-    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
-        vec![dispatch("sigmoid", "forward", 1, types.outputs[0].len())]
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
+        vec![dispatch("sigmoid", "forward", 1, types.outputs[0].len(), target)]
     }
 }
 
@@ -70,8 +70,8 @@ impl Op for SigmoidBackward {
         Work::moving(self, types).flops(3, types.outputs[0].len())
     }
 
-    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
-        vec![dispatch("sigmoid", "backward", 2, types.outputs[0].len())]
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
+        vec![dispatch("sigmoid", "backward", 2, types.outputs[0].len(), target)]
     }
 }
 

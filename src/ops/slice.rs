@@ -2,11 +2,11 @@
 
 use crate::graph::{
     Alias, Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
-    groups, reference,
+    reference,
 };
 
 use super::case::{Bench, Case, CaseSet};
-use super::elementwise::WORKGROUP;
+use super::elementwise::{WORKGROUP, grid};
 
 /// Elements `start..start + len` of axis `axis`. Costs nothing where they lie contiguously.
 pub fn slice(graph: &mut Graph, x: Value, axis: usize, start: usize, len: usize) -> Result<Value, GraphError> {
@@ -36,9 +36,9 @@ impl Slice {
         Geometry { outer, wide: whole[self.axis] * unit, narrow: self.len * unit, offset: self.start * unit }
     }
 
-    fn uniform(&self, whole: &[usize], len: usize, dispatch: Dispatch) -> Dispatch {
+    fn launch(&self, whole: &[usize], len: usize, dispatch: Dispatch, target: &Target) -> Dispatch {
         let g = self.geometry(whole);
-        dispatch.uniform(&[len, g.wide, g.narrow, g.offset]).workgroups(groups(len.div_ceil(WORKGROUP)))
+        dispatch.uniform(&[len, g.wide, g.narrow, g.offset]).workgroups(grid(len, target))
     }
 }
 
@@ -79,9 +79,9 @@ impl Op for Slice {
         Work::elements(2 * types.outputs[0].len())
     }
 
-    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let dispatch = Dispatch::new("slice", "forward").read(Operand::Input(0)).write(Operand::Output(0));
-        vec![self.uniform(types.input(0), types.outputs[0].len(), dispatch)]
+        vec![self.launch(types.input(0), types.outputs[0].len(), dispatch, target)]
     }
 }
 
@@ -119,9 +119,9 @@ impl Op for SliceBackward {
 
     reference!();
 
-    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let dispatch = Dispatch::new("slice", "backward").read(Operand::Input(0)).write(Operand::Output(0));
-        vec![self.slice.uniform(&self.shape, types.outputs[0].len(), dispatch)]
+        vec![self.slice.launch(&self.shape, types.outputs[0].len(), dispatch, target)]
     }
 }
 

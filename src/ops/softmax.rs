@@ -6,6 +6,7 @@ use crate::graph::{
 };
 
 use super::case::{Bench, Case, CaseSet, lengths};
+use super::elementwise::lanes;
 
 /// Rows up to this many columns take one invocation each: attention over a sentence has some twenty, and a workgroup of 256 would idle.
 const SHORT: usize = 64;
@@ -55,8 +56,11 @@ impl Op for Softmax {
         Work::moving(self, types).flops(5, types.outputs[0].len())
     }
 
-    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
-        let mut dispatch = Dispatch::new("softmax", "").constant("MASKED", self.masked.into()).read(Operand::Input(0));
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
+        let mut dispatch = Dispatch::new("softmax", "")
+            .constant("MASKED", self.masked.into())
+            .constant("LANES", lanes(target))
+            .read(Operand::Input(0));
         dispatch = dispatch.read(Operand::Input(usize::from(self.masked))).write(Operand::Output(0));
         let batch = if self.masked { types.inputs[1].len() } else { 1 };
         vec![
@@ -114,8 +118,8 @@ impl Op for SoftmaxBackward {
         Work::moving(self, types).flops(4, types.outputs[0].len())
     }
 
-    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
-        let dispatch = Dispatch::new("softmax", "").constant("MASKED", 0);
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
+        let dispatch = Dispatch::new("softmax", "").constant("MASKED", 0).constant("LANES", lanes(target));
         let dispatch = dispatch.read(Operand::Input(0)).read(Operand::Input(1)).write(Operand::Output(0));
         vec![per_row(dispatch, "backward_short", "backward_wide", types).uniform(&[1])]
     }

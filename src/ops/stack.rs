@@ -1,12 +1,11 @@
 //! Joins tensors along their first axis (torch.cat): the steps of a decoder, a cache that grows.
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, groups,
-    reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, reference,
 };
 
 use super::case::{Bench, Case, CaseSet};
-use super::elementwise::WORKGROUP;
+use super::elementwise::{WORKGROUP, grid};
 use super::slice::slice;
 
 /// Joins [t_i, ..] to [Σ t_i, ..]; numbers or ids.
@@ -53,7 +52,7 @@ impl Op for Stack {
     reference!();
 
     /// A launch a part: a kernel binds at most eight buffers, and a decoder has dozens of steps.
-    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let mut offset = 0;
         let copy = |(i, part): (usize, &TensorType)| {
             let dispatch = Dispatch::new("stack", "forward")
@@ -61,7 +60,7 @@ impl Op for Stack {
                 .write(Operand::Output(0))
                 .uniform(&[part.len(), offset]);
             offset += part.len();
-            dispatch.workgroups(groups(part.len().div_ceil(WORKGROUP)))
+            dispatch.workgroups(grid(part.len(), target))
         };
         types.inputs.iter().enumerate().map(copy).collect()
     }

@@ -1,11 +1,11 @@
 //! y = factor · Σ x, over all elements: a sum (factor 1) or, in `mean`, an average.
 
 use crate::graph::{
-    Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work, groups,
-    reference,
+    Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work, reference,
 };
 
 use super::case::{Bench, Case, CaseSet};
+use super::elementwise::{grid, lanes};
 
 /// Sum of all elements, as `[1]`.
 pub fn sum(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
@@ -16,6 +16,11 @@ pub fn sum(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
 pub(super) fn sum_times(graph: &mut Graph, x: Value, factor: f32) -> Result<Value, GraphError> {
     graph.push1(Sum { factor }, &[x])
 }
+
+/// Longer tensors are summed in two stages.
+const SMALL: usize = 4096;
+/// Workgroups of the first stage.
+const PARTIALS: usize = 256;
 
 #[derive(Debug)]
 struct Sum {
@@ -45,9 +50,22 @@ impl Op for Sum {
         Work::moving(self, types).flops(1, types.inputs[0].len())
     }
 
-    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
-        let dispatch = Dispatch::new("sum", "forward").read(Operand::Input(0)).write(Operand::Output(0));
-        vec![dispatch.uniform(&[types.inputs[0].len()]).number(self.factor)]
+    fn scratch(&self, types: &Types, _target: &Target) -> Vec<usize> {
+        if types.inputs[0].len() > SMALL { vec![PARTIALS] } else { vec![] }
+    }
+
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
+        let len = types.inputs[0].len();
+        let launch = |from, to, len, factor| {
+            let dispatch = Dispatch::new("sum", "forward").constant("LANES", lanes(target)).read(from).write(to);
+            dispatch.uniform(&[len]).number(factor)
+        };
+        let (x, y, partials) = (Operand::Input(0), Operand::Output(0), Operand::Scratch(0));
+        if len <= SMALL {
+            return vec![launch(x, y, len, self.factor)];
+        }
+        let first = launch(x, partials, len, 1.0).workgroups([PARTIALS as u32, 1, 1]);
+        vec![first, launch(partials, y, PARTIALS, self.factor)]
     }
 }
 
@@ -76,10 +94,13 @@ impl Op for SumBackward {
 
     reference!();
 
-    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let len = types.outputs[0].len();
-        let dispatch = Dispatch::new("sum", "backward").read(Operand::Input(0)).write(Operand::Output(0));
-        vec![dispatch.uniform(&[len]).number(self.factor).workgroups(groups(len.div_ceil(256)))]
+        let dispatch = Dispatch::new("sum", "backward")
+            .constant("LANES", lanes(target))
+            .read(Operand::Input(0))
+            .write(Operand::Output(0));
+        vec![dispatch.uniform(&[len]).number(self.factor).workgroups(grid(len, target))]
     }
 }
 

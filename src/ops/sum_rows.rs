@@ -7,8 +7,8 @@ use crate::graph::{
 
 use super::case::{Bench, Case, CaseSet};
 
-/// Columns of a workgroup, and rows that it adds side by side; `COLUMNS` and `LANES` in the shader.
-const COLUMNS: usize = 32;
+/// Columns of a workgroup of a software adapter; on hardware it adds half as many.
+const WIDE: usize = 64;
 
 /// Sums x [.., C] over all axes but the last: `[C]`.
 pub fn sum_rows(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
@@ -48,11 +48,13 @@ impl Op for SumRows {
         Work::moving(self, types).flops(1, types.inputs[0].len())
     }
 
-    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let (rows, columns) = (types.inputs[0].rows(), types.inputs[0].columns());
         let one = |entry| Dispatch::new("sum_rows", entry).read(Operand::Input(0)).write(Operand::Output(0));
-        let dispatch = if self.copies == 2 { one("twice").write(Operand::Output(1)) } else { one("once") };
-        vec![dispatch.uniform(&[rows, columns]).workgroups(groups(columns.div_ceil(COLUMNS)))]
+        let ([once, twice], tile) =
+            if target.software { (["once_walk", "twice_walk"], WIDE) } else { (["once", "twice"], 32) };
+        let dispatch = if self.copies == 2 { one(twice).write(Operand::Output(1)) } else { one(once) };
+        vec![dispatch.uniform(&[rows, columns]).workgroups(groups(columns.div_ceil(tile)))]
     }
 }
 
@@ -74,7 +76,7 @@ impl SumRows {
 
 pub fn cases(set: &CaseSet) -> Vec<Case> {
     let shapes: [&[usize]; 5] = [&[1, 1], &[7, 17], &[3, 5, 65], &[257, 33], &[1000, 31]];
-    let many = set.many(COLUMNS).map(|columns| vec![2, columns]);
+    let many = set.many(WIDE).map(|columns| vec![2, columns]);
     let shapes = set.shapes(&shapes).into_iter().chain(many);
     let cases = shapes.flat_map(|s| [1, 2].map(|copies| set.case(SumRows { copies }).constant(&s, 1.0)));
     cases.collect()

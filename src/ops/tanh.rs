@@ -38,8 +38,8 @@ impl Op for Tanh {
         Work::moving(self, types).flops(1, types.outputs[0].len())
     }
 
-    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
-        vec![dispatch("tanh", "forward", 1, types.outputs[0].len())]
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
+        vec![dispatch("tanh", "forward", 1, types.outputs[0].len(), target)]
     }
 }
 
@@ -70,8 +70,8 @@ impl Op for TanhBackward {
         Work::moving(self, types).flops(3, types.outputs[0].len())
     }
 
-    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
-        vec![dispatch("tanh", "backward", 2, types.outputs[0].len())]
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
+        vec![dispatch("tanh", "backward", 2, types.outputs[0].len(), target)]
     }
 }
 
