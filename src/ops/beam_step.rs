@@ -143,7 +143,8 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     let quick = [[1, 1, 1], [1, 7, 17], [5, 3, 33], [4, 2, 257], [16, 2, 65]];
     // Small: among many candidates some would be equal within rounding, and their order open.
     for [beam, sentences, vocabulary] in set.sizes(&quick, [16, 7, 65]) {
-        let (rows, vocabulary) = (beam * sentences, vocabulary.max(beam));
+        // At least the four special tokens: a hypothesis that has ended goes on with `end` alone.
+        let (rows, vocabulary) = (beam * sentences, vocabulary.max(beam).max(4));
         let op = BeamStep { beam, length_penalty: 0.7, length: 4, end: 3 };
         let case = set.case(op).constant(&[rows, vocabulary], 3.0).constant(&[rows], 4.0);
         let lengths = (0..rows as u32).map(|row| 2 + row % 2).collect();
