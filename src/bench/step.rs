@@ -78,7 +78,7 @@ pub struct Part {
 pub struct Translation {
     pub beam: usize,
     pub sentences: usize,
-    /// Tokens of all the translations together.
+    /// Tokens that were said, each sentence's end included: an untrained model may end its sentences at once.
     pub tokens: usize,
     pub seconds: Samples,
 }
@@ -163,12 +163,12 @@ impl<'d> Ready<'d> {
         let beam = if width == 1 { Beam::GREEDY } else { Beam { width, length_penalty: 1.0 } };
         let mut search = Search::new(self.model.clone(), self.config.data.frame, beam);
         let sources = &self.sources[..search.sentences()];
-        search.translate(self.device, sources)?;
+        let said = search.translate(self.device, sources)?;
         let seconds = repeat(BUDGET, || {
             let start = Instant::now();
             search.translate(self.device, sources).map(|_| start.elapsed().as_secs_f64())
         })?;
-        let tokens = sources.len() * search.positions(sources[0].len());
+        let tokens = said.iter().map(|ids| ids.len() + 1).sum();
         Ok(Translation { beam: width, sentences: sources.len(), tokens, seconds: Samples::new(seconds) })
     }
 }

@@ -119,11 +119,6 @@ impl Search {
         (source + source / 2 + 10).min(self.model.max_positions().unwrap_or(usize::MAX))
     }
 
-    /// Positions that are computed for a source of so many tokens, specials not counted: the search does not stop early.
-    pub fn positions(&self, source: usize) -> usize {
-        self.limit(self.time(self.frame.positions(source)))
-    }
-
     /// Source positions of the plan for sentences of up to `longest` positions.
     fn time(&self, longest: usize) -> usize {
         longest.next_multiple_of(BUCKET).min(self.model.max_positions().unwrap_or(usize::MAX))
