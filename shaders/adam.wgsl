@@ -2,17 +2,18 @@
 //
 // c₁ = 1 − β₁ᵗ and c₂ = 1 − β₂ᵗ come with the control words: computed by the host in f64.
 #import shared/grid
+#import shared/vector{VECTOR}
 
 struct Parameters {
-    len: u32,
+    len: u32, // vectors
     beta1: f32,
     beta2: f32,
     epsilon: f32,
 }
-@group(0) @binding(0) var<storage, read_write> parameters: array<f32>; // [P], all parameters of the model
-@group(0) @binding(1) var<storage, read_write> exp_avg: array<f32>; // [P], m
-@group(0) @binding(2) var<storage, read_write> exp_avg_sq: array<f32>; // [P], v
-@group(0) @binding(3) var<storage, read> gradients: array<f32>; // [P]
+@group(0) @binding(0) var<storage, read_write> parameters: array<Numbers>; // [P], all parameters of the model
+@group(0) @binding(1) var<storage, read_write> exp_avg: array<Numbers>; // [P], m
+@group(0) @binding(2) var<storage, read_write> exp_avg_sq: array<Numbers>; // [P], v
+@group(0) @binding(3) var<storage, read> gradients: array<Numbers>; // [P]
 @group(0) @binding(4) var<storage, read> clip: array<f32>; // [2], the factor first
 @group(0) @binding(5) var<storage, read> control: array<u32>; // lr, c₁, c₂ in words 3, 4, 5
 @group(0) @binding(6) var<uniform> p: Parameters;

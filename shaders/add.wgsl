@@ -1,9 +1,10 @@
 // c = a + b
 #import shared/grid
+#import shared/vector{VECTOR}
 
-@group(0) @binding(0) var<storage, read> a: array<f32>;
-@group(0) @binding(1) var<storage, read> b: array<f32>;
-@group(0) @binding(2) var<storage, read_write> c: array<f32>;
+@group(0) @binding(0) var<storage, read> a: array<Numbers>;
+@group(0) @binding(1) var<storage, read> b: array<Numbers>;
+@group(0) @binding(2) var<storage, read_write> c: array<Numbers>;
 @group(0) @binding(3) var<uniform> len: u32;
 
 @compute @workgroup_size(WORKGROUP)

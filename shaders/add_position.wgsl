@@ -1,16 +1,17 @@
 // y[t, b, c] = scale·x[t, b, c] + table[first + t, c]
 #import shared/grid
+#import shared/vector{VECTOR}
 
 struct Parameters {
-    len: u32, // elements of x
-    step: u32, // elements of a time step, B·C
-    columns: u32, // C
+    len: u32, // vectors of x
+    step: u32, // vectors of a time step
+    columns: u32, // vectors of a row of C
     first: u32,
     scale: f32,
 }
-@group(0) @binding(0) var<storage, read> x: array<f32>; // [T, B, C]
-@group(0) @binding(1) var<storage, read> table: array<f32>; // [P, C]
-@group(0) @binding(2) var<storage, read_write> y: array<f32>; // [T, B, C]
+@group(0) @binding(0) var<storage, read> x: array<Numbers>; // [T, B, C]
+@group(0) @binding(1) var<storage, read> table: array<Numbers>; // [P, C]
+@group(0) @binding(2) var<storage, read_write> y: array<Numbers>; // [T, B, C]
 @group(0) @binding(3) var<uniform> parameters: Parameters;
 
 @compute @workgroup_size(WORKGROUP)
@@ -30,13 +31,13 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 
 // dtable[p, c] = Σ_b dy[p − first, b, c] for first ≤ p < first + T, else 0; the binding x holds dy.
 struct BackwardParameters {
-    len: u32, // elements of the table
-    columns: u32, // C
+    len: u32, // vectors of the table
+    columns: u32, // vectors of a row of C
     batch: u32, // B
     first: u32,
     time: u32, // T
 }
-@group(0) @binding(1) var<storage, read_write> dtable: array<f32>; // [P, C]
+@group(0) @binding(1) var<storage, read_write> dtable: array<Numbers>; // [P, C]
 @group(0) @binding(2) var<uniform> backward_parameters: BackwardParameters;
 
 @compute @workgroup_size(WORKGROUP)
@@ -46,7 +47,7 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     for (var i = e.first; i < e.end; i += WORKGROUP) {
         let cell = cell_of(i, p.columns);
         let t = cell.row - p.first; // wraps to a large number before the first
-        var sum = 0.0;
+        var sum = Numbers();
         if t < p.time {
             for (var b = 0u; b < p.batch; b++) {
                 sum += x[(t * p.batch + b) * p.columns + cell.column];

@@ -4,6 +4,7 @@
 // tanh is recomputed, never stored: T·S·B·A numbers would not fit.
 #import shared/grid
 #import shared/activation
+#import shared/vector1
 
 struct Parameters {
     time: u32,

@@ -1,7 +1,8 @@
 // y[r] = the first column with the largest x[r, c]
 //
-// One workgroup a row: each invocation keeps the best of its columns, then halves in workgroup memory; of equals the lower column wins.
+// One workgroup a row: each invocation keeps the best of its columns, four at a time, then halves in workgroup memory; of equals the lower column wins.
 #import shared/grid
+#import shared/strided
 
 struct Parameters {
     rows: u32,
@@ -11,21 +12,34 @@ struct Parameters {
 @group(0) @binding(1) var<storage, read_write> y: array<u32>; // [rows]
 @group(0) @binding(2) var<uniform> parameters: Parameters;
 
+fn four_of_x(at: vec4u) -> vec4f {
+    return vec4f(x[at.x], x[at.y], x[at.z], x[at.w]);
+}
+
 var<workgroup> best_value: array<f32, LANES>;
 var<workgroup> best_column: array<u32, LANES>;
 
 @compute @workgroup_size(LANES)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let row = linear_group(group, groups);
-    let columns = parameters.columns;
-    // Invocations without a column repeat column 0, which changes nothing.
-    var column = select(0u, local, local < columns);
-    var value = x[min(row, parameters.rows - 1u) * columns + column];
-    for (var c = local + LANES; c < columns; c += LANES) {
-        let candidate = x[min(row, parameters.rows - 1u) * columns + c];
-        if candidate > value {
-            value = candidate;
-            column = c;
+    let last = vec4u(parameters.columns - 1u);
+    let start = min(row, parameters.rows - 1u) * parameters.columns;
+    // Slots past the end repeat the last column, which changes nothing.
+    var columns = min(strided(local), last);
+    var values = four_of_x(start + columns);
+    for (var c = local + STRIDE; c < parameters.columns; c += STRIDE) {
+        let others = min(strided(c), last);
+        let candidates = four_of_x(start + others);
+        let better = candidates > values;
+        values = select(values, candidates, better);
+        columns = select(columns, others, better);
+    }
+    var value = values.x;
+    var column = columns.x;
+    for (var i = 1u; i < 4u; i++) {
+        if values[i] > value || (values[i] == value && columns[i] < column) {
+            value = values[i];
+            column = columns[i];
         }
     }
     best_value[local] = value;

@@ -1,13 +1,14 @@
 // y[r, c] = x[r, c] + bias[c]
 #import shared/grid
+#import shared/vector{VECTOR}
 
 struct Parameters {
-    len: u32,
-    columns: u32,
+    len: u32, // vectors
+    columns: u32, // vectors of a row
 }
-@group(0) @binding(0) var<storage, read> x: array<f32>; // [rows, columns]
-@group(0) @binding(1) var<storage, read> bias: array<f32>; // [columns]
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<Numbers>; // [rows, columns]
+@group(0) @binding(1) var<storage, read> bias: array<Numbers>; // [columns]
+@group(0) @binding(2) var<storage, read_write> y: array<Numbers>;
 @group(0) @binding(3) var<uniform> parameters: Parameters;
 
 @compute @workgroup_size(WORKGROUP)

@@ -1,14 +1,15 @@
 // c = [a; b] along the last axis
 #import shared/grid
+#import shared/vector{VECTOR}
 
 struct Parameters {
-    len: u32, // elements of c
-    a_columns: u32,
+    len: u32, // vectors of c
+    a_columns: u32, // vectors of a row of a
     b_columns: u32,
 }
-@group(0) @binding(0) var<storage, read> a: array<f32>; // [rows, a_columns]
-@group(0) @binding(1) var<storage, read> b: array<f32>; // [rows, b_columns]
-@group(0) @binding(2) var<storage, read_write> c: array<f32>; // [rows, a_columns + b_columns]
+@group(0) @binding(0) var<storage, read> a: array<Numbers>; // [rows, a_columns]
+@group(0) @binding(1) var<storage, read> b: array<Numbers>; // [rows, b_columns]
+@group(0) @binding(2) var<storage, read_write> c: array<Numbers>; // [rows, a_columns + b_columns]
 @group(0) @binding(3) var<uniform> parameters: Parameters;
 
 @compute @workgroup_size(WORKGROUP)
@@ -28,9 +29,9 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 }
 
 // da and db: the two parts of dc
-@group(0) @binding(0) var<storage, read> dc: array<f32>;
-@group(0) @binding(1) var<storage, read_write> da: array<f32>;
-@group(0) @binding(2) var<storage, read_write> db: array<f32>;
+@group(0) @binding(0) var<storage, read> dc: array<Numbers>;
+@group(0) @binding(1) var<storage, read_write> da: array<Numbers>;
+@group(0) @binding(2) var<storage, read_write> db: array<Numbers>;
 
 @compute @workgroup_size(WORKGROUP)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {

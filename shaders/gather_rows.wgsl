@@ -1,15 +1,16 @@
 // y[t, r, c] = x[t, rows[r], c]
 #import shared/grid
+#import shared/vector{VECTOR}
 
 struct Parameters {
-    len: u32, // elements of y
+    len: u32, // vectors of y
     batch: u32, // rows of a step of x
-    width: u32, // elements of a row
+    width: u32, // vectors of a row
     rows: u32, // rows of a step of y
 }
-@group(0) @binding(0) var<storage, read> x: array<f32>; // [T, batch, width]
+@group(0) @binding(0) var<storage, read> x: array<Numbers>; // [T, batch, width]
 @group(0) @binding(1) var<storage, read> rows: array<u32>; // [rows]
-@group(0) @binding(2) var<storage, read_write> y: array<f32>; // [T, rows, width]
+@group(0) @binding(2) var<storage, read_write> y: array<Numbers>; // [T, rows, width]
 @group(0) @binding(3) var<uniform> p: Parameters;
 
 @compute @workgroup_size(WORKGROUP)

@@ -5,6 +5,7 @@
 // weights are packed to [j][gate][unit] first, so that neighbouring invocations read neighbouring addresses.
 #import shared/grid
 #import shared/activation
+#import shared/vector1
 
 struct Parameters {
     time: u32,

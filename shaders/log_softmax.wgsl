@@ -1,17 +1,24 @@
 // y[r, c] = x[r, c] − max − ln Σ_c' e^(x[r, c'] − max)
 //
-// As softmax.wgsl. `short`: one invocation a row, for rows of at most 64 columns, where a workgroup would mostly idle. `wide`: one workgroup
-// a row, each invocation every LANES-th column.
+// As softmax.wgsl, in two passes over a row. `short`: one invocation a row, for rows of at most 64 columns, where a workgroup would mostly idle.
+// `wide`: one workgroup a row.
 #import shared/grid
 #import shared/reduce
+#import shared/strided
+#import shared/vector{VECTOR}
 
 struct Parameters {
     rows: u32,
-    columns: u32,
+    columns: u32, // `short`: vectors
 }
 @group(0) @binding(0) var<storage, read> x: array<f32>; // [rows, columns]
 @group(0) @binding(1) var<storage, read_write> y: array<f32>; // [rows, columns]
 @group(0) @binding(2) var<uniform> parameters: Parameters;
+
+@group(0) @binding(0) var<storage, read> short_x: array<Numbers>; // as x
+@group(0) @binding(1) var<storage, read_write> short_y: array<Numbers>; // as y
+
+const LOWEST: f32 = -3.4e38;
 
 @compute @workgroup_size(64)
 fn forward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
@@ -20,17 +27,25 @@ fn forward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
         return;
     }
     let start = row * parameters.columns;
-    var largest = -3.4e38;
+    var largest = Numbers(LOWEST);
+    var sum = Numbers();
     for (var c = 0u; c < parameters.columns; c++) {
-        largest = max(largest, x[start + c]);
+        let value = short_x[start + c];
+        let larger = max(largest, value);
+        sum = sum * exp(largest - larger) + exp(value - larger);
+        largest = larger;
     }
-    var sum = 0.0;
+    let row_largest = largest_of(largest);
+    let log_sum = log(sum_of(sum * exp(largest - row_largest)));
     for (var c = 0u; c < parameters.columns; c++) {
-        sum += exp(x[start + c] - largest);
+        short_y[start + c] = short_x[start + c] - row_largest - log_sum;
     }
-    for (var c = 0u; c < parameters.columns; c++) {
-        y[start + c] = x[start + c] - largest - log(sum);
-    }
+}
+
+// Those of four columns that lie in the row; the others repeat the last one.
+fn four_of_x(start: u32, columns: vec4u, end: u32) -> vec4f {
+    let at = start + min(columns, vec4u(end - 1u));
+    return vec4f(x[at.x], x[at.y], x[at.z], x[at.w]);
 }
 
 @compute @workgroup_size(LANES)
@@ -39,26 +54,35 @@ fn forward_wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) gr
     // A workgroup past the end walks no columns, but takes part in the reductions.
     let columns = select(0u, parameters.columns, row < parameters.rows);
     let start = row * parameters.columns;
-    var largest = -3.4e38;
-    for (var c = local; c < columns; c += LANES) {
-        largest = max(largest, x[start + c]);
+    var largest = vec4f(LOWEST);
+    var sum = vec4f();
+    for (var c = local; c < columns; c += STRIDE) {
+        let four = strided(c);
+        let value = select(vec4f(LOWEST), four_of_x(start, four, columns), four < vec4u(columns));
+        let larger = max(largest, value);
+        sum = sum * exp(largest - larger) + exp(value - larger);
+        largest = larger;
     }
-    largest = reduce_max(largest, local);
-    var sum = 0.0;
-    for (var c = local; c < columns; c += LANES) {
-        sum += exp(x[start + c] - largest);
-    }
-    sum = reduce_sum(sum, local);
-    for (var c = local; c < columns; c += LANES) {
-        y[start + c] = x[start + c] - largest - log(sum);
+    let row_largest = reduce_max(largest_of_four(largest), local);
+    let log_sum = log(reduce_sum(sum_of_four(sum * exp(largest - row_largest)), local));
+    for (var c = local; c < columns; c += STRIDE) {
+        let four = strided(c);
+        let value = four_of_x(start, four, columns) - row_largest - log_sum;
+        for (var i = 0u; i < 4u; i++) {
+            if four[i] < columns {
+                y[start + four[i]] = value[i];
+            }
+        }
     }
 }
 
-// dx = dy − e^y · Σ_c dy
-@group(0) @binding(0) var<storage, read> result: array<f32>; // y [rows, columns]
+// dx = dy − e^y · Σ_c dy; the bindings x hold y
 @group(0) @binding(1) var<storage, read> dy: array<f32>; // [rows, columns]
 @group(0) @binding(2) var<storage, read_write> dx: array<f32>; // [rows, columns]
 @group(0) @binding(3) var<uniform> backward_parameters: Parameters;
+
+@group(0) @binding(1) var<storage, read> short_dy: array<Numbers>; // as dy
+@group(0) @binding(2) var<storage, read_write> short_dx: array<Numbers>; // as dx
 
 @compute @workgroup_size(64)
 fn backward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
@@ -67,13 +91,19 @@ fn backward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) 
     if row >= backward_parameters.rows {
         return;
     }
-    var sum = 0.0;
+    var sums = Numbers();
     for (var i = row * columns; i < (row + 1u) * columns; i++) {
-        sum += dy[i];
+        sums += short_dy[i];
     }
+    let sum = sum_of(sums);
     for (var i = row * columns; i < (row + 1u) * columns; i++) {
-        dx[i] = dy[i] - exp(result[i]) * sum;
+        short_dx[i] = short_dy[i] - exp(short_x[i]) * sum;
     }
+}
+
+fn four_of_dy(start: u32, columns: vec4u, end: u32) -> vec4f {
+    let at = start + min(columns, vec4u(end - 1u));
+    return vec4f(dy[at.x], dy[at.y], dy[at.z], dy[at.w]);
 }
 
 @compute @workgroup_size(LANES)
@@ -81,12 +111,19 @@ fn backward_wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
     let row = linear_group(group, groups);
     let start = row * backward_parameters.columns;
     let columns = select(0u, backward_parameters.columns, row < backward_parameters.rows);
-    var sum = 0.0;
-    for (var c = local; c < columns; c += LANES) {
-        sum += dy[start + c];
+    var sums = vec4f();
+    for (var c = local; c < columns; c += STRIDE) {
+        let four = strided(c);
+        sums += select(vec4f(), four_of_dy(start, four, columns), four < vec4u(columns));
     }
-    sum = reduce_sum(sum, local);
-    for (var c = local; c < columns; c += LANES) {
-        dx[start + c] = dy[start + c] - exp(result[start + c]) * sum;
+    let sum = reduce_sum(sum_of_four(sums), local);
+    for (var c = local; c < columns; c += STRIDE) {
+        let four = strided(c);
+        let value = four_of_dy(start, four, columns) - exp(four_of_x(start, four, columns)) * sum;
+        for (var i = 0u; i < 4u; i++) {
+            if four[i] < columns {
+                dx[start + four[i]] = value[i];
+            }
+        }
     }
 }

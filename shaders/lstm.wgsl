@@ -7,6 +7,7 @@
 // Widths over 256 units take lstm_gates.wgsl.
 #import shared/grid
 #import shared/activation
+#import shared/vector1
 
 struct Parameters {
     time: u32,

@@ -4,6 +4,7 @@
 // quickly: from 512 units on by design.md's arithmetic, taken from 257 on, where a workgroup runs out of invocations. Not measured on hardware.
 #import shared/grid
 #import shared/activation
+#import shared/vector1
 
 struct Parameters {
     t: u32,

@@ -11,6 +11,7 @@
 // broadcast), and a gather from B serves 8 rows. Llvmpipe of Mesa 25.0.7 on 2 cores, 1280 × 6191 × 128, its transposes: 7.6 to 10.6 GFLOP/s;
 // with 6 × 2 4.4 to 6.4, with 8 × 1 2.2 to 2.9, and with k unrolled by 4 half of each.
 #import shared/activation
+#import shared/vector1
 
 struct Parameters {
     m: u32,

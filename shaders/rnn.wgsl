@@ -4,6 +4,7 @@
 // the new ones. An invocation takes every THREADS-th unit, so any width up to 2,048 runs. The weights are packed to [j][unit] first.
 #import shared/grid
 #import shared/activation
+#import shared/vector1
 
 struct Parameters {
     time: u32,

@@ -1,9 +1,10 @@
 // y = s · x, s one number on the device
 #import shared/grid
+#import shared/vector{VECTOR}
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<Numbers>;
 @group(0) @binding(1) var<storage, read> s: array<f32>; // [1]
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<Numbers>;
 @group(0) @binding(3) var<uniform> len: u32;
 
 @compute @workgroup_size(WORKGROUP)

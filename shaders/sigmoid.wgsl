@@ -1,9 +1,10 @@
 // y = 1 / (1 + e⁻ˣ)
 #import shared/grid
+#import shared/vector{VECTOR}
 #import shared/activation
 
-@group(0) @binding(0) var<storage, read> x: array<f32>; // forward: x; backward: y, the forward's result
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<Numbers>; // forward: x; backward: y, the forward's result
+@group(0) @binding(1) var<storage, read_write> y: array<Numbers>;
 @group(0) @binding(2) var<uniform> len: u32;
 
 @compute @workgroup_size(WORKGROUP)
@@ -15,8 +16,8 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 }
 
 // dx = dy · y·(1 − y)
-@group(0) @binding(1) var<storage, read> dy: array<f32>;
-@group(0) @binding(2) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(1) var<storage, read> dy: array<Numbers>;
+@group(0) @binding(2) var<storage, read_write> dx: array<Numbers>;
 @group(0) @binding(3) var<uniform> backward_len: u32;
 
 @compute @workgroup_size(WORKGROUP)

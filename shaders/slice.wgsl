@@ -1,15 +1,16 @@
 // y[o, i] = x[o, offset + i]: part of x along one axis, both tensors seen as [outer, inner]
 #import shared/grid
+#import shared/vector{VECTOR}
 
 struct Parameters {
-    len: u32, // elements of the output
-    wide: u32, // elements of a row of the whole tensor
-    narrow: u32, // elements of a row of the slice
+    len: u32, // vectors of the output
+    wide: u32, // vectors of a row of the whole tensor
+    narrow: u32, // vectors of a row of the slice
     offset: u32,
 }
 // Bits, so that ids are copied as they are.
-@group(0) @binding(0) var<storage, read> x: array<u32>;
-@group(0) @binding(1) var<storage, read_write> y: array<u32>;
+@group(0) @binding(0) var<storage, read> x: array<Words>;
+@group(0) @binding(1) var<storage, read_write> y: array<Words>;
 @group(0) @binding(2) var<uniform> parameters: Parameters;
 
 @compute @workgroup_size(WORKGROUP)
@@ -33,7 +34,7 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     var cell = cell_of(e.first, columns);
     for (var i = e.first; i < e.end; i += WORKGROUP) {
         let inner = cell.column - parameters.offset; // wraps to a large number before the slice
-        var value = 0u;
+        var value = Words();
         if inner < parameters.narrow {
             value = x[cell.row * parameters.narrow + inner];
         }

@@ -1,13 +1,14 @@
-// y[offset + i] = x[i]: one part of a joined tensor
+// y[offset + i] = x[i]: one part of a joined tensor, i counts vectors
 #import shared/grid
+#import shared/vector{VECTOR}
 
 struct Parameters {
-    len: u32, // elements of x
+    len: u32, // vectors of x
     offset: u32, // where they go
 }
 // Bits, so that ids are copied as they are.
-@group(0) @binding(0) var<storage, read> x: array<u32>;
-@group(0) @binding(1) var<storage, read_write> y: array<u32>;
+@group(0) @binding(0) var<storage, read> x: array<Words>;
+@group(0) @binding(1) var<storage, read_write> y: array<Words>;
 @group(0) @binding(2) var<uniform> parameters: Parameters;
 
 @compute @workgroup_size(WORKGROUP)

@@ -46,7 +46,7 @@ impl Context {
         };
         let target = Target {
             software: info.kind == "software",
-            alignment: (limits.min_storage_buffer_offset_alignment as usize / 4).max(1),
+            alignment: (limits.min_storage_buffer_offset_alignment as usize / 4).max(4),
             max_invocations: limits.max_compute_invocations_per_workgroup,
             max_binding: (limits.max_storage_buffer_binding_size / 4) as usize,
         };

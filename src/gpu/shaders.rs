@@ -52,6 +52,9 @@ const SHADERS: &[(&str, &str)] = &[
     ("shared/grid", include_str!("../../shaders/shared/grid.wgsl")),
     ("shared/philox", include_str!("../../shaders/shared/philox.wgsl")),
     ("shared/reduce", include_str!("../../shaders/shared/reduce.wgsl")),
+    ("shared/strided", include_str!("../../shaders/shared/strided.wgsl")),
+    ("shared/vector1", include_str!("../../shaders/shared/vector1.wgsl")),
+    ("shared/vector4", include_str!("../../shaders/shared/vector4.wgsl")),
 ];
 
 /// Why a folder of shaders cannot be used.
@@ -113,7 +116,12 @@ impl Shaders {
             let text =
                 std::fs::read_to_string(&path).map_err(|error| ShadersError::File { path: path.clone(), error })?;
             for (line, text) in text.lines().enumerate().filter(|(_, text)| text.starts_with(IMPORT)) {
-                if !SHADERS.iter().any(|(known, _)| text.strip_prefix(IMPORT).map(str::trim) == Some(known)) {
+                // A constant in braces can have any value here.
+                let (name, open) = match text[IMPORT.len()..].trim().split_once('{') {
+                    Some((name, _)) => (name, true),
+                    None => (text[IMPORT.len()..].trim(), false),
+                };
+                if !SHADERS.iter().any(|(known, _)| *known == name || open && known.starts_with(name)) {
                     let known = names(|known| known.starts_with("shared/"));
                     return Err(ShadersError::Import { path, line: line + 1, text: text.into(), known });
                 }
@@ -135,13 +143,16 @@ impl Shaders {
     }
 
     /// The source of a shader: its text, then that of every file that an `#import NAME` line names, then the constants. WGSL takes declarations
-    /// in any order, and so the lines of the file keep their numbers.
+    /// in any order, and so the lines of the file keep their numbers. In `#import shared/vector{VECTOR}` a constant's value chooses the file.
     pub fn assemble(&self, name: &str, constants: &[(&'static str, u32)]) -> Source {
         let mut source = Source { text: String::new(), files: vec![] };
         let (text, path) = self.text(name);
         source.append(path, text.lines().map(|line| if line.starts_with(IMPORT) { "" } else { line }));
         for import in text.lines().filter_map(|line| line.strip_prefix(IMPORT)) {
-            let (text, path) = self.text(import.trim());
+            let named = constants.iter().fold(import.trim().to_string(), |name, (constant, value)| {
+                name.replace(&format!("{{{constant}}}"), &value.to_string())
+            });
+            let (text, path) = self.text(&named);
             source.append(path, text.lines());
         }
         for (constant, value) in constants {

@@ -9,7 +9,7 @@ use crate::graph::{
 
 use super::case::{Bench, Case, CaseSet};
 use super::control::{BIAS_CORRECTION, LEARNING_RATE, SENTENCES};
-use super::elementwise::{WORKGROUP, grid};
+use super::elementwise::{WORKGROUP, grid, kernel, width};
 
 /// β₁, β₂ and ε of Adam. The learning rate and the bias corrections come with each step's control words.
 #[derive(Debug, Clone, Copy)]
@@ -60,10 +60,11 @@ impl Op for Adam {
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let len = types.outputs[0].len();
-        let outputs = (0..3).fold(Dispatch::new("adam", "step"), |d, o| d.write(Operand::Output(o)));
+        let width = width(&[len]);
+        let outputs = (0..3).fold(kernel("adam", "step", width), |d, o| d.write(Operand::Output(o)));
         let dispatch = (3..6).fold(outputs, |d, i| d.read(Operand::Input(i)));
-        let dispatch = dispatch.uniform(&[len]).number(self.beta1).number(self.beta2).number(self.epsilon);
-        vec![dispatch.workgroups(grid(len, target))]
+        let dispatch = dispatch.uniform(&[len / width]).number(self.beta1).number(self.beta2).number(self.epsilon);
+        vec![dispatch.workgroups(grid(len / width, target))]
     }
 }
 

@@ -8,7 +8,7 @@ use crate::graph::{
 };
 
 use super::case::{Bench, Case, CaseSet};
-use super::elementwise::{WORKGROUP, grid};
+use super::elementwise::{WORKGROUP, grid, kernel, width};
 use super::fill::fill;
 use super::scale::scale as multiply;
 
@@ -69,10 +69,13 @@ impl Op for AddPosition {
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
-        let (len, row) = (types.outputs[0].len(), types.input(0)[1..].iter().product());
-        let dispatch = Dispatch::new("add_position", "forward").read(Operand::Input(0)).read(Operand::Input(1));
-        let dispatch = dispatch.write(Operand::Output(0)).uniform(&[len, row, types.inputs[0].columns(), self.first]);
-        vec![dispatch.number(self.scale).workgroups(grid(len, target))]
+        let (len, row) = (types.outputs[0].len(), types.input(0)[1..].iter().product::<usize>());
+        let columns = types.inputs[0].columns();
+        let width = width(&[columns]);
+        let dispatch = kernel("add_position", "forward", width).read(Operand::Input(0)).read(Operand::Input(1));
+        let sizes = [len / width, row / width, columns / width, self.first];
+        let dispatch = dispatch.write(Operand::Output(0)).uniform(&sizes).number(self.scale);
+        vec![dispatch.workgroups(grid(len / width, target))]
     }
 }
 
@@ -126,10 +129,10 @@ impl Op for AddPositionBackward {
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let [time, batch, columns] = *types.input(0) else { unreachable!("checked by the shape rule") };
-        let dispatch = Dispatch::new("add_position", "backward").read(Operand::Input(0)).write(Operand::Output(0));
-        let len = self.positions * columns;
-        let dispatch = dispatch.uniform(&[len, columns, batch, self.first, time]);
-        vec![dispatch.workgroups(grid(len, target))]
+        let width = width(&[columns]);
+        let dispatch = kernel("add_position", "backward", width).read(Operand::Input(0)).write(Operand::Output(0));
+        let (len, columns) = (self.positions * columns / width, columns / width);
+        vec![dispatch.uniform(&[len, columns, batch, self.first, time]).workgroups(grid(len, target))]
     }
 }
 

@@ -1,12 +1,12 @@
 //! `y[r, c] = x[r, c] + b[c]`
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, Work, expect,
-    reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
+    expect, reference,
 };
 
 use super::case::{Bench, Case, CaseSet};
-use super::elementwise::{WORKGROUP, dispatch};
+use super::elementwise::{WORKGROUP, grid, kernel, width};
 use super::sum_rows::sum_rows;
 
 /// Adds a bias `[C]` to every row of x [.., C].
@@ -46,7 +46,11 @@ impl Op for BiasAdd {
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
-        vec![dispatch("bias_add", "forward", 2, types.outputs[0].len(), target).uniform(&[types.inputs[1].len()])]
+        let (len, columns) = (types.outputs[0].len(), types.inputs[1].len());
+        let width = width(&[columns]);
+        let dispatch = kernel("bias_add", "forward", width).read(Operand::Input(0)).read(Operand::Input(1));
+        let dispatch = dispatch.write(Operand::Output(0)).uniform(&[len / width, columns / width]);
+        vec![dispatch.workgroups(grid(len / width, target))]
     }
 }
 

@@ -7,7 +7,7 @@ use crate::graph::{
 use super::case::{Bench, Case, CaseSet};
 use super::control;
 use super::dropout::Dropout;
-use super::elementwise::{WORKGROUP, grid};
+use super::elementwise::{WORKGROUP, grid, kernel, width};
 
 /// `forced[b]` with `probability`, else `own[b]`: ids `[B]`. Each has a coin of its own, a function of (seed, step, `stream`, b). No gradient passes.
 pub fn choose_ids(
@@ -48,9 +48,10 @@ impl Op for ChooseIds {
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let len = types.outputs[0].len();
-        let dispatch = (0..3).fold(Dispatch::new("choose_ids", "forward"), |d, i| d.read(Operand::Input(i)));
-        let dispatch = self.0.uniform(dispatch.write(Operand::Output(0)).uniform(&[len]));
-        vec![dispatch.workgroups(grid(len, target))]
+        let width = width(&[len]);
+        let dispatch = (0..3).fold(kernel("choose_ids", "forward", width), |d, i| d.read(Operand::Input(i)));
+        let dispatch = self.0.uniform(dispatch.write(Operand::Output(0)).uniform(&[len / width]));
+        vec![dispatch.workgroups(grid(len / width, target))]
     }
 }
 

@@ -6,7 +6,7 @@ use crate::graph::{
 };
 
 use super::case::{Bench, Case, CaseSet};
-use super::elementwise::lanes;
+use super::elementwise::{kernel, lanes, width};
 
 /// Workgroups of the first pass, each leaving one partial sum.
 const PARTIALS: usize = 256;
@@ -43,13 +43,14 @@ impl Op for ClipGradNorm {
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let len = types.inputs[0].len();
-        let kernel = |entry| Dispatch::new("clip_grad_norm", entry).constant("LANES", lanes(target));
-        let partial = kernel("partial").read(Operand::Input(0)).write(Operand::Scratch(0));
-        let total = kernel("total").read(Operand::Scratch(0)).write(Operand::Output(0));
-        vec![
-            partial.uniform(&[len]).number(self.max_norm).workgroups([PARTIALS as u32, 1, 1]),
-            total.uniform(&[PARTIALS]).number(self.max_norm),
-        ]
+        let pass = |entry, from, to, len| {
+            let width = width(&[len]);
+            let kernel = kernel("clip_grad_norm", entry, width).constant("LANES", lanes(target)).read(from).write(to);
+            kernel.uniform(&[len / width]).number(self.max_norm)
+        };
+        let partial = pass("partial", Operand::Input(0), Operand::Scratch(0), len);
+        let total = pass("total", Operand::Scratch(0), Operand::Output(0), PARTIALS);
+        vec![partial.workgroups([PARTIALS as u32, 1, 1]), total]
     }
 }
 

@@ -5,7 +5,7 @@ use crate::graph::{
 };
 
 use super::case::{Bench, Case, CaseSet};
-use super::elementwise::{WORKGROUP, grid};
+use super::elementwise::{WORKGROUP, grid, kernel, width};
 
 /// Joins a [.., A] and b [.., B] to [.., A + B].
 pub fn concat(graph: &mut Graph, a: Value, b: Value) -> Result<Value, GraphError> {
@@ -44,13 +44,15 @@ impl Op for Concat {
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let columns = [types.inputs[0].columns(), types.inputs[1].columns()];
-        let dispatch = Dispatch::new("concat", "forward").read(Operand::Input(0)).read(Operand::Input(1));
-        vec![launch(dispatch.write(Operand::Output(0)), types.outputs[0].len(), columns, target)]
+        let dispatch = launch("forward", types.outputs[0].len(), columns, target).read(Operand::Input(0));
+        vec![dispatch.read(Operand::Input(1)).write(Operand::Output(0))]
     }
 }
 
-fn launch(dispatch: Dispatch, len: usize, columns: [usize; 2], target: &Target) -> Dispatch {
-    dispatch.uniform(&[len, columns[0], columns[1]]).workgroups(grid(len, target))
+fn launch(entry: &'static str, len: usize, columns: [usize; 2], target: &Target) -> Dispatch {
+    let width = width(&columns);
+    let sizes = [len, columns[0], columns[1]].map(|size| size / width);
+    kernel("concat", entry, width).uniform(&sizes).workgroups(grid(len / width, target))
 }
 
 impl Concat {
@@ -86,8 +88,8 @@ impl Op for ConcatBackward {
     reference!();
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
-        let dispatch = Dispatch::new("concat", "backward").read(Operand::Input(0)).write(Operand::Output(0));
-        vec![launch(dispatch.write(Operand::Output(1)), types.inputs[0].len(), self.columns, target)]
+        let dispatch = launch("backward", types.inputs[0].len(), self.columns, target).read(Operand::Input(0));
+        vec![dispatch.write(Operand::Output(0)).write(Operand::Output(1))]
     }
 }
 

@@ -13,7 +13,7 @@ use crate::graph::{
 
 use super::case::{Bench, Case, CaseSet};
 use super::control;
-use super::elementwise::grid;
+use super::elementwise::{grid, kernel, width};
 use super::embedding::EmbeddingBackward;
 use super::philox::{philox, philox_lanes};
 
@@ -185,10 +185,11 @@ impl Op for Dropout {
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let len = types.outputs[0].len();
-        let (entry, count) = if self.is_plain() { ("forward", len.div_ceil(4)) } else { ("variational", len) };
-        let dispatch = Dispatch::new("dropout", entry).read(Operand::Input(0)).read(Operand::Input(1));
-        let dispatch = self.uniform(dispatch.write(Operand::Output(0)).uniform(&[len])).uniform(&[self.period]);
-        vec![dispatch.workgroups(grid(count, target))]
+        let period = if self.is_plain() { len } else { self.period };
+        let width = width(&[period]);
+        let dispatch = kernel("dropout", "forward", width).read(Operand::Input(0)).read(Operand::Input(1));
+        let dispatch = self.uniform(dispatch.write(Operand::Output(0)).uniform(&[len / width, period / width]));
+        vec![dispatch.workgroups(grid(len / width, target))]
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the ops that work element by element share.
+//! What the ops that work element by element, or row by row, share.
 
 use crate::graph::{DType, Dispatch, Operand, Target, TensorType, groups};
 
@@ -16,7 +16,7 @@ pub fn same_shape(inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
 /// Workgroups of a software adapter among which elements are shared out: each costs it 2 µs whatever it does, and its threads are few.
 const SOFTWARE_WORKGROUPS: usize = 64;
 
-/// The grid of a kernel that walks `len` elements by `elements` of `shaders/shared/grid.wgsl`: one an invocation on hardware.
+/// The grid of a kernel that walks `len` elements, or vectors, by `elements` of `shaders/shared/grid.wgsl`: one an invocation on hardware.
 pub fn grid(len: usize, target: &Target) -> [u32; 3] {
     blocks(len.div_ceil(WORKGROUP), target)
 }
@@ -32,11 +32,23 @@ pub fn lanes(target: &Target) -> u32 {
     if target.software { 8 } else { WORKGROUP as u32 }
 }
 
-/// Binds `inputs` inputs, then output 0; the uniform is the number of elements.
+/// Elements that a kernel handles at a time: 4 where these sizes (a tensor's length, or its rows' and whatever else tells their places) are multiples
+/// of 4, else 1. The sizes that the kernel gets count such vectors.
+pub fn width(sizes: &[usize]) -> usize {
+    if sizes.iter().all(|size| size.is_multiple_of(4)) { 4 } else { 1 }
+}
+
+/// The kernel for vectors of `width` elements: it chooses `shaders/shared/vector1.wgsl` or `vector4.wgsl`.
+pub fn kernel(shader: &'static str, entry: &'static str, width: usize) -> Dispatch {
+    Dispatch::new(shader, entry).constant("VECTOR", width as u32)
+}
+
+/// Binds `inputs` inputs, then output 0; the uniform is the number of vectors in `len` elements.
 pub fn dispatch(shader: &'static str, entry: &'static str, inputs: usize, len: usize, target: &Target) -> Dispatch {
+    let width = width(&[len]);
     (0..inputs)
-        .fold(Dispatch::new(shader, entry), |d, i| d.read(Operand::Input(i)))
+        .fold(kernel(shader, entry, width), |d, i| d.read(Operand::Input(i)))
         .write(Operand::Output(0))
-        .uniform(&[len])
-        .workgroups(grid(len, target))
+        .uniform(&[len / width])
+        .workgroups(grid(len / width, target))
 }

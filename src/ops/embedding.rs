@@ -13,7 +13,7 @@ use crate::graph::{
 use super::add::Add;
 use super::case::{Bench, Case, CaseSet};
 use super::dropout::Dropout;
-use super::elementwise::{blocks, grid};
+use super::elementwise::{self, blocks, grid, lanes};
 
 /// Rows of weight [V, E] for ids [..]: [.., E]. An id outside the vocabulary reads the last row.
 pub fn embedding(graph: &mut Graph, weight: Value, ids: Value) -> Result<Value, GraphError> {
@@ -71,15 +71,24 @@ impl Op for Embedding {
         let [vocabulary, width] = *types.input(0) else { unreachable!("checked by the shape rule") };
         // Bound even without dropout: the ids again, which the kernel does not read there.
         let control = Operand::Input(if self.dropout.is_some() { 2 } else { 1 });
-        let dispatch = kernel("forward", self.dropout.as_ref(), [len, vocabulary, width]).constant("ACCUMULATE", 0);
+        let vector = elementwise::width(&[width]);
+        let sizes = [len / vector, vocabulary, width / vector];
+        let dispatch = kernel("forward", self.dropout.as_ref(), vector, sizes, target).constant("ACCUMULATE", 0);
         let dispatch = dispatch.read(Operand::Input(0)).read(Operand::Input(1)).read(control).write(Operand::Output(0));
-        vec![dispatch.workgroups(grid(len.div_ceil(4), target))]
+        vec![dispatch.workgroups(grid(len / vector, target))]
     }
 }
 
-/// An entry point with its parameters.
-fn kernel(entry: &'static str, dropout: Option<&Dropout>, sizes: [usize; 3]) -> Dispatch {
-    let dispatch = Dispatch::new("embedding", entry).constant("DROPOUT", dropout.is_some().into()).uniform(&sizes);
+/// An entry point for vectors of `vector` elements, with its parameters.
+fn kernel(
+    entry: &'static str,
+    dropout: Option<&Dropout>,
+    vector: usize,
+    sizes: [usize; 3],
+    target: &Target,
+) -> Dispatch {
+    let dispatch = elementwise::kernel("embedding", entry, vector).constant("DROPOUT", dropout.is_some().into());
+    let dispatch = dispatch.constant("LANES", if target.software { lanes(target) } else { 64 }).uniform(&sizes);
     match dropout {
         Some(dropout) => dropout.uniform(dispatch),
         None => dispatch.uniform(&[0, 0, 0]),
@@ -185,17 +194,20 @@ impl Op for EmbeddingBackward {
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let [ids, dy, control] = self.inputs();
         let positions = types.inputs[ids].len();
-        let sizes = [positions, self.vocabulary, types.inputs[dy].columns()];
+        let width = types.inputs[dy].columns();
         let [ids, dy, control] = [ids, dy, control].map(Operand::Input);
         let links = Operand::Scratch(0);
-        let kernel =
-            |entry, dropout, sizes| kernel(entry, dropout, sizes).constant("ACCUMULATE", self.accumulate.into());
-        let link = kernel("link", None, sizes).read(ids).write(links);
-        let backward = kernel("backward", self.dropout.as_ref(), sizes).read(ids).read(links).read(dy).read(control);
+        let kernel = |entry, dropout, vector, len| {
+            let sizes = [len, self.vocabulary, width / vector];
+            kernel(entry, dropout, vector, sizes, target).constant("ACCUMULATE", self.accumulate.into())
+        };
+        let [of_ids, of_rows] = [positions, width].map(|size| elementwise::width(&[size]));
+        let link = kernel("link", None, of_ids, positions / of_ids).read(ids).write(links);
+        let backward = kernel("backward", self.dropout.as_ref(), of_rows, positions).read(dy).read(links).read(control);
         let clear = (!self.accumulate).then(|| Dispatch::clear(Operand::Output(0)));
         let add = [
             link.workgroups(groups(positions.div_ceil(64))),
-            backward.write(Operand::Output(0)).workgroups(blocks(positions, target)),
+            backward.write(Operand::Output(0)).read(ids).workgroups(blocks(positions, target)),
         ];
         clear.into_iter().chain(add).collect()
     }

@@ -8,7 +8,7 @@ use crate::graph::{
 };
 
 use super::case::{Bench, Case, CaseSet};
-use super::elementwise::{WORKGROUP, grid};
+use super::elementwise::{self, WORKGROUP, grid, kernel};
 
 /// Rows of x [T, B, ..] or [B, W] by number: rows `[R]` give [T, R, ..] or [R, W]. A number past the end reads the last row. No derivative.
 pub fn gather_rows(graph: &mut Graph, x: Value, rows: Value) -> Result<Value, GraphError> {
@@ -51,9 +51,10 @@ impl Op for GatherRows {
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let ([_, batch, width], len) = (sizes(types.input(0)), types.outputs[0].len());
-        let dispatch = Dispatch::new("gather_rows", "forward").read(Operand::Input(0)).read(Operand::Input(1));
-        let dispatch = dispatch.write(Operand::Output(0)).uniform(&[len, batch, width, types.inputs[1].len()]);
-        vec![dispatch.workgroups(grid(len, target))]
+        let vector = elementwise::width(&[width]);
+        let dispatch = kernel("gather_rows", "forward", vector).read(Operand::Input(0)).read(Operand::Input(1));
+        let sizes = [len / vector, batch, width / vector, types.inputs[1].len()];
+        vec![dispatch.write(Operand::Output(0)).uniform(&sizes).workgroups(grid(len / vector, target))]
     }
 }
 

@@ -10,8 +10,9 @@ use crate::graph::{
 };
 
 use super::case::{Bench, Case, CaseSet, Tensor};
-use super::elementwise::{WORKGROUP, lanes};
+use super::elementwise::{WORKGROUP, kernel, lanes, width};
 use super::fast;
+use super::rowwise::per_row;
 
 /// PyTorch's default.
 const EPSILON: f32 = 1e-5;
@@ -101,25 +102,23 @@ impl Op for LayerNorm {
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
-        let inputs = (0..3)
-            .fold(Dispatch::new("layer_norm", "").constant("LANES", lanes(target)), |d, i| d.read(Operand::Input(i)));
-        // Without a residual x is bound again, unread, and s is x.
-        let dispatch = inputs.read(Operand::Input(if self.residual { 3 } else { 0 })).write(Operand::Output(0));
-        let dispatch = dispatch.write(Operand::Output(1));
         let entries = match self.residual {
             true => ["add_rows", "add_wide"],
             false => ["rows", "wide"],
         };
-        let dispatch = if self.residual { dispatch.write(Operand::Output(2)) } else { dispatch };
-        vec![per_row(dispatch, entries, &types.inputs[0], target).number(EPSILON)]
+        let dispatch = per_row("layer_norm", entries, &types.inputs[0], short(target), target).number(EPSILON);
+        let dispatch = (0..3).fold(dispatch, |d, i| d.read(Operand::Input(i)));
+        // Without a residual x is bound again, unread, and s is x.
+        let dispatch = dispatch.read(Operand::Input(if self.residual { 3 } else { 0 })).write(Operand::Output(0));
+        let dispatch = dispatch.write(Operand::Output(1));
+        vec![if self.residual { dispatch.write(Operand::Output(2)) } else { dispatch }]
     }
 }
 
-/// One invocation a row on a software adapter, where barriers cost more than they bring, else one workgroup a row.
-fn per_row(dispatch: Dispatch, entries: [&'static str; 2], x: &TensorType, target: &Target) -> Dispatch {
-    let (rows, columns) = (x.rows(), x.columns());
-    let (entry, count) = if target.software { (entries[0], rows.div_ceil(64)) } else { (entries[1], rows) };
-    Dispatch { entry, ..dispatch }.uniform(&[rows, columns]).workgroups(groups(count))
+/// Rows up to this many columns take one invocation each. On a software adapter barriers cost more than they bring, until eight rows side by side
+/// fill its nearest cache.
+fn short(target: &Target) -> usize {
+    if target.software { 256 } else { 0 }
 }
 
 /// Mean and 1/√(variance + ε), in two passes: the mean square minus the squared mean would cancel where the mean is large.
@@ -219,25 +218,26 @@ impl Op for LayerNormBackward {
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let (rows, columns) = (types.inputs[0].rows(), types.inputs[0].columns());
-        let kernel = |entry| {
-            Dispatch::new("layer_norm_backward", entry)
-                .constant("PASSED_ON", self.passed_on.into())
-                .constant("LANES", lanes(target))
-        };
-        let inputs = (0..4).fold(kernel(""), |d, i| d.read(Operand::Input(i)));
-        let inputs = inputs.read(Operand::Input(if self.passed_on { 4 } else { 2 })).write(Operand::Output(0));
-        let gradient = per_row(inputs, ["backward_rows", "backward_wide"], &types.inputs[0], target);
+        let entries = ["backward_rows", "backward_wide"];
+        let gradient = per_row("layer_norm_backward", entries, &types.inputs[0], short(target), target);
+        let gradient = (0..4).fold(gradient, |d, i| d.read(Operand::Input(i)));
+        let gradient = gradient.read(Operand::Input(if self.passed_on { 4 } else { 2 })).write(Operand::Output(0));
 
         let blocks = blocks(types, target);
         let totals = [Operand::Output(1), Operand::Output(2)];
         let sums = if blocks == 1 { totals } else { [Operand::Scratch(0), Operand::Scratch(1)] };
-        let parameters = kernel("backward_parameters").read(Operand::Input(0)).read(Operand::Input(2));
+        let width = if target.software { width(&[columns]) } else { 1 };
+        let kernel = |entry| kernel("layer_norm_backward", entry, width).constant("LANES", lanes(target));
+        let entry = if target.software { "parameters_walk" } else { "parameters" };
+        let parameters = kernel(entry).read(Operand::Input(0)).read(Operand::Input(2));
         let parameters = parameters.read(Operand::Input(3)).write(sums[0]).write(sums[1]);
-        let parameters = parameters.uniform(&[rows, columns, rows.div_ceil(blocks), blocks]);
-        let tiles = columns.div_ceil(32);
-        let mut dispatches = vec![gradient, parameters.workgroups(groups(tiles * blocks))];
+        let parameters = parameters.uniform(&[rows, columns / width, rows.div_ceil(blocks), blocks]);
+        let tiles = if target.software { (columns / width).div_ceil(8) } else { columns.div_ceil(32) };
+        let parameters = parameters.workgroups(groups(tiles * blocks));
+        let passed_on = |d: Dispatch| d.constant("PASSED_ON", self.passed_on.into());
+        let mut dispatches = vec![passed_on(gradient), passed_on(parameters)];
         if blocks > 1 {
-            let add = kernel("add_blocks").read(sums[0]).read(sums[1]).write(totals[0]).write(totals[1]);
+            let add = passed_on(kernel("add_blocks")).read(sums[0]).read(sums[1]).write(totals[0]).write(totals[1]);
             dispatches.push(add.uniform(&[blocks, columns]).workgroups(groups(columns.div_ceil(WORKGROUP))));
         }
         dispatches

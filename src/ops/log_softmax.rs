@@ -5,15 +5,13 @@ use rayon::prelude::*;
 
 use crate::graph::{
     Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
-    groups, reference,
+    reference,
 };
 
 use super::case::{Bench, Case, CaseSet};
-use super::elementwise::{lanes, same_shape};
+use super::elementwise::same_shape;
 use super::fast;
-
-/// Rows up to this many columns take one invocation each, as `softmax`'s (not measured here).
-const SHORT: usize = 64;
+use super::rowwise::{SHORT, per_row};
 
 /// The logarithm of softmax over the last axis.
 ///
@@ -49,11 +47,8 @@ impl Op for LogSoftmax {
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
-        let dispatch = Dispatch::new("log_softmax", "")
-            .constant("LANES", lanes(target))
-            .read(Operand::Input(0))
-            .write(Operand::Output(0));
-        vec![per_row(dispatch, "forward_short", "forward_wide", types)]
+        let dispatch = per_row("log_softmax", ["forward_short", "forward_wide"], &types.inputs[0], SHORT, target);
+        vec![dispatch.read(Operand::Input(0)).write(Operand::Output(0))]
     }
 }
 
@@ -62,13 +57,6 @@ fn rows(inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
         true => Err("x must hold numbers in at least one column".into()),
         false => same_shape(inputs),
     }
-}
-
-/// One invocation a row where rows are short, else one workgroup a row.
-fn per_row(dispatch: Dispatch, short: &'static str, wide: &'static str, types: &Types) -> Dispatch {
-    let (rows, columns) = (types.inputs[0].rows(), types.inputs[0].columns());
-    let (entry, count) = if columns <= SHORT { (short, rows.div_ceil(64)) } else { (wide, rows) };
-    Dispatch { entry, ..dispatch }.uniform(&[rows, columns]).workgroups(groups(count))
 }
 
 impl LogSoftmax {
@@ -131,11 +119,8 @@ impl Op for LogSoftmaxBackward {
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
-        let dispatch = Dispatch::new("log_softmax", "")
-            .constant("LANES", lanes(target))
-            .read(Operand::Input(0))
-            .read(Operand::Input(1));
-        vec![per_row(dispatch.write(Operand::Output(0)), "backward_short", "backward_wide", types)]
+        let dispatch = per_row("log_softmax", ["backward_short", "backward_wide"], &types.inputs[0], SHORT, target);
+        vec![dispatch.read(Operand::Input(0)).read(Operand::Input(1)).write(Operand::Output(0))]
     }
 }
 

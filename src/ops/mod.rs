@@ -37,6 +37,7 @@ mod product;
 mod recurrence;
 pub mod relu;
 pub mod rnn;
+mod rowwise;
 pub mod scale;
 pub mod sigmoid;
 pub mod slice;

@@ -9,6 +9,7 @@ use crate::graph::{
 };
 
 use super::case::{Bench, Case, CaseSet};
+use super::elementwise::{kernel, width};
 use super::fast;
 
 /// Shortest length that is divided by, as in torch.nn.functional.cosine_similarity.
@@ -36,9 +37,12 @@ fn rows(inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
 }
 
 /// One invocation a row: rows are a state's few hundred numbers, and there are many. 64 a workgroup, as softmax's short rows.
-fn grid(dispatch: Dispatch, types: &Types) -> Dispatch {
+fn per_row(entry: &'static str, inputs: usize, types: &Types) -> Dispatch {
     let (rows, columns) = (types.inputs[0].rows(), types.inputs[0].columns());
-    dispatch.write(Operand::Output(0)).uniform(&[rows, columns]).number(EPSILON).workgroups(groups(rows.div_ceil(64)))
+    let width = width(&[columns]);
+    let dispatch = (0..inputs).fold(kernel("normalize", entry, width), |d, i| d.read(Operand::Input(i)));
+    let dispatch = dispatch.write(Operand::Output(0)).uniform(&[rows, columns / width]).number(EPSILON);
+    dispatch.workgroups(groups(rows.div_ceil(64)))
 }
 
 impl Op for Normalize {
@@ -64,7 +68,7 @@ impl Op for Normalize {
     }
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
-        vec![grid(Dispatch::new("normalize", "forward").read(Operand::Input(0)), types)]
+        vec![per_row("forward", 1, types)]
     }
 }
 
@@ -114,8 +118,7 @@ impl Op for NormalizeBackward {
     }
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
-        let dispatch = Dispatch::new("normalize", "backward").read(Operand::Input(0)).read(Operand::Input(1));
-        vec![grid(dispatch, types)]
+        vec![per_row("backward", 2, types)]
     }
 }
 

@@ -1,11 +1,11 @@
 //! y = s · x with a scalar s on the device.
 
 use crate::graph::{
-    Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work, reference,
+    Backward, Call, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, Work, reference,
 };
 
 use super::case::{Bench, Case, CaseSet};
-use super::elementwise::{WORKGROUP, grid};
+use super::elementwise::{WORKGROUP, dispatch};
 
 /// y = s · x for a scalar s of shape `[1]`. No gradient reaches s: it is an upstream gradient itself.
 pub fn scale(graph: &mut Graph, x: Value, s: Value) -> Result<Value, GraphError> {
@@ -42,8 +42,7 @@ impl Op for Scale {
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let len = types.outputs[0].len();
-        let dispatch = Dispatch::new("scale", "forward").read(Operand::Input(0)).read(Operand::Input(1));
-        vec![dispatch.write(Operand::Output(0)).uniform(&[len]).workgroups(grid(len, target))]
+        vec![dispatch("scale", "forward", 2, len, target)]
     }
 }
 

@@ -6,7 +6,7 @@ use crate::graph::{
 };
 
 use super::case::{Bench, Case, CaseSet};
-use super::elementwise::{WORKGROUP, grid};
+use super::elementwise::{WORKGROUP, grid, kernel, width};
 
 /// Elements `start..start + len` of axis `axis`. Costs nothing where they lie contiguously.
 pub fn slice(graph: &mut Graph, x: Value, axis: usize, start: usize, len: usize) -> Result<Value, GraphError> {
@@ -36,9 +36,12 @@ impl Slice {
         Geometry { outer, wide: whole[self.axis] * unit, narrow: self.len * unit, offset: self.start * unit }
     }
 
-    fn launch(&self, whole: &[usize], len: usize, dispatch: Dispatch, target: &Target) -> Dispatch {
+    fn launch(&self, entry: &'static str, whole: &[usize], len: usize, target: &Target) -> Dispatch {
         let g = self.geometry(whole);
-        dispatch.uniform(&[len, g.wide, g.narrow, g.offset]).workgroups(grid(len, target))
+        let width = width(&[g.wide, g.narrow, g.offset]);
+        let sizes = [len, g.wide, g.narrow, g.offset].map(|size| size / width);
+        let dispatch = kernel("slice", entry, width).read(Operand::Input(0)).write(Operand::Output(0));
+        dispatch.uniform(&sizes).workgroups(grid(len / width, target))
     }
 }
 
@@ -80,8 +83,7 @@ impl Op for Slice {
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
-        let dispatch = Dispatch::new("slice", "forward").read(Operand::Input(0)).write(Operand::Output(0));
-        vec![self.launch(types.input(0), types.outputs[0].len(), dispatch, target)]
+        vec![self.launch("forward", types.input(0), types.outputs[0].len(), target)]
     }
 }
 
@@ -120,8 +122,7 @@ impl Op for SliceBackward {
     reference!();
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
-        let dispatch = Dispatch::new("slice", "backward").read(Operand::Input(0)).write(Operand::Output(0));
-        vec![self.slice.launch(&self.shape, types.outputs[0].len(), dispatch, target)]
+        vec![self.slice.launch("backward", &self.shape, types.outputs[0].len(), target)]
     }
 }
 

@@ -2,14 +2,11 @@
 
 use crate::graph::{
     Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
-    expect, groups, reference,
+    expect, reference,
 };
 
 use super::case::{Bench, Case, CaseSet, lengths};
-use super::elementwise::lanes;
-
-/// Rows up to this many columns take one invocation each: attention over a sentence has some twenty, and a workgroup of 256 would idle.
-const SHORT: usize = 64;
+use super::rowwise::{SHORT, per_row};
 
 /// Softmax over the last axis.
 pub fn softmax(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
@@ -57,23 +54,12 @@ impl Op for Softmax {
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
-        let mut dispatch = Dispatch::new("softmax", "")
-            .constant("MASKED", self.masked.into())
-            .constant("LANES", lanes(target))
-            .read(Operand::Input(0));
-        dispatch = dispatch.read(Operand::Input(usize::from(self.masked))).write(Operand::Output(0));
+        let dispatch = per_row("softmax", ["forward_short", "forward_wide"], &types.inputs[0], SHORT, target);
+        let dispatch = dispatch.constant("MASKED", self.masked.into()).read(Operand::Input(0));
+        let dispatch = dispatch.read(Operand::Input(usize::from(self.masked))).write(Operand::Output(0));
         let batch = if self.masked { types.inputs[1].len() } else { 1 };
-        vec![
-            per_row(dispatch, "forward_short", "forward_wide", types).uniform(&[types.inputs[0].rows() / batch.max(1)]),
-        ]
+        vec![dispatch.uniform(&[types.inputs[0].rows() / batch.max(1)])]
     }
-}
-
-/// One invocation a row where rows are short, else one workgroup a row.
-fn per_row(dispatch: Dispatch, short: &'static str, wide: &'static str, types: &Types) -> Dispatch {
-    let (rows, columns) = (types.inputs[0].rows(), types.inputs[0].columns());
-    let (entry, count) = if columns <= SHORT { (short, rows.div_ceil(64)) } else { (wide, rows) };
-    Dispatch { entry, ..dispatch }.uniform(&[rows, columns]).workgroups(groups(count))
 }
 
 impl Softmax {
@@ -119,9 +105,9 @@ impl Op for SoftmaxBackward {
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
-        let dispatch = Dispatch::new("softmax", "").constant("MASKED", 0).constant("LANES", lanes(target));
-        let dispatch = dispatch.read(Operand::Input(0)).read(Operand::Input(1)).write(Operand::Output(0));
-        vec![per_row(dispatch, "backward_short", "backward_wide", types).uniform(&[1])]
+        let dispatch = per_row("softmax", ["backward_short", "backward_wide"], &types.inputs[0], SHORT, target);
+        let dispatch = dispatch.constant("MASKED", 0).read(Operand::Input(0)).read(Operand::Input(1));
+        vec![dispatch.write(Operand::Output(0)).uniform(&[1])]
     }
 }
 

@@ -5,7 +5,7 @@ use crate::graph::{
 };
 
 use super::case::{Bench, Case, CaseSet};
-use super::elementwise::{WORKGROUP, grid};
+use super::elementwise::{WORKGROUP, grid, kernel, width};
 use super::slice::slice;
 
 /// Joins [t_i, ..] to [Σ t_i, ..]; numbers or ids.
@@ -55,12 +55,13 @@ impl Op for Stack {
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let mut offset = 0;
         let copy = |(i, part): (usize, &TensorType)| {
-            let dispatch = Dispatch::new("stack", "forward")
+            let width = width(&[part.len(), offset]);
+            let dispatch = kernel("stack", "forward", width)
                 .read(Operand::Input(i))
                 .write(Operand::Output(0))
-                .uniform(&[part.len(), offset]);
+                .uniform(&[part.len() / width, offset / width]);
             offset += part.len();
-            dispatch.workgroups(grid(part.len(), target))
+            dispatch.workgroups(grid(part.len() / width, target))
         };
         types.inputs.iter().enumerate().map(copy).collect()
     }

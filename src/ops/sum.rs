@@ -5,7 +5,7 @@ use crate::graph::{
 };
 
 use super::case::{Bench, Case, CaseSet};
-use super::elementwise::{grid, lanes};
+use super::elementwise::{dispatch, kernel, lanes, width};
 
 /// Sum of all elements, as `[1]`.
 pub fn sum(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
@@ -57,8 +57,9 @@ impl Op for Sum {
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let len = types.inputs[0].len();
         let launch = |from, to, len, factor| {
-            let dispatch = Dispatch::new("sum", "forward").constant("LANES", lanes(target)).read(from).write(to);
-            dispatch.uniform(&[len]).number(factor)
+            let width = width(&[len]);
+            let dispatch = kernel("sum", "forward", width).constant("LANES", lanes(target)).read(from).write(to);
+            dispatch.uniform(&[len / width]).number(factor)
         };
         let (x, y, partials) = (Operand::Input(0), Operand::Output(0), Operand::Scratch(0));
         if len <= SMALL {
@@ -96,11 +97,7 @@ impl Op for SumBackward {
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let len = types.outputs[0].len();
-        let dispatch = Dispatch::new("sum", "backward")
-            .constant("LANES", lanes(target))
-            .read(Operand::Input(0))
-            .write(Operand::Output(0));
-        vec![dispatch.uniform(&[len]).number(self.factor).workgroups(grid(len, target))]
+        vec![dispatch("sum", "backward", 1, len, target).constant("LANES", lanes(target)).number(self.factor)]
     }
 }
 

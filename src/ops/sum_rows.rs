@@ -6,6 +6,7 @@ use crate::graph::{
 };
 
 use super::case::{Bench, Case, CaseSet};
+use super::elementwise::{kernel, width};
 
 /// Columns of a workgroup of a software adapter; on hardware it adds half as many.
 const WIDE: usize = 64;
@@ -50,11 +51,12 @@ impl Op for SumRows {
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let (rows, columns) = (types.inputs[0].rows(), types.inputs[0].columns());
-        let one = |entry| Dispatch::new("sum_rows", entry).read(Operand::Input(0)).write(Operand::Output(0));
+        let width = if target.software { width(&[columns]) } else { 1 };
+        let one = |entry| kernel("sum_rows", entry, width).read(Operand::Input(0)).write(Operand::Output(0));
         let ([once, twice], tile) =
             if target.software { (["once_walk", "twice_walk"], WIDE) } else { (["once", "twice"], 32) };
         let dispatch = if self.copies == 2 { one(twice).write(Operand::Output(1)) } else { one(once) };
-        vec![dispatch.uniform(&[rows, columns]).workgroups(groups(columns.div_ceil(tile)))]
+        vec![dispatch.uniform(&[rows, columns / width]).workgroups(groups(columns.div_ceil(tile)))]
     }
 }
 
