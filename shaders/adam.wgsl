@@ -1,6 +1,7 @@
 // g ← clip·g; m ← β₁m + (1 − β₁)g; v ← β₂v + (1 − β₂)g²; parameters ← parameters − lr · (m / c₁) / (√(v / c₂) + ε)
 //
 // c₁ = 1 − β₁ᵗ and c₂ = 1 − β₂ᵗ come with the control words: computed by the host in f64.
+#import shared/elements
 #import shared/grid
 #import shared/vector{VECTOR}
 
@@ -18,14 +19,14 @@ struct Parameters {
 @group(0) @binding(5) var<storage, read> control: array<u32>; // lr, c₁, c₂ in words 3, 4, 5
 @group(0) @binding(6) var<uniform> p: Parameters;
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(LANES)
 fn step(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let rate = bitcast<f32>(control[3]);
     let correction1 = bitcast<f32>(control[4]);
     let correction2 = bitcast<f32>(control[5]);
     let factor = clip[0];
     let e = elements(group, groups, local, p.len);
-    for (var i = e.first; i < e.end; i += WORKGROUP) {
+    for (var i = e.first; i < e.end; i += LANES) {
         let g = gradients[i] * factor;
         let m = p.beta1 * exp_avg[i] + (1.0 - p.beta1) * g;
         let v = p.beta2 * exp_avg_sq[i] + (1.0 - p.beta2) * (g * g);

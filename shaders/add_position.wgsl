@@ -1,4 +1,5 @@
 // y[t, b, c] = scale·x[t, b, c] + table[first + t, c]
+#import shared/elements
 #import shared/grid
 #import shared/vector{VECTOR}
 
@@ -14,15 +15,15 @@ struct Parameters {
 @group(0) @binding(2) var<storage, read_write> y: array<Numbers>; // [T, B, C]
 @group(0) @binding(3) var<uniform> parameters: Parameters;
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(LANES)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let p = parameters;
     let e = elements(group, groups, local, p.len);
-    let time_step = cell_of(WORKGROUP, p.step);
-    let column_step = cell_of(WORKGROUP, p.columns);
+    let time_step = cell_of(LANES, p.step);
+    let column_step = cell_of(LANES, p.columns);
     var time = cell_of(e.first, p.step);
     var column = cell_of(e.first, p.columns);
-    for (var i = e.first; i < e.end; i += WORKGROUP) {
+    for (var i = e.first; i < e.end; i += LANES) {
         y[i] = x[i] * p.scale + table[(p.first + time.row) * p.columns + column.column];
         time = walk_on(time, time_step, p.step);
         column = walk_on(column, column_step, p.columns);
@@ -40,11 +41,11 @@ struct BackwardParameters {
 @group(0) @binding(1) var<storage, read_write> dtable: array<Numbers>; // [P, C]
 @group(0) @binding(2) var<uniform> backward_parameters: BackwardParameters;
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(LANES)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let p = backward_parameters;
     let e = elements(group, groups, local, p.len);
-    for (var i = e.first; i < e.end; i += WORKGROUP) {
+    for (var i = e.first; i < e.end; i += LANES) {
         let cell = cell_of(i, p.columns);
         let t = cell.row - p.first; // wraps to a large number before the first
         var sum = Numbers();

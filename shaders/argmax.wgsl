@@ -12,8 +12,8 @@ struct Parameters {
 @group(0) @binding(1) var<storage, read_write> y: array<u32>; // [rows]
 @group(0) @binding(2) var<uniform> parameters: Parameters;
 
-fn four_of_x(at: vec4u) -> vec4f {
-    return vec4f(x[at.x], x[at.y], x[at.z], x[at.w]);
+fn four_of_x(at: u32) -> vec4f {
+    return vec4f(x[at], x[at + LANES], x[at + 2u * LANES], x[at + 3u * LANES]);
 }
 
 var<workgroup> best_value: array<f32, LANES>;
@@ -22,17 +22,22 @@ var<workgroup> best_column: array<u32, LANES>;
 @compute @workgroup_size(LANES)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let row = linear_group(group, groups);
-    let last = vec4u(parameters.columns - 1u);
     let start = min(row, parameters.rows - 1u) * parameters.columns;
-    // Slots past the end repeat the last column, which changes nothing.
-    var columns = min(strided(local), last);
-    var values = four_of_x(start + columns);
-    for (var c = local + STRIDE; c < parameters.columns; c += STRIDE) {
-        let others = min(strided(c), last);
-        let candidates = four_of_x(start + others);
+    // Column 0, until something larger is found.
+    var columns = vec4u();
+    var values = vec4f(x[start]);
+    let body = in_strides(parameters.columns);
+    for (var c = local; c < body; c += STRIDE) {
+        let candidates = four_of_x(start + c);
         let better = candidates > values;
         values = select(values, candidates, better);
-        columns = select(columns, others, better);
+        columns = select(columns, c + vec4u(0u, LANES, 2u * LANES, 3u * LANES), better);
+    }
+    for (var c = body + local; c < parameters.columns; c += LANES) {
+        if x[start + c] > values.x {
+            values.x = x[start + c];
+            columns.x = c;
+        }
     }
     var value = values.x;
     var column = columns.x;

@@ -1,4 +1,5 @@
 // y[b] = forced[b] where the random word of b lies below the threshold, else own[b]; words as in dropout.wgsl
+#import shared/elements
 #import shared/grid
 #import shared/philox
 #import shared/vector{VECTOR}
@@ -15,10 +16,10 @@ struct Parameters {
 @group(0) @binding(3) var<storage, read_write> y: array<Words>; // [B]
 @group(0) @binding(4) var<uniform> parameters: Parameters;
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(LANES)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let e = elements(group, groups, local, parameters.len);
-    for (var b = e.first; b < e.end; b += WORKGROUP) {
+    for (var b = e.first; b < e.end; b += LANES) {
         let block = philox(vec4u(b * WIDTH / 4u, parameters.stream, control[2], 0u), vec2u(control[0], control[1]));
         y[b] = select(own[b], forced[b], words_of(b, block) < Words(parameters.threshold));
     }

@@ -1,6 +1,7 @@
 // result = (min(1, max_norm / (‖g‖ + 1e-6)), ‖g‖)
 //
 // Two passes: 256 workgroups sum the squares of a block each, one workgroup adds their partial sums. The order is fixed.
+#import shared/elements
 #import shared/grid
 #import shared/vector{VECTOR}
 #import shared/reduce

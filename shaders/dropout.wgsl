@@ -2,6 +2,7 @@
 //
 // One Philox call gives four words: those of a vector of four. The backward pass runs the same kernel on dy. A mask that repeats for every time step
 // (variational dropout) has a period below the length.
+#import shared/elements
 #import shared/grid
 #import shared/philox
 #import shared/vector{VECTOR}
@@ -18,13 +19,13 @@ struct Parameters {
 @group(0) @binding(2) var<storage, read_write> y: array<Numbers>;
 @group(0) @binding(3) var<uniform> parameters: Parameters;
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(LANES)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let p = parameters;
     let e = elements(group, groups, local, p.len);
-    let step = cell_of(WORKGROUP, p.period);
+    let step = cell_of(LANES, p.period);
     var cell = cell_of(e.first, p.period);
-    for (var i = e.first; i < e.end; i += WORKGROUP) {
+    for (var i = e.first; i < e.end; i += LANES) {
         let block = philox(vec4u(cell.column * WIDTH / 4u, p.stream, control[2], 0u), vec2u(control[0], control[1]));
         y[i] = select(Numbers(), x[i] * p.scale, words_of(cell.column, block) < Words(p.threshold));
         cell = walk_on(cell, step, p.period);

@@ -1,4 +1,5 @@
 // y[n] = weight[ids[n]], times a dropout mask where DROPOUT
+#import shared/elements
 #import shared/grid
 #import shared/philox
 #import shared/vector{VECTOR}
@@ -18,13 +19,13 @@ struct Parameters {
 @group(0) @binding(4) var<uniform> parameters: Parameters;
 
 // A vector an invocation: one Philox call serves four elements.
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(LANES)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let p = parameters;
     let e = elements(group, groups, local, p.len);
-    let step = cell_of(WORKGROUP, p.width);
+    let step = cell_of(LANES, p.width);
     var cell = cell_of(e.first, p.width);
-    for (var i = e.first; i < e.end; i += WORKGROUP) {
+    for (var i = e.first; i < e.end; i += LANES) {
         let id = min(ids[cell.row], p.vocabulary - 1u);
         var value = weight[id * p.width + cell.column];
         if DROPOUT == 1u {
@@ -82,7 +83,7 @@ fn link(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 @group(0) @binding(5) var<uniform> backward_parameters: Parameters;
 
 // A workgroup takes one position or, on software adapters, a block of them; an invocation vectors of its row.
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(ROW_LANES)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let block = block_of(group, groups, backward_parameters.len, 1u);
     for (var n = block.x; n < block.y; n++) {
@@ -103,7 +104,7 @@ fn upstream(n: u32, column: u32) -> Numbers {
 fn add_chain(n: u32, local: u32) {
     let width = backward_parameters.width;
     let id = min(backward_ids[n], backward_parameters.vocabulary - 1u);
-    for (var column = local; column < width; column += LANES) {
+    for (var column = local; column < width; column += ROW_LANES) {
         var sum = upstream(n, column);
         for (var m = chain[n] & ~FIRST; m != 0u; m = chain[m] & ~FIRST) {
             sum += upstream(m, column);

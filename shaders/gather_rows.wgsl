@@ -1,9 +1,12 @@
 // y[t, r, c] = x[t, rows[r], c]
+//
+// A workgroup takes a row of y or, on software adapters, a block of rows; neighbouring invocations copy neighbouring vectors of it.
+#import shared/elements
 #import shared/grid
 #import shared/vector{VECTOR}
 
 struct Parameters {
-    len: u32, // vectors of y
+    len: u32, // rows of y, of all steps
     batch: u32, // rows of a step of x
     width: u32, // vectors of a row
     rows: u32, // rows of a step of y
@@ -13,21 +16,14 @@ struct Parameters {
 @group(0) @binding(2) var<storage, read_write> y: array<Numbers>; // [T, rows, width]
 @group(0) @binding(3) var<uniform> p: Parameters;
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(ROW_LANES)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-    let e = elements(group, groups, local, p.len);
-    let step = cell_of(WORKGROUP, p.width);
-    var cell = cell_of(e.first, p.width);
-    // cell.row = time.row·rows + time.column, walked on like it: no division in the loop.
-    var time = cell_of(cell.row, p.rows);
-    for (var i = e.first; i < e.end; i += WORKGROUP) {
-        let source = min(rows[time.column], p.batch - 1u);
-        y[i] = x[(time.row * p.batch + source) * p.width + cell.column];
-        let next = walk_on(cell, step, p.width);
-        time.column += next.row - cell.row;
-        for (; time.column >= p.rows; time.column -= p.rows) {
-            time.row++;
+    let block = block_of(group, groups, p.len, 1u);
+    for (var row = block.x; row < block.y; row++) {
+        let time = row / p.rows;
+        let source = time * p.batch + min(rows[row - time * p.rows], p.batch - 1u);
+        for (var c = local; c < p.width; c += ROW_LANES) {
+            y[row * p.width + c] = x[source * p.width + c];
         }
-        cell = next;
     }
 }

@@ -1,7 +1,7 @@
 // y[r, c] = (s[r, c] − mean)·scale·weight[c] + bias[c], s = x or x + residual, mean and 1/scale² − ε = variance over the columns of row r
 //
-// Two passes over a row, mean first: the mean square minus the squared mean cancels where the mean is large. `rows` and `add_rows` (rows of at most 256
-// columns on software adapters): one invocation a row, a vector of columns at a time. `wide` and `add_wide`: one workgroup a row, each invocation four
+// Two passes over a row, mean first: the mean square minus the squared mean cancels where the mean is large. `rows` and `add_rows` (software
+// adapters): one invocation a row, a vector of columns at a time, so that weight and bias are the same for all. `wide` and `add_wide`: one workgroup a row, each invocation four
 // columns at a time. Not measured on hardware.
 #import shared/grid
 #import shared/reduce
@@ -62,14 +62,23 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     }
 }
 
-// Those of four columns that lie before `end`; the others repeat the last one.
-fn four_of_x(start: u32, columns: vec4u, end: u32) -> vec4f {
-    let at = start + min(columns, vec4u(end - 1u));
-    return vec4f(x[at.x], x[at.y], x[at.z], x[at.w]);
+fn four_of_x(at: u32) -> vec4f {
+    return vec4f(x[at], x[at + LANES], x[at + 2u * LANES], x[at + 3u * LANES]);
 }
 
-fn normalized(value: f32, mean: f32, scale: f32, column: u32) -> f32 {
-    return (value - mean) * scale * weight[column] + bias[column];
+fn four_of_weight(at: u32) -> vec4f {
+    return vec4f(weight[at], weight[at + LANES], weight[at + 2u * LANES], weight[at + 3u * LANES]);
+}
+
+fn four_of_bias(at: u32) -> vec4f {
+    return vec4f(bias[at], bias[at + LANES], bias[at + 2u * LANES], bias[at + 3u * LANES]);
+}
+
+fn put(at: u32, four: vec4f) {
+    y[at] = four.x;
+    y[at + LANES] = four.y;
+    y[at + 2u * LANES] = four.z;
+    y[at + 3u * LANES] = four.w;
 }
 
 @compute @workgroup_size(LANES)
@@ -78,30 +87,33 @@ fn wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     let start = row * parameters.columns;
     // A workgroup past the end walks no columns, but takes part in the reductions.
     let columns = select(0u, parameters.columns, row < parameters.rows);
+    let body = in_strides(columns);
     var sums = vec4f();
-    for (var c = local; c < columns; c += STRIDE) {
-        let four = strided(c);
-        sums += select(vec4f(), four_of_x(start, four, columns), four < vec4u(columns));
+    for (var c = local; c < body; c += STRIDE) {
+        sums += four_of_x(start + c);
+    }
+    for (var c = body + local; c < columns; c += LANES) {
+        sums.x += x[start + c];
     }
     let mean = reduce_sum(sum_of_four(sums), local) / f32(parameters.columns);
     var squares = vec4f();
-    for (var c = local; c < columns; c += STRIDE) {
-        let four = strided(c);
-        let distance = select(vec4f(), four_of_x(start, four, columns) - mean, four < vec4u(columns));
+    for (var c = local; c < body; c += STRIDE) {
+        let distance = four_of_x(start + c) - mean;
         squares += distance * distance;
+    }
+    for (var c = body + local; c < columns; c += LANES) {
+        let distance = x[start + c] - mean;
+        squares.x += distance * distance;
     }
     let scale = scale_of(reduce_sum(sum_of_four(squares), local), parameters.columns, parameters.epsilon);
     if columns > 0u && local == 0u {
         keep(row, mean, scale);
     }
-    for (var c = local; c < columns; c += STRIDE) {
-        let four = strided(c);
-        let value = four_of_x(start, four, columns);
-        for (var i = 0u; i < 4u; i++) {
-            if four[i] < columns {
-                y[start + four[i]] = normalized(value[i], mean, scale, four[i]);
-            }
-        }
+    for (var c = local; c < body; c += STRIDE) {
+        put(start + c, (four_of_x(start + c) - mean) * scale * four_of_weight(c) + four_of_bias(c));
+    }
+    for (var c = body + local; c < columns; c += LANES) {
+        y[start + c] = (x[start + c] - mean) * scale * weight[c] + bias[c];
     }
 }
 
@@ -137,45 +149,54 @@ fn add_rows(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     }
 }
 
+fn four_of_residual(at: u32) -> vec4f {
+    return vec4f(residual[at], residual[at + LANES], residual[at + 2u * LANES], residual[at + 3u * LANES]);
+}
+
+fn four_of_s(at: u32) -> vec4f {
+    return vec4f(s[at], s[at + LANES], s[at + 2u * LANES], s[at + 3u * LANES]);
+}
+
 @compute @workgroup_size(LANES)
 fn add_wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let p = add_parameters;
     let row = linear_group(group, groups);
     let start = row * p.columns;
     let columns = select(0u, p.columns, row < p.rows);
+    let body = in_strides(columns);
     // An invocation reads back only what it wrote itself, so that s needs no barrier.
-    var sum = 0.0;
-    for (var c = local; c < columns; c += STRIDE) {
-        let four = strided(c);
-        for (var i = 0u; i < 4u; i++) {
-            if four[i] < columns {
-                let added = x[start + four[i]] + residual[start + four[i]];
-                s[start + four[i]] = added;
-                sum += added;
-            }
-        }
+    var sums = vec4f();
+    for (var c = local; c < body; c += STRIDE) {
+        let added = four_of_x(start + c) + four_of_residual(start + c);
+        s[start + c] = added.x;
+        s[start + c + LANES] = added.y;
+        s[start + c + 2u * LANES] = added.z;
+        s[start + c + 3u * LANES] = added.w;
+        sums += added;
     }
-    let mean = reduce_sum(sum, local) / f32(p.columns);
-    var squares = 0.0;
-    for (var c = local; c < columns; c += STRIDE) {
-        let four = strided(c);
-        for (var i = 0u; i < 4u; i++) {
-            if four[i] < columns {
-                let distance = s[start + four[i]] - mean;
-                squares += distance * distance;
-            }
-        }
+    for (var c = body + local; c < columns; c += LANES) {
+        let added = x[start + c] + residual[start + c];
+        s[start + c] = added;
+        sums.x += added;
     }
-    let scale = scale_of(reduce_sum(squares, local), p.columns, p.epsilon);
+    let mean = reduce_sum(sum_of_four(sums), local) / f32(p.columns);
+    var squares = vec4f();
+    for (var c = local; c < body; c += STRIDE) {
+        let distance = four_of_s(start + c) - mean;
+        squares += distance * distance;
+    }
+    for (var c = body + local; c < columns; c += LANES) {
+        let distance = s[start + c] - mean;
+        squares.x += distance * distance;
+    }
+    let scale = scale_of(reduce_sum(sum_of_four(squares), local), p.columns, p.epsilon);
     if columns > 0u && local == 0u {
         keep(row, mean, scale);
     }
-    for (var c = local; c < columns; c += STRIDE) {
-        let four = strided(c);
-        for (var i = 0u; i < 4u; i++) {
-            if four[i] < columns {
-                y[start + four[i]] = normalized(s[start + four[i]], mean, scale, four[i]);
-            }
-        }
+    for (var c = local; c < body; c += STRIDE) {
+        put(start + c, (four_of_s(start + c) - mean) * scale * four_of_weight(c) + four_of_bias(c));
+    }
+    for (var c = body + local; c < columns; c += LANES) {
+        y[start + c] = (s[start + c] - mean) * scale * weight[c] + bias[c];
     }
 }

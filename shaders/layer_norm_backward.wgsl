@@ -1,6 +1,6 @@
 // With n = (s − mean)·scale and g = dy·weight: ds = scale·(g − mean g − n·mean(g·n)), plus dsum where PASSED_ON
 //
-// Mean and scale are those that the forward pass kept. `backward_rows` (rows of at most 256 columns on software adapters): one invocation a
+// Mean and scale are those that the forward pass kept. `backward_rows` (software adapters): one invocation a
 // row, a vector of columns at a time. `backward_wide`: one workgroup a row, four columns at a time. Not measured on hardware.
 #import shared/grid
 #import shared/reduce
@@ -56,6 +56,22 @@ fn backward_rows(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
     }
 }
 
+fn four_of_s(at: u32) -> vec4f {
+    return vec4f(s[at], s[at + LANES], s[at + 2u * LANES], s[at + 3u * LANES]);
+}
+
+fn four_of_weight(at: u32) -> vec4f {
+    return vec4f(weight[at], weight[at + LANES], weight[at + 2u * LANES], weight[at + 3u * LANES]);
+}
+
+fn four_of_dy(at: u32) -> vec4f {
+    return vec4f(dy[at], dy[at + LANES], dy[at + 2u * LANES], dy[at + 3u * LANES]);
+}
+
+fn four_of_dsum(at: u32) -> vec4f {
+    return vec4f(dsum[at], dsum[at + LANES], dsum[at + 2u * LANES], dsum[at + 3u * LANES]);
+}
+
 @compute @workgroup_size(LANES)
 fn backward_wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let p = of_rows;
@@ -70,34 +86,39 @@ fn backward_wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
         mean = moments[2u * row];
         scale = moments[2u * row + 1u];
     }
-    var sum_g = 0.0;
-    var sum_gn = 0.0;
-    for (var c = local; c < columns; c += STRIDE) {
-        let four = strided(c);
-        for (var i = 0u; i < 4u; i++) {
-            if four[i] < columns {
-                let g = dy[start + four[i]] * weight[four[i]];
-                sum_g += g;
-                sum_gn += g * ((s[start + four[i]] - mean) * scale);
-            }
-        }
+    let body = in_strides(columns);
+    var sum_g = vec4f();
+    var sum_gn = vec4f();
+    for (var c = local; c < body; c += STRIDE) {
+        let g = four_of_dy(start + c) * four_of_weight(c);
+        sum_g += g;
+        sum_gn += g * ((four_of_s(start + c) - mean) * scale);
     }
-    let count = f32(p.columns);
-    let mean_g = reduce_sum(sum_g, local) / count;
-    let mean_gn = reduce_sum(sum_gn, local) / count;
-    for (var c = local; c < columns; c += STRIDE) {
-        let four = strided(c);
-        for (var i = 0u; i < 4u; i++) {
-            if four[i] < columns {
-                let at = start + four[i];
-                let n = (s[at] - mean) * scale;
-                var value = scale * (dy[at] * weight[four[i]] - mean_g - n * mean_gn);
-                if PASSED_ON == 1u {
-                    value += dsum[at];
-                }
-                ds[at] = value;
-            }
+    for (var c = body + local; c < columns; c += LANES) {
+        let g = dy[start + c] * weight[c];
+        sum_g.x += g;
+        sum_gn.x += g * ((s[start + c] - mean) * scale);
+    }
+    let mean_g = reduce_sum(sum_of_four(sum_g), local) / f32(p.columns);
+    let mean_gn = reduce_sum(sum_of_four(sum_gn), local) / f32(p.columns);
+    for (var c = local; c < body; c += STRIDE) {
+        let n = (four_of_s(start + c) - mean) * scale;
+        var value = scale * (four_of_dy(start + c) * four_of_weight(c) - mean_g - n * mean_gn);
+        if PASSED_ON == 1u {
+            value += four_of_dsum(start + c);
         }
+        ds[start + c] = value.x;
+        ds[start + c + LANES] = value.y;
+        ds[start + c + 2u * LANES] = value.z;
+        ds[start + c + 3u * LANES] = value.w;
+    }
+    for (var c = body + local; c < columns; c += LANES) {
+        let n = (s[start + c] - mean) * scale;
+        var value = scale * (dy[start + c] * weight[c] - mean_g - n * mean_gn);
+        if PASSED_ON == 1u {
+            value += dsum[start + c];
+        }
+        ds[start + c] = value;
     }
 }
 

@@ -42,10 +42,8 @@ fn forward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
     }
 }
 
-// Those of four columns that lie in the row; the others repeat the last one.
-fn four_of_x(start: u32, columns: vec4u, end: u32) -> vec4f {
-    let at = start + min(columns, vec4u(end - 1u));
-    return vec4f(x[at.x], x[at.y], x[at.z], x[at.w]);
+fn four_of_x(at: u32) -> vec4f {
+    return vec4f(x[at], x[at + LANES], x[at + 2u * LANES], x[at + 3u * LANES]);
 }
 
 @compute @workgroup_size(LANES)
@@ -53,26 +51,32 @@ fn forward_wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) gr
     let row = linear_group(group, groups);
     // A workgroup past the end walks no columns, but takes part in the reductions.
     let columns = select(0u, parameters.columns, row < parameters.rows);
+    let body = in_strides(columns);
     let start = row * parameters.columns;
     var largest = vec4f(LOWEST);
     var sum = vec4f();
-    for (var c = local; c < columns; c += STRIDE) {
-        let four = strided(c);
-        let value = select(vec4f(LOWEST), four_of_x(start, four, columns), four < vec4u(columns));
+    for (var c = local; c < body; c += STRIDE) {
+        let value = four_of_x(start + c);
         let larger = max(largest, value);
         sum = sum * exp(largest - larger) + exp(value - larger);
         largest = larger;
     }
+    for (var c = body + local; c < columns; c += LANES) {
+        let larger = max(largest.x, x[start + c]);
+        sum.x = sum.x * exp(largest.x - larger) + exp(x[start + c] - larger);
+        largest.x = larger;
+    }
     let row_largest = reduce_max(largest_of_four(largest), local);
     let log_sum = log(reduce_sum(sum_of_four(sum * exp(largest - row_largest)), local));
-    for (var c = local; c < columns; c += STRIDE) {
-        let four = strided(c);
-        let value = four_of_x(start, four, columns) - row_largest - log_sum;
-        for (var i = 0u; i < 4u; i++) {
-            if four[i] < columns {
-                y[start + four[i]] = value[i];
-            }
-        }
+    for (var c = local; c < body; c += STRIDE) {
+        let value = four_of_x(start + c) - row_largest - log_sum;
+        y[start + c] = value.x;
+        y[start + c + LANES] = value.y;
+        y[start + c + 2u * LANES] = value.z;
+        y[start + c + 3u * LANES] = value.w;
+    }
+    for (var c = body + local; c < columns; c += LANES) {
+        y[start + c] = x[start + c] - row_largest - log_sum;
     }
 }
 
@@ -101,9 +105,8 @@ fn backward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) 
     }
 }
 
-fn four_of_dy(start: u32, columns: vec4u, end: u32) -> vec4f {
-    let at = start + min(columns, vec4u(end - 1u));
-    return vec4f(dy[at.x], dy[at.y], dy[at.z], dy[at.w]);
+fn four_of_dy(at: u32) -> vec4f {
+    return vec4f(dy[at], dy[at + LANES], dy[at + 2u * LANES], dy[at + 3u * LANES]);
 }
 
 @compute @workgroup_size(LANES)
@@ -111,19 +114,23 @@ fn backward_wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
     let row = linear_group(group, groups);
     let start = row * backward_parameters.columns;
     let columns = select(0u, backward_parameters.columns, row < backward_parameters.rows);
+    let body = in_strides(columns);
     var sums = vec4f();
-    for (var c = local; c < columns; c += STRIDE) {
-        let four = strided(c);
-        sums += select(vec4f(), four_of_dy(start, four, columns), four < vec4u(columns));
+    for (var c = local; c < body; c += STRIDE) {
+        sums += four_of_dy(start + c);
+    }
+    for (var c = body + local; c < columns; c += LANES) {
+        sums.x += dy[start + c];
     }
     let sum = reduce_sum(sum_of_four(sums), local);
-    for (var c = local; c < columns; c += STRIDE) {
-        let four = strided(c);
-        let value = four_of_dy(start, four, columns) - exp(four_of_x(start, four, columns)) * sum;
-        for (var i = 0u; i < 4u; i++) {
-            if four[i] < columns {
-                dx[start + four[i]] = value[i];
-            }
-        }
+    for (var c = local; c < body; c += STRIDE) {
+        let value = four_of_dy(start + c) - exp(four_of_x(start + c)) * sum;
+        dx[start + c] = value.x;
+        dx[start + c + LANES] = value.y;
+        dx[start + c + 2u * LANES] = value.z;
+        dx[start + c + 3u * LANES] = value.w;
+    }
+    for (var c = body + local; c < columns; c += LANES) {
+        dx[start + c] = dy[start + c] - exp(x[start + c]) * sum;
     }
 }

@@ -57,10 +57,15 @@ fn forward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
     }
 }
 
-// Those of four columns that lie before `end`; the others repeat the last one.
-fn four_of_x(start: u32, columns: vec4u, end: u32) -> vec4f {
-    let at = start + min(columns, vec4u(end - 1u));
-    return vec4f(x[at.x], x[at.y], x[at.z], x[at.w]);
+fn four_of_x(at: u32) -> vec4f {
+    return vec4f(x[at], x[at + LANES], x[at + 2u * LANES], x[at + 3u * LANES]);
+}
+
+fn put(at: u32, four: vec4f) {
+    y[at] = four.x;
+    y[at + LANES] = four.y;
+    y[at + 2u * LANES] = four.z;
+    y[at + 3u * LANES] = four.w;
 }
 
 @compute @workgroup_size(LANES)
@@ -74,25 +79,27 @@ fn forward_wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) gr
         columns = parameters.columns;
         valid = valid_columns(row, columns);
     }
+    let body = in_strides(valid);
     var largest = vec4f(LOWEST);
     var sum = vec4f();
-    for (var c = local; c < valid; c += STRIDE) {
-        let four = strided(c);
-        let value = select(vec4f(LOWEST), four_of_x(start, four, valid), four < vec4u(valid));
+    for (var c = local; c < body; c += STRIDE) {
+        let value = four_of_x(start + c);
         let larger = max(largest, value);
         sum = sum * exp(largest - larger) + exp(value - larger);
         largest = larger;
     }
+    for (var c = body + local; c < valid; c += LANES) {
+        let larger = max(largest.x, x[start + c]);
+        sum.x = sum.x * exp(largest.x - larger) + exp(x[start + c] - larger);
+        largest.x = larger;
+    }
     let row_largest = reduce_max(largest_of_four(largest), local);
     let row_sum = reduce_sum(sum_of_four(sum * exp(largest - row_largest)), local);
-    for (var c = local; c < columns; c += STRIDE) {
-        let four = strided(c);
-        let e = exp(four_of_x(start, four, columns) - row_largest) / row_sum;
-        for (var i = 0u; i < 4u; i++) {
-            if four[i] < columns {
-                y[start + four[i]] = select(0.0, e[i], four[i] < valid);
-            }
-        }
+    for (var c = local; c < body; c += STRIDE) {
+        put(start + c, exp(four_of_x(start + c) - row_largest) / row_sum);
+    }
+    for (var c = body + local; c < columns; c += LANES) {
+        y[start + c] = select(0.0, exp(x[start + c] - row_largest) / row_sum, c < valid);
     }
 }
 
@@ -117,9 +124,8 @@ fn backward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) 
     }
 }
 
-fn four_of_dy(start: u32, columns: vec4u, end: u32) -> vec4f {
-    let at = start + min(columns, vec4u(end - 1u));
-    return vec4f(dy[at.x], dy[at.y], dy[at.z], dy[at.w]);
+fn four_of_dy(at: u32) -> vec4f {
+    return vec4f(dy[at], dy[at + LANES], dy[at + 2u * LANES], dy[at + 3u * LANES]);
 }
 
 @compute @workgroup_size(LANES)
@@ -127,20 +133,19 @@ fn backward_wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
     let row = linear_group(group, groups);
     let start = row * parameters.columns;
     let columns = select(0u, parameters.columns, row < parameters.rows);
+    let body = in_strides(columns);
     var products = vec4f();
-    for (var c = local; c < columns; c += STRIDE) {
-        let four = strided(c);
-        let product = four_of_x(start, four, columns) * four_of_dy(start, four, columns);
-        products += select(vec4f(), product, four < vec4u(columns));
+    for (var c = local; c < body; c += STRIDE) {
+        products += four_of_x(start + c) * four_of_dy(start + c);
+    }
+    for (var c = body + local; c < columns; c += LANES) {
+        products.x += x[start + c] * dy[start + c];
     }
     let dot = reduce_sum(sum_of_four(products), local);
-    for (var c = local; c < columns; c += STRIDE) {
-        let four = strided(c);
-        let dx = four_of_x(start, four, columns) * (four_of_dy(start, four, columns) - dot);
-        for (var i = 0u; i < 4u; i++) {
-            if four[i] < columns {
-                y[start + four[i]] = dx[i];
-            }
-        }
+    for (var c = local; c < body; c += STRIDE) {
+        put(start + c, four_of_x(start + c) * (four_of_dy(start + c) - dot));
+    }
+    for (var c = body + local; c < columns; c += LANES) {
+        y[start + c] = x[start + c] * (dy[start + c] - dot);
     }
 }

@@ -1,4 +1,5 @@
 // y[offset + i] = x[i]: one part of a joined tensor, i counts vectors
+#import shared/elements
 #import shared/grid
 #import shared/vector{VECTOR}
 
@@ -11,10 +12,10 @@ struct Parameters {
 @group(0) @binding(1) var<storage, read_write> y: array<Words>;
 @group(0) @binding(2) var<uniform> parameters: Parameters;
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(LANES)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let e = elements(group, groups, local, parameters.len);
-    for (var i = e.first; i < e.end; i += WORKGROUP) {
+    for (var i = e.first; i < e.end; i += LANES) {
         y[parameters.offset + i] = x[i];
     }
 }

@@ -1,6 +1,7 @@
 // y = factor · Σ x
 //
 // Each workgroup leaves the sum of a block; where there are several, a second launch of the same kernel adds theirs.
+#import shared/elements
 #import shared/grid
 #import shared/reduce
 #import shared/vector{VECTOR}
@@ -30,10 +31,10 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 @group(0) @binding(0) var<storage, read> dy: array<f32>; // [1]
 @group(0) @binding(1) var<storage, read_write> dx: array<Numbers>;
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(LANES)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let e = elements(group, groups, local, parameters.len);
-    for (var i = e.first; i < e.end; i += WORKGROUP) {
+    for (var i = e.first; i < e.end; i += LANES) {
         dx[i] = Numbers(dy[0] * parameters.factor);
     }
 }

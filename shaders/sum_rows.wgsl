@@ -9,7 +9,7 @@
 #import shared/vector{VECTOR}
 
 const COLUMNS: u32 = 32u;
-const LANES: u32 = 8u;
+const WALKERS: u32 = 8u;
 
 struct Parameters {
     rows: u32,
@@ -23,19 +23,19 @@ struct Parameters {
 @group(0) @binding(2) var<storage, read_write> z: array<f32>; // [columns]
 @group(0) @binding(3) var<uniform> parameters_twice: Parameters;
 
-var<workgroup> partial: array<f32, COLUMNS * LANES>;
+var<workgroup> partial: array<f32, COLUMNS * WALKERS>;
 
 fn column_sum(p: Parameters, column: u32, local: u32) -> f32 {
     var sum = 0.0;
     if column < p.columns {
-        for (var r = local / COLUMNS; r < p.rows; r += LANES) {
+        for (var r = local / COLUMNS; r < p.rows; r += WALKERS) {
             sum += x[r * p.columns + column];
         }
     }
     partial[local] = sum;
     workgroupBarrier();
     var total = 0.0;
-    for (var lane = 0u; lane < LANES; lane++) {
+    for (var lane = 0u; lane < WALKERS; lane++) {
         total += partial[lane * COLUMNS + local % COLUMNS];
     }
     return total;

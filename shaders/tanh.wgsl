@@ -1,4 +1,5 @@
 // y = tanh x
+#import shared/elements
 #import shared/grid
 #import shared/vector{VECTOR}
 #import shared/activation
@@ -7,10 +8,10 @@
 @group(0) @binding(1) var<storage, read_write> y: array<Numbers>;
 @group(0) @binding(2) var<uniform> len: u32;
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(LANES)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let e = elements(group, groups, local, len);
-    for (var i = e.first; i < e.end; i += WORKGROUP) {
+    for (var i = e.first; i < e.end; i += LANES) {
         y[i] = stable_tanh(x[i]);
     }
 }
@@ -20,10 +21,10 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 @group(0) @binding(2) var<storage, read_write> dx: array<Numbers>;
 @group(0) @binding(3) var<uniform> backward_len: u32;
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(LANES)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let e = elements(group, groups, local, backward_len);
-    for (var i = e.first; i < e.end; i += WORKGROUP) {
+    for (var i = e.first; i < e.end; i += LANES) {
         dx[i] = dy[i] * (1.0 - x[i] * x[i]);
     }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::graph::{
     Call, Dispatch, Graph, Op, Operand, Real, Target, TensorType, Types, Value, Work, groups, reference,
 };
-use crate::ops::elementwise::grid;
+use crate::ops::elementwise::{grid, lanes};
 use crate::plan::{Device, DeviceError, Plan, Prepared};
 
 use super::{BenchError, Samples, repeat};
@@ -75,7 +75,10 @@ impl Op for Copy {
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let len = types.inputs[0].len();
         let (entry, count) = if self.vectors { ("four", len / 4) } else { ("one", len) };
-        let dispatch = Dispatch::new("bench/copy", entry).read(Operand::Input(0)).write(Operand::Output(0));
+        let dispatch = Dispatch::new("bench/copy", entry)
+            .constant("LANES", lanes(target))
+            .read(Operand::Input(0))
+            .write(Operand::Output(0));
         vec![dispatch.uniform(&[count]).workgroups(grid(count, target))]
     }
 }

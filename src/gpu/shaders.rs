@@ -49,6 +49,7 @@ const SHADERS: &[(&str, &str)] = &[
     ("bench/empty", include_str!("../../shaders/bench/empty.wgsl")),
     ("bench/multiply_add", include_str!("../../shaders/bench/multiply_add.wgsl")),
     ("shared/activation", include_str!("../../shaders/shared/activation.wgsl")),
+    ("shared/elements", include_str!("../../shaders/shared/elements.wgsl")),
     ("shared/grid", include_str!("../../shaders/shared/grid.wgsl")),
     ("shared/philox", include_str!("../../shaders/shared/philox.wgsl")),
     ("shared/reduce", include_str!("../../shaders/shared/reduce.wgsl")),

@@ -61,7 +61,7 @@ impl Op for Adam {
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let len = types.outputs[0].len();
         let width = width(&[len]);
-        let outputs = (0..3).fold(kernel("adam", "step", width), |d, o| d.write(Operand::Output(o)));
+        let outputs = (0..3).fold(kernel("adam", "step", width, target), |d, o| d.write(Operand::Output(o)));
         let dispatch = (3..6).fold(outputs, |d, i| d.read(Operand::Input(i)));
         let dispatch = dispatch.uniform(&[len / width]).number(self.beta1).number(self.beta2).number(self.epsilon);
         vec![dispatch.workgroups(grid(len / width, target))]

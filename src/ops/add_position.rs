@@ -72,7 +72,7 @@ impl Op for AddPosition {
         let (len, row) = (types.outputs[0].len(), types.input(0)[1..].iter().product::<usize>());
         let columns = types.inputs[0].columns();
         let width = width(&[columns]);
-        let dispatch = kernel("add_position", "forward", width).read(Operand::Input(0)).read(Operand::Input(1));
+        let dispatch = kernel("add_position", "forward", width, target).read(Operand::Input(0)).read(Operand::Input(1));
         let sizes = [len / width, row / width, columns / width, self.first];
         let dispatch = dispatch.write(Operand::Output(0)).uniform(&sizes).number(self.scale);
         vec![dispatch.workgroups(grid(len / width, target))]
@@ -130,7 +130,8 @@ impl Op for AddPositionBackward {
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let [time, batch, columns] = *types.input(0) else { unreachable!("checked by the shape rule") };
         let width = width(&[columns]);
-        let dispatch = kernel("add_position", "backward", width).read(Operand::Input(0)).write(Operand::Output(0));
+        let dispatch =
+            kernel("add_position", "backward", width, target).read(Operand::Input(0)).write(Operand::Output(0));
         let (len, columns) = (self.positions * columns / width, columns / width);
         vec![dispatch.uniform(&[len, columns, batch, self.first, time]).workgroups(grid(len, target))]
     }
@@ -187,12 +188,12 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
 pub fn benches() -> Vec<Bench> {
     vec![
         Bench::new(
-            "20 x 128 x 128",
-            Case::new(AddPosition { first: 0, scale: 1.0 }).constant(&[20, 128, 128], 1.0).constant(&[64, 128], 1.0),
+            "20 x 1280 x 128",
+            Case::new(AddPosition { first: 0, scale: 1.0 }).constant(&[20, 1280, 128], 1.0).constant(&[64, 128], 1.0),
         ),
         Bench::new(
-            "backward, 20 x 128 x 128",
-            Case::new(AddPositionBackward { first: 0, positions: 64 }).constant(&[20, 128, 128], 1.0),
+            "backward, 20 x 1280 x 128",
+            Case::new(AddPositionBackward { first: 0, positions: 64 }).constant(&[20, 1280, 128], 1.0),
         ),
     ]
 }

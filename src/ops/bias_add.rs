@@ -48,7 +48,7 @@ impl Op for BiasAdd {
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let (len, columns) = (types.outputs[0].len(), types.inputs[1].len());
         let width = width(&[columns]);
-        let dispatch = kernel("bias_add", "forward", width).read(Operand::Input(0)).read(Operand::Input(1));
+        let dispatch = kernel("bias_add", "forward", width, target).read(Operand::Input(0)).read(Operand::Input(1));
         let dispatch = dispatch.write(Operand::Output(0)).uniform(&[len / width, columns / width]);
         vec![dispatch.workgroups(grid(len / width, target))]
     }

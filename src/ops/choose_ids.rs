@@ -49,7 +49,7 @@ impl Op for ChooseIds {
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let len = types.outputs[0].len();
         let width = width(&[len]);
-        let dispatch = (0..3).fold(kernel("choose_ids", "forward", width), |d, i| d.read(Operand::Input(i)));
+        let dispatch = (0..3).fold(kernel("choose_ids", "forward", width, target), |d, i| d.read(Operand::Input(i)));
         let dispatch = self.0.uniform(dispatch.write(Operand::Output(0)).uniform(&[len / width]));
         vec![dispatch.workgroups(grid(len / width, target))]
     }

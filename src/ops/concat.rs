@@ -52,7 +52,7 @@ impl Op for Concat {
 fn launch(entry: &'static str, len: usize, columns: [usize; 2], target: &Target) -> Dispatch {
     let width = width(&columns);
     let sizes = [len, columns[0], columns[1]].map(|size| size / width);
-    kernel("concat", entry, width).uniform(&sizes).workgroups(grid(len / width, target))
+    kernel("concat", entry, width, target).uniform(&sizes).workgroups(grid(len / width, target))
 }
 
 impl Concat {
@@ -124,12 +124,12 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
 pub fn benches() -> Vec<Bench> {
     vec![
         Bench::new(
-            "20 x 128 x (512 + 512)",
-            Case::new(Concat).constant(&[20, 128, 512], 1.0).constant(&[20, 128, 512], 1.0),
+            "20 x 512 x (512 + 512)",
+            Case::new(Concat).constant(&[20, 512, 512], 1.0).constant(&[20, 512, 512], 1.0),
         ),
         Bench::new(
-            "backward, 20 x 128 x (512 + 512)",
-            Case::new(ConcatBackward { columns: [512, 512] }).constant(&[20, 128, 1024], 1.0),
+            "backward, 20 x 512 x (512 + 512)",
+            Case::new(ConcatBackward { columns: [512, 512] }).constant(&[20, 512, 1024], 1.0),
         ),
     ]
 }

@@ -187,7 +187,7 @@ impl Op for Dropout {
         let len = types.outputs[0].len();
         let period = if self.is_plain() { len } else { self.period };
         let width = width(&[period]);
-        let dispatch = kernel("dropout", "forward", width).read(Operand::Input(0)).read(Operand::Input(1));
+        let dispatch = kernel("dropout", "forward", width, target).read(Operand::Input(0)).read(Operand::Input(1));
         let dispatch = self.uniform(dispatch.write(Operand::Output(0)).uniform(&[len / width, period / width]));
         vec![dispatch.workgroups(grid(len / width, target))]
     }

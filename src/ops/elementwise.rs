@@ -2,7 +2,7 @@
 
 use crate::graph::{DType, Dispatch, Operand, Target, TensorType, groups};
 
-/// Invocations of a workgroup of an element-wise kernel; `WORKGROUP` in `shaders/shared/grid.wgsl`.
+/// Invocations of a workgroup on hardware; `WORKGROUP` in `shaders/shared/grid.wgsl`.
 pub const WORKGROUP: usize = 256;
 
 /// Shape rule: all inputs are numbers of one shape, the output too.
@@ -16,7 +16,7 @@ pub fn same_shape(inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
 /// Workgroups of a software adapter among which elements are shared out: each costs it 2 µs whatever it does, and its threads are few.
 const SOFTWARE_WORKGROUPS: usize = 64;
 
-/// The grid of a kernel that walks `len` elements, or vectors, by `elements` of `shaders/shared/grid.wgsl`: one an invocation on hardware.
+/// The grid of a kernel that walks `len` elements, or vectors, by `elements` of `shaders/shared/elements.wgsl`: one an invocation on hardware.
 pub fn grid(len: usize, target: &Target) -> [u32; 3] {
     blocks(len.div_ceil(WORKGROUP), target)
 }
@@ -26,8 +26,8 @@ pub fn blocks(count: usize, target: &Target) -> [u32; 3] {
     groups(if target.software { count.min(SOFTWARE_WORKGROUPS) } else { count })
 }
 
-/// `LANES` of `shaders/shared/reduce.wgsl`: invocations of a workgroup that adds up. On software adapters one vector, among whose lanes a barrier
-/// costs little (llvmpipe has 8 of 32 bits).
+/// `LANES`: invocations of a workgroup that walks elements (`shaders/shared/elements.wgsl`) or adds up (`reduce.wgsl`). On software adapters one vector
+/// (llvmpipe has 8 of 32 bits), which walks on by its own length, and among whose lanes a barrier costs little.
 pub fn lanes(target: &Target) -> u32 {
     if target.software { 8 } else { WORKGROUP as u32 }
 }
@@ -39,15 +39,15 @@ pub fn width(sizes: &[usize]) -> usize {
 }
 
 /// The kernel for vectors of `width` elements: it chooses `shaders/shared/vector1.wgsl` or `vector4.wgsl`.
-pub fn kernel(shader: &'static str, entry: &'static str, width: usize) -> Dispatch {
-    Dispatch::new(shader, entry).constant("VECTOR", width as u32)
+pub fn kernel(shader: &'static str, entry: &'static str, width: usize, target: &Target) -> Dispatch {
+    Dispatch::new(shader, entry).constant("VECTOR", width as u32).constant("LANES", lanes(target))
 }
 
 /// Binds `inputs` inputs, then output 0; the uniform is the number of vectors in `len` elements.
 pub fn dispatch(shader: &'static str, entry: &'static str, inputs: usize, len: usize, target: &Target) -> Dispatch {
     let width = width(&[len]);
     (0..inputs)
-        .fold(kernel(shader, entry, width), |d, i| d.read(Operand::Input(i)))
+        .fold(kernel(shader, entry, width, target), |d, i| d.read(Operand::Input(i)))
         .write(Operand::Output(0))
         .uniform(&[len / width])
         .workgroups(grid(len / width, target))

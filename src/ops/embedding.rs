@@ -13,7 +13,7 @@ use crate::graph::{
 use super::add::Add;
 use super::case::{Bench, Case, CaseSet};
 use super::dropout::Dropout;
-use super::elementwise::{self, blocks, grid, lanes};
+use super::elementwise::{self, blocks, grid};
 
 /// Rows of weight [V, E] for ids [..]: [.., E]. An id outside the vocabulary reads the last row.
 pub fn embedding(graph: &mut Graph, weight: Value, ids: Value) -> Result<Value, GraphError> {
@@ -87,8 +87,9 @@ fn kernel(
     sizes: [usize; 3],
     target: &Target,
 ) -> Dispatch {
-    let dispatch = elementwise::kernel("embedding", entry, vector).constant("DROPOUT", dropout.is_some().into());
-    let dispatch = dispatch.constant("LANES", if target.software { lanes(target) } else { 64 }).uniform(&sizes);
+    let dispatch =
+        elementwise::kernel("embedding", entry, vector, target).constant("DROPOUT", dropout.is_some().into());
+    let dispatch = dispatch.uniform(&sizes);
     match dropout {
         Some(dropout) => dropout.uniform(dispatch),
         None => dispatch.uniform(&[0, 0, 0]),
@@ -276,16 +277,22 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
 }
 
 pub fn benches() -> Vec<Bench> {
-    let ids = |case: Case| case.random_ids(&[20, 128], 8014);
+    let ids = |case: Case, batch| case.random_ids(&[20, batch], 8014);
     let control = vec![7, 1, 42, 0, 0, 0, 0, 0];
     let dropout = Dropout::new(0.2, 1);
     let weight = |op| Case::new(op).constant(&[8014, 128], 1.0);
     let dropping = Case::new(EmbeddingBackward::new(8014).with_dropout(&dropout).expect("it has none"));
-    let dropping = ids(dropping.constant(&[20, 128, 128], 1.0).ids(&[8], control.clone()));
+    let dropping = ids(dropping.constant(&[20, 128, 128], 1.0).ids(&[8], control.clone()), 128);
     vec![
-        Bench::new("8014 x 128, 20 x 128 ids", ids(weight(Embedding { dropout: None }))),
-        Bench::new("with dropout", ids(weight(Embedding { dropout: Some(dropout) })).ids(&[8], control)),
-        Bench::new("backward", ids(Case::new(EmbeddingBackward::new(8014))).constant(&[20, 128, 128], 1.0)),
-        Bench::new("backward with dropout", dropping),
+        Bench::new("8014 x 128, 20 x 1280 ids", ids(weight(Embedding { dropout: None }), 1280)),
+        Bench::new(
+            "20 x 1280 ids, with dropout",
+            ids(weight(Embedding { dropout: Some(dropout) }), 1280).ids(&[8], control),
+        ),
+        Bench::new(
+            "backward, 20 x 128 ids",
+            ids(Case::new(EmbeddingBackward::new(8014)), 128).constant(&[20, 128, 128], 1.0),
+        ),
+        Bench::new("backward with dropout, 20 x 128 ids", dropping),
     ]
 }

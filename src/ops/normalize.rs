@@ -37,10 +37,10 @@ fn rows(inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
 }
 
 /// One invocation a row: rows are a state's few hundred numbers, and there are many. 64 a workgroup, as softmax's short rows.
-fn per_row(entry: &'static str, inputs: usize, types: &Types) -> Dispatch {
+fn per_row(entry: &'static str, inputs: usize, types: &Types, target: &Target) -> Dispatch {
     let (rows, columns) = (types.inputs[0].rows(), types.inputs[0].columns());
     let width = width(&[columns]);
-    let dispatch = (0..inputs).fold(kernel("normalize", entry, width), |d, i| d.read(Operand::Input(i)));
+    let dispatch = (0..inputs).fold(kernel("normalize", entry, width, target), |d, i| d.read(Operand::Input(i)));
     let dispatch = dispatch.write(Operand::Output(0)).uniform(&[rows, columns / width]).number(EPSILON);
     dispatch.workgroups(groups(rows.div_ceil(64)))
 }
@@ -67,8 +67,8 @@ impl Op for Normalize {
         Work::moving(self, types).flops(3, types.outputs[0].len())
     }
 
-    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
-        vec![per_row("forward", 1, types)]
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
+        vec![per_row("forward", 1, types, target)]
     }
 }
 
@@ -117,8 +117,8 @@ impl Op for NormalizeBackward {
         Work::moving(self, types).flops(8, types.outputs[0].len())
     }
 
-    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
-        vec![per_row("backward", 2, types)]
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
+        vec![per_row("backward", 2, types, target)]
     }
 }
 
@@ -174,10 +174,10 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
 
 pub fn benches() -> Vec<Bench> {
     vec![
-        Bench::new("2560 x 128", Case::new(Normalize).constant(&[2560, 128], 1.0)),
+        Bench::new("25,600 x 128", Case::new(Normalize).constant(&[25_600, 128], 1.0)),
         Bench::new(
-            "backward, 2560 x 128",
-            Case::new(NormalizeBackward).constant(&[2560, 128], 1.0).constant(&[2560, 128], 1.0),
+            "backward, 25,600 x 128",
+            Case::new(NormalizeBackward).constant(&[25_600, 128], 1.0).constant(&[25_600, 128], 1.0),
         ),
     ]
 }

@@ -40,7 +40,7 @@ impl Slice {
         let g = self.geometry(whole);
         let width = width(&[g.wide, g.narrow, g.offset]);
         let sizes = [len, g.wide, g.narrow, g.offset].map(|size| size / width);
-        let dispatch = kernel("slice", entry, width).read(Operand::Input(0)).write(Operand::Output(0));
+        let dispatch = kernel("slice", entry, width, target).read(Operand::Input(0)).write(Operand::Output(0));
         dispatch.uniform(&sizes).workgroups(grid(len / width, target))
     }
 }

@@ -161,12 +161,12 @@ pub fn many(set: &CaseSet) -> Vec<[usize; 2]> {
 pub fn benches() -> Vec<Bench> {
     vec![
         Bench::new(
-            "scores, 128 x 20 x 20, masked",
-            Case::new(Softmax { masked: true }).constant(&[128, 20, 20], 5.0).ids(&[128], vec![20; 128]),
+            "scores, 1280 x 20 x 20, masked",
+            Case::new(Softmax { masked: true }).constant(&[1280, 20, 20], 5.0).ids(&[1280], vec![20; 1280]),
         ),
         Bench::new(
-            "backward, 2560 x 20",
-            Case::new(SoftmaxBackward).constant(&[2560, 20], 1.0).constant(&[2560, 20], 1.0),
+            "backward, 25,600 x 20",
+            Case::new(SoftmaxBackward).constant(&[25_600, 20], 1.0).constant(&[25_600, 20], 1.0),
         ),
         Bench::new("logits, 1280 x 6191", Case::new(Softmax { masked: false }).constant(&[1280, 6191], 5.0)),
         Bench::new(

@@ -56,7 +56,7 @@ impl Op for Stack {
         let mut offset = 0;
         let copy = |(i, part): (usize, &TensorType)| {
             let width = width(&[part.len(), offset]);
-            let dispatch = kernel("stack", "forward", width)
+            let dispatch = kernel("stack", "forward", width, target)
                 .read(Operand::Input(i))
                 .write(Operand::Output(0))
                 .uniform(&[part.len() / width, offset / width]);
@@ -99,7 +99,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
 
 pub fn benches() -> Vec<Bench> {
     vec![Bench::new(
-        "20 steps of 128 x 1024",
-        (0..20).fold(Case::new(Stack), |case, _| case.constant(&[1, 128, 1024], 1.0)),
+        "20 steps of 1280 x 1024",
+        (0..20).fold(Case::new(Stack), |case, _| case.constant(&[1, 1280, 1024], 1.0)),
     )]
 }
