@@ -2,34 +2,41 @@
 // m is dropout's factor, 0 or 1/(1 − p), and 1 without dropout
 //
 // One invocation a query (forward, weights, backward_queries) or a key (backward_keys) of a head of a sentence, 64 a workgroup; each walks its keys
-// or queries and adds up right in the result. No T × S matrix, no workgroup memory, any width. Scores are computed twice in the forward pass: once
-// for kept, once for y. Neighbouring invocations are neighbouring positions of one head, so that they read the same keys at the same time.
+// or queries, four at a time, and adds up right in the result. No T × S matrix, no workgroup memory, any width. Scores are computed twice in the forward
+// pass: once for kept, once for y. Neighbouring invocations are neighbouring positions of one head, so that they read the same keys at the same time.
+//
+// Four at a time, since each number of a query and of the result is then read and written once for four keys, and a block of four random words serves
+// them; vectors of a head's numbers where its sizes allow. On llvmpipe, 2 cores, 2 heads of 96, 20 tokens, batch 128, one key and one number at a time and so:
+// 17.7 and 6.7 ms forward, 43.3 and 17.2 backward.
 // A tile of keys in workgroup memory should pay on hardware from some dozens of positions on; not measured.
+#import shared/four
 #import shared/grid
 #import shared/philox
+#import shared/vector{VECTOR}
 
+// key to v_start count vectors.
 struct Parameters {
     count: u32, // invocations that have work
     batch: u32,
     heads: u32,
     queries: u32,
     keys: u32,
-    key: u32, // numbers of a head's query and key
+    key: u32, // of a head's query and key
     value: u32,
-    q_width: u32, // numbers of a position in q
+    q_width: u32, // of a position in q
     kv_width: u32, // and in kv
     k_start: u32, // first column of the keys in kv
     v_start: u32,
-    scale: f32, // 1/√key
+    scale: f32, // 1/√numbers of a key
     threshold: u32, // where DROPPED: (1 − p)·(2³² − 1)
     stream: u32, // which dropout of the model
     factor: f32, // 1/(1 − p)
 }
-@group(0) @binding(0) var<storage, read> q: array<f32>; // [queries, batch, q_width]
-@group(0) @binding(1) var<storage, read> kv: array<f32>; // [keys, batch, kv_width], q again where a sequence looks at itself
+@group(0) @binding(0) var<storage, read> q: array<Numbers>; // [queries, batch, q_width]
+@group(0) @binding(1) var<storage, read> kv: array<Numbers>; // [keys, batch, kv_width], q again where a sequence looks at itself
 @group(0) @binding(2) var<storage, read> lengths: array<u32>; // [batch], read where MASKED
 @group(0) @binding(3) var<storage, read> control: array<u32>; // seed in words 0 and 1, step in word 2; read where DROPPED
-@group(0) @binding(4) var<storage, read_write> y: array<f32>; // [queries, batch, heads·value]
+@group(0) @binding(4) var<storage, read_write> y: array<Numbers>; // [queries, batch, heads·value]
 @group(0) @binding(5) var<storage, read_write> kept: array<f32>; // [batch, heads, queries]
 @group(0) @binding(6) var<uniform> p: Parameters;
 
@@ -45,12 +52,29 @@ fn visible(parameters: Parameters, b: u32, t: u32) -> u32 {
     return end;
 }
 
-fn score(parameters: Parameters, q_at: u32, k_at: u32) -> f32 {
-    var dot = 0.0;
+// Four keys (or queries) from `first` on: those from `end` on repeat the last one, and count for nothing.
+fn four_places(first: u32, end: u32) -> vec4u {
+    return min(first + vec4u(0u, 1u, 2u, 3u), vec4u(end - 1u));
+}
+
+fn are_before(first: u32, end: u32) -> vec4<bool> {
+    return first + vec4u(0u, 1u, 2u, 3u) < vec4u(end);
+}
+
+// Scores of the query at q_at with the keys at k_at
+fn scores(parameters: Parameters, q_at: u32, k_at: vec4u) -> vec4f {
+    var x = Numbers();
+    var y = Numbers();
+    var z = Numbers();
+    var w = Numbers();
     for (var c = 0u; c < parameters.key; c++) {
-        dot += q[q_at + c] * kv[k_at + c];
+        let query = q[q_at + c];
+        x += query * kv[k_at.x + c];
+        y += query * kv[k_at.y + c];
+        z += query * kv[k_at.z + c];
+        w += query * kv[k_at.w + c];
     }
-    return dot * parameters.scale;
+    return vec4f(sum_of(x), sum_of(y), sum_of(z), sum_of(w)) * parameters.scale;
 }
 
 // The random words of keys 4·block to 4·block + 3 in a row of the probabilities.
@@ -58,6 +82,8 @@ fn random(parameters: Parameters, row: u32, block: u32) -> vec4u {
     let blocks = (parameters.keys + 3u) / 4u;
     return philox(vec4u(row * blocks + block, parameters.stream, control[2], 0u), vec2u(control[0], control[1]));
 }
+
+const LOWEST: f32 = -3.4e38;
 
 @compute @workgroup_size(64)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
@@ -75,12 +101,12 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     let k_at = b * p.kv_width + p.k_start + h * p.key;
     let v_at = b * p.kv_width + p.v_start + h * p.value;
     // The sum follows the largest score so far (Milakov and Gimelshein 2018).
-    var largest = -3.4e38;
+    var largest = LOWEST;
     var sum = 0.0;
-    for (var s = 0u; s < end; s++) {
-        let next = score(p, q_at, k_at + s * step);
-        let larger = max(largest, next);
-        sum = sum * exp(largest - larger) + exp(next - larger);
+    for (var s = 0u; s < end; s += 4u) {
+        let next = select(vec4f(LOWEST), scores(p, q_at, k_at + step * four_places(s, end)), are_before(s, end));
+        let larger = max(largest, largest_of_four(next));
+        sum = sum * exp(largest - larger) + sum_of_four(exp(next - larger));
         largest = larger;
     }
     var total = 0.0;
@@ -89,19 +115,17 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     }
     kept[row] = total;
     for (var c = 0u; c < p.value; c++) {
-        y[y_at + c] = 0.0;
+        y[y_at + c] = Numbers();
     }
-    var words = vec4u();
-    for (var s = 0u; s < end; s++) {
-        var probability = exp(score(p, q_at, k_at + s * step) - total);
+    for (var s = 0u; s < end; s += 4u) {
+        let places = four_places(s, end);
+        var weight = select(vec4f(), exp(scores(p, q_at, k_at + step * places) - total), are_before(s, end));
         if DROPPED == 1u {
-            if s % 4u == 0u {
-                words = random(p, row, s / 4u);
-            }
-            probability *= select(0.0, p.factor, words[s % 4u] < p.threshold);
+            weight *= select(vec4f(), vec4f(p.factor), random(p, row, s / 4u) < vec4u(p.threshold));
         }
+        let at = v_at + step * places;
         for (var c = 0u; c < p.value; c++) {
-            y[y_at + c] += probability * kv[v_at + s * step + c];
+            y[y_at + c] += (weight.x * kv[at.x + c] + weight.y * kv[at.y + c]) + (weight.z * kv[at.z + c] + weight.w * kv[at.w + c]);
         }
     }
 }
@@ -122,21 +146,24 @@ fn weights(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     let end = visible(p, b, t);
     let q_at = (t * p.batch + b) * p.q_width + h * p.key;
     let k_at = b * p.kv_width + p.k_start + h * p.key;
-    for (var s = 0u; s < p.keys; s++) {
-        var probability = 0.0;
+    for (var s = 0u; s < p.keys; s += 4u) {
+        var weight = vec4f();
         if s < end {
-            probability = exp(score(p, q_at, k_at + s * p.batch * p.kv_width) - known[row]);
+            let score = scores(p, q_at, k_at + p.batch * p.kv_width * four_places(s, end));
+            weight = select(vec4f(), exp(score - known[row]), are_before(s, end));
             if DROPPED == 1u {
-                probability *= select(0.0, p.factor, random(p, row, s / 4u)[s % 4u] < p.threshold);
+                weight *= select(vec4f(), vec4f(p.factor), random(p, row, s / 4u) < vec4u(p.threshold));
             }
         }
-        probabilities[row * p.keys + s] = probability;
+        for (var i = 0u; i < min(4u, p.keys - s); i++) {
+            probabilities[row * p.keys + s + i] = weight[i];
+        }
     }
 }
 
 // dots[t] = dy·y
-@group(0) @binding(0) var<storage, read> dy_alone: array<f32>; // [queries, batch, heads·value]
-@group(0) @binding(1) var<storage, read> known_y: array<f32>; // [queries, batch, heads·value]
+@group(0) @binding(0) var<storage, read> dy_alone: array<Numbers>; // [queries, batch, heads·value]
+@group(0) @binding(1) var<storage, read> known_y: array<Numbers>; // [queries, batch, heads·value]
 @group(0) @binding(2) var<storage, read_write> dots: array<f32>; // [batch, heads, queries]
 @group(0) @binding(3) var<uniform> of_dots: Parameters;
 
@@ -148,25 +175,32 @@ fn backward_dots(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
         return;
     }
     let y_at = ((row % o.queries * o.batch + row / o.queries / o.heads) * o.heads + row / o.queries % o.heads) * o.value;
-    var sum = 0.0;
+    var products = Numbers();
     for (var c = 0u; c < o.value; c++) {
-        sum += dy_alone[y_at + c] * known_y[y_at + c];
+        products += dy_alone[y_at + c] * known_y[y_at + c];
     }
-    dots[row] = sum;
+    dots[row] = sum_of(products);
 }
 
 // dq = Σ_s ds·k with ds = p·(m·(dy·v) − dots)·scale
-@group(0) @binding(5) var<storage, read> dy: array<f32>; // [queries, batch, heads·value]
+@group(0) @binding(5) var<storage, read> dy: array<Numbers>; // [queries, batch, heads·value]
 @group(0) @binding(6) var<storage, read> known_dots: array<f32>; // [batch, heads, queries]
-@group(0) @binding(7) var<storage, read_write> dq: array<f32>; // [queries, batch, q_width]
+@group(0) @binding(7) var<storage, read_write> dq: array<Numbers>; // [queries, batch, q_width]
 @group(0) @binding(8) var<uniform> of_gradients: Parameters;
 
-fn value_dot(parameters: Parameters, y_at: u32, v_at: u32) -> f32 {
-    var dot = 0.0;
+// Four times dy·v
+fn value_dots(parameters: Parameters, y_at: vec4u, v_at: vec4u) -> vec4f {
+    var x = Numbers();
+    var y = Numbers();
+    var z = Numbers();
+    var w = Numbers();
     for (var c = 0u; c < parameters.value; c++) {
-        dot += dy[y_at + c] * kv[v_at + c];
+        x += dy[y_at.x + c] * kv[v_at.x + c];
+        y += dy[y_at.y + c] * kv[v_at.y + c];
+        z += dy[y_at.z + c] * kv[v_at.z + c];
+        w += dy[y_at.w + c] * kv[v_at.w + c];
     }
-    return dot;
+    return vec4f(sum_of(x), sum_of(y), sum_of(z), sum_of(w));
 }
 
 @compute @workgroup_size(64)
@@ -186,27 +220,41 @@ fn backward_queries(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups
     let k_at = b * o.kv_width + o.k_start + h * o.key;
     let v_at = b * o.kv_width + o.v_start + h * o.value;
     for (var c = 0u; c < o.key; c++) {
-        dq[q_at + c] = 0.0;
+        dq[q_at + c] = Numbers();
     }
-    var words = vec4u();
-    for (var s = 0u; s < end; s++) {
-        let probability = exp(score(o, q_at, k_at + s * step) - known[row]);
-        var dp = value_dot(o, y_at, v_at + s * step);
+    for (var s = 0u; s < end; s += 4u) {
+        let places = four_places(s, end);
+        let at = k_at + step * places;
+        var dp = value_dots(o, vec4u(y_at), v_at + step * places);
         if DROPPED == 1u {
-            if s % 4u == 0u {
-                words = random(o, row, s / 4u);
-            }
-            dp *= select(0.0, o.factor, words[s % 4u] < o.threshold);
+            dp *= select(vec4f(), vec4f(o.factor), random(o, row, s / 4u) < vec4u(o.threshold));
         }
-        let ds = probability * (dp - known_dots[row]) * o.scale;
+        let ds = exp(scores(o, q_at, at) - known[row]) * (dp - known_dots[row]) * o.scale;
+        let d = select(vec4f(), ds, are_before(s, end));
         for (var c = 0u; c < o.key; c++) {
-            dq[q_at + c] += ds * kv[k_at + s * step + c];
+            dq[q_at + c] += (d.x * kv[at.x + c] + d.y * kv[at.y + c]) + (d.z * kv[at.z + c] + d.w * kv[at.w + c]);
         }
     }
 }
 
 // dk = Σ_t ds·q, dv = Σ_t m·p·dy, over the queries that see the key
-@group(0) @binding(7) var<storage, read_write> dkv: array<f32>; // [keys, batch, kv_width]
+@group(0) @binding(7) var<storage, read_write> dkv: array<Numbers>; // [keys, batch, kv_width]
+
+// Scores of the queries at q_at with the key at k_at
+fn key_scores(parameters: Parameters, q_at: vec4u, k_at: u32) -> vec4f {
+    var x = Numbers();
+    var y = Numbers();
+    var z = Numbers();
+    var w = Numbers();
+    for (var c = 0u; c < parameters.key; c++) {
+        let key = kv[k_at + c];
+        x += q[q_at.x + c] * key;
+        y += q[q_at.y + c] * key;
+        z += q[q_at.z + c] * key;
+        w += q[q_at.w + c] * key;
+    }
+    return vec4f(sum_of(x), sum_of(y), sum_of(z), sum_of(w)) * parameters.scale;
+}
 
 @compute @workgroup_size(64)
 fn backward_keys(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
@@ -221,29 +269,42 @@ fn backward_keys(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
     let k_at = (s * o.batch + b) * o.kv_width + o.k_start + h * o.key;
     let v_at = (s * o.batch + b) * o.kv_width + o.v_start + h * o.value;
     for (var c = 0u; c < o.key; c++) {
-        dkv[k_at + c] = 0.0;
+        dkv[k_at + c] = Numbers();
     }
     for (var c = 0u; c < o.value; c++) {
-        dkv[v_at + c] = 0.0;
+        dkv[v_at + c] = Numbers();
     }
-    for (var t = 0u; t < o.queries; t++) {
-        if s >= visible(o, b, t) {
-            continue;
-        }
-        let row = (b * o.heads + h) * o.queries + t;
-        let q_at = (t * o.batch + b) * o.q_width + h * o.key;
-        let y_at = ((t * o.batch + b) * o.heads + h) * o.value;
-        let probability = exp(score(o, q_at, k_at) - known[row]);
-        var factor = 1.0;
+    // The first query that sees the key, if any does.
+    var first = 0u;
+    if CAUSAL == 1u {
+        first = s;
+    }
+    if s >= visible(o, b, o.queries - 1u) {
+        first = o.queries;
+    }
+    let row = (b * o.heads + h) * o.queries;
+    for (var t = first; t < o.queries; t += 4u) {
+        let places = four_places(t, o.queries);
+        let rows = row + places;
+        let positions = places * o.batch + b;
+        let q_at = positions * o.q_width + h * o.key;
+        let y_at = (positions * o.heads + h) * o.value;
+        let kept_of_rows = vec4f(known[rows.x], known[rows.y], known[rows.z], known[rows.w]);
+        let dots_of_rows = vec4f(known_dots[rows.x], known_dots[rows.y], known_dots[rows.z], known_dots[rows.w]);
+        let weight = select(vec4f(), exp(key_scores(o, q_at, k_at) - kept_of_rows), are_before(t, o.queries));
+        var factor = vec4f(1.0);
         if DROPPED == 1u {
-            factor = select(0.0, o.factor, random(o, row, s / 4u)[s % 4u] < o.threshold);
+            for (var i = 0u; i < 4u; i++) {
+                factor[i] = select(0.0, o.factor, random(o, rows[i], s / 4u)[s % 4u] < o.threshold);
+            }
         }
-        let ds = probability * (factor * value_dot(o, y_at, v_at) - known_dots[row]) * o.scale;
+        let d = weight * (factor * value_dots(o, y_at, vec4u(v_at)) - dots_of_rows) * o.scale;
+        let e = factor * weight;
         for (var c = 0u; c < o.key; c++) {
-            dkv[k_at + c] += ds * q[q_at + c];
+            dkv[k_at + c] += (d.x * q[q_at.x + c] + d.y * q[q_at.y + c]) + (d.z * q[q_at.z + c] + d.w * q[q_at.w + c]);
         }
         for (var c = 0u; c < o.value; c++) {
-            dkv[v_at + c] += factor * probability * dy[y_at + c];
+            dkv[v_at + c] += (e.x * dy[y_at.x + c] + e.y * dy[y_at.y + c]) + (e.z * dy[y_at.z + c] + e.w * dy[y_at.w + c]);
         }
     }
 }

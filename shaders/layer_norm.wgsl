@@ -3,6 +3,7 @@
 // Two passes over a row, mean first: the mean square minus the squared mean cancels where the mean is large. `rows` and `add_rows` (software
 // adapters): one invocation a row, a vector of columns at a time, so that weight and bias are the same for all. `wide` and `add_wide`: one workgroup a row, each invocation four
 // columns at a time. Not measured on hardware.
+#import shared/four
 #import shared/grid
 #import shared/reduce
 #import shared/strided

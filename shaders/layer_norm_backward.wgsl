@@ -2,6 +2,7 @@
 //
 // Mean and scale are those that the forward pass kept. `backward_rows` (software adapters): one invocation a
 // row, a vector of columns at a time. `backward_wide`: one workgroup a row, four columns at a time. Not measured on hardware.
+#import shared/four
 #import shared/grid
 #import shared/reduce
 #import shared/strided
@@ -169,7 +170,7 @@ fn parameters(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grou
 }
 
 // The same on software adapters, without workgroup memory: an invocation adds a vector of columns, eight of them a workgroup. On llvmpipe, 2 cores, both
-// passes of 2560 × 128: 1.5 ms with `parameters`, WALK_MS so.
+// passes of 2560 × 128: 1.5 ms with `parameters` and columns one by one, 1.0 so.
 @group(0) @binding(1) var<storage, read> dy_of_walk: array<Numbers>; // [rows, columns]
 @group(0) @binding(3) var<storage, read_write> dweight_of_walk: array<Numbers>; // [columns]
 @group(0) @binding(4) var<storage, read_write> dbias_of_walk: array<Numbers>; // [columns]

@@ -50,6 +50,7 @@ const SHADERS: &[(&str, &str)] = &[
     ("bench/multiply_add", include_str!("../../shaders/bench/multiply_add.wgsl")),
     ("shared/activation", include_str!("../../shaders/shared/activation.wgsl")),
     ("shared/elements", include_str!("../../shaders/shared/elements.wgsl")),
+    ("shared/four", include_str!("../../shaders/shared/four.wgsl")),
     ("shared/grid", include_str!("../../shaders/shared/grid.wgsl")),
     ("shared/philox", include_str!("../../shaders/shared/philox.wgsl")),
     ("shared/reduce", include_str!("../../shaders/shared/reduce.wgsl")),

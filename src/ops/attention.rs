@@ -15,6 +15,7 @@ use crate::graph::{
 use super::case::{Bench, Case, CaseSet, lengths};
 use super::control;
 use super::dropout::Dropout;
+use super::elementwise::width;
 use super::fast::{self, Layout};
 
 /// Heads of an attention: their number, and the widths of their keys (and queries) and values.
@@ -23,6 +24,13 @@ pub struct Heads {
     pub count: usize,
     pub key: usize,
     pub value: usize,
+}
+
+impl Heads {
+    /// Numbers that a kernel takes at a time.
+    fn width(&self) -> usize {
+        width(&[self.key, self.value])
+    }
 }
 
 /// Which attention: `causal` lets query t see keys 0..=t only.
@@ -144,9 +152,11 @@ impl Geometry {
     }
 
     fn uniform(&self, dispatch: Dispatch, count: usize, dropout: Option<Dropout>) -> Dispatch {
-        let Heads { count: heads, key, value } = self.heads;
-        let sizes = [count, self.batch, heads, self.queries, self.keys, key, value];
-        let dispatch = dispatch.uniform(&sizes).uniform(&self.widths).uniform(&self.starts);
+        let (heads, width) = (self.heads.count, self.heads.width());
+        let vectors = |sizes: [usize; 2]| sizes.map(|size| size / width);
+        let sizes = [count, self.batch, heads, self.queries, self.keys];
+        let dispatch = dispatch.uniform(&sizes).uniform(&vectors([self.heads.key, self.heads.value]));
+        let dispatch = dispatch.uniform(&vectors(self.widths)).uniform(&vectors(self.starts));
         let dispatch = dispatch.number(self.scale() as f32).workgroups(groups(count.div_ceil(64)));
         dropout.unwrap_or(Dropout::new(0.0, 0)).uniform(dispatch)
     }
@@ -213,6 +223,7 @@ impl Fused {
 
     fn kernel(&self, entry: &'static str) -> Dispatch {
         Dispatch::new("attention", entry)
+            .constant("VECTOR", self.which.heads.width() as u32)
             .constant("CAUSAL", self.which.causal.into())
             .constant("MASKED", self.masked.into())
             .constant("DROPPED", self.dropout.is_some().into())
@@ -583,6 +594,8 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         (heads(1, 4, 3), true, false, 0.1, 33, None, 2),
         (heads(2, 7, 5), false, true, 0.5, 7, Some(34), 5),
         (heads(1, 2, 3), false, false, 0.9, 65, Some(3), 1),
+        (heads(2, 8, 12), true, true, 0.3, 33, None, 3),
+        (heads(1, 4, 8), false, true, 0.2, 5, Some(18), 6),
     ];
     let odd = set.sizes(&[], [257, 65, 33]).into_iter().enumerate().map(|(i, [queries, batch, width])| {
         let keys = (i % 3 > 0).then_some(queries % 40 + 1);

@@ -67,7 +67,7 @@ impl BiasAdd {
 }
 
 pub fn cases(set: &CaseSet) -> Vec<Case> {
-    let shapes: [&[usize]; 4] = [&[1, 1], &[7, 17], &[3, 5, 65], &[257, 33]];
+    let shapes: [&[usize]; 6] = [&[1, 1], &[7, 17], &[3, 5, 65], &[257, 33], &[3, 4], &[17, 260]];
     let shapes = set.shapes(&shapes);
     let cases = shapes.iter().map(|s| set.case(BiasAdd).random(s).random(&s[s.len() - 1..]));
     let many = set.many(WORKGROUP).map(|n| set.case(BiasAdd).constant(&[n, 1], 1.0).constant(&[1], 1.0));

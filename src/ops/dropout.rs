@@ -13,7 +13,7 @@ use crate::graph::{
 
 use super::case::{Bench, Case, CaseSet};
 use super::control;
-use super::elementwise::{grid, kernel, width};
+use super::elementwise::{WORKGROUP, grid, kernel, width};
 use super::embedding::EmbeddingBackward;
 use super::philox::{philox, philox_lanes};
 
@@ -216,11 +216,13 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     let control = vec![7, 1, 42, 0, 0, 0, 0, 0];
     let shapes = set.shapes(&shapes);
     let plain = shapes.iter().map(|s| set.case(Dropout::new(0.3, 5)).random(s).ids(&[8], control.clone()));
-    let variational = [(7, 17), (33, 65)].into_iter().map(|(time, period)| {
+    let variational = [(7, 17), (33, 65), (5, 260)].into_iter().map(|(time, period)| {
         let op = Dropout { period, ..Dropout::new(0.3, 5) };
         set.case(op).random(&[time, 1, period]).ids(&[8], control.clone())
     });
-    plain.chain(variational).collect()
+    let many =
+        set.many(WORKGROUP).map(|n| set.case(Dropout::new(0.3, 5)).constant(&[n], 1.0).ids(&[8], control.clone()));
+    plain.chain(variational).chain(many).collect()
 }
 
 pub fn benches() -> Vec<Bench> {

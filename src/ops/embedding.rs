@@ -13,7 +13,7 @@ use crate::graph::{
 use super::add::Add;
 use super::case::{Bench, Case, CaseSet};
 use super::dropout::Dropout;
-use super::elementwise::{self, blocks, grid};
+use super::elementwise::{self, WORKGROUP, blocks, grid};
 
 /// Rows of weight [V, E] for ids [..]: [.., E]. An id outside the vocabulary reads the last row.
 pub fn embedding(graph: &mut Graph, weight: Value, ids: Value) -> Result<Value, GraphError> {
@@ -245,7 +245,15 @@ impl EmbeddingBackward {
 }
 
 pub fn cases(set: &CaseSet) -> Vec<Case> {
-    let quick = [(1, 1, &[1][..]), (7, 17, &[5, 3]), (33, 65, &[257]), (1000, 2, &[4, 7]), (3, 257, &[1000])];
+    let quick = [
+        (1, 1, &[1][..]),
+        (7, 17, &[5, 3]),
+        (33, 65, &[257]),
+        (1000, 2, &[4, 7]),
+        (3, 257, &[1000]),
+        (9, 12, &[33]),
+        (5, 300, &[20]),
+    ];
     let mut shapes: Vec<_> =
         quick.into_iter().map(|(vocabulary, width, ids)| (vocabulary, width, ids.to_vec())).collect();
     let odd = set.sizes(&[], [1000, 1000, 257]);
@@ -268,11 +276,16 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     }
     // Added to a gradient that is not zero.
     let backward = set.case(EmbeddingBackward { accumulate: true, ..EmbeddingBackward::new(33) });
-    cases.push(backward.random_ids(&[9], 33).constant(&[9, 17], 1.0).constant(&[33, 17], 1.0));
+    cases.push(backward.clone().random_ids(&[9], 33).constant(&[9, 17], 1.0).constant(&[33, 17], 1.0));
+    cases.push(backward.random_ids(&[9], 33).constant(&[9, 8], 1.0).constant(&[33, 8], 1.0));
     // The same id everywhere, and the extreme ids.
     let backward = set.case(EmbeddingBackward::new(9));
     cases.push(backward.ids(&[130], vec![4; 130]).constant(&[130, 5], 1.0));
     cases.push(set.case(Embedding { dropout: None }).random(&[9, 5]).ids(&[3], vec![0, 8, u32::MAX]));
+    cases.extend(set.many(WORKGROUP).map(|n| {
+        let case = set.case(Embedding { dropout: None }).constant(&[500, 3], 1.0);
+        case.random_ids(&[n.div_ceil(3)], 500)
+    }));
     cases
 }
 

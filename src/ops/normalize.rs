@@ -9,7 +9,7 @@ use crate::graph::{
 };
 
 use super::case::{Bench, Case, CaseSet};
-use super::elementwise::{kernel, width};
+use super::elementwise::width;
 use super::fast;
 
 /// Shortest length that is divided by, as in torch.nn.functional.cosine_similarity.
@@ -37,10 +37,11 @@ fn rows(inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
 }
 
 /// One invocation a row: rows are a state's few hundred numbers, and there are many. 64 a workgroup, as softmax's short rows.
-fn per_row(entry: &'static str, inputs: usize, types: &Types, target: &Target) -> Dispatch {
+fn per_row(entry: &'static str, inputs: usize, types: &Types) -> Dispatch {
     let (rows, columns) = (types.inputs[0].rows(), types.inputs[0].columns());
     let width = width(&[columns]);
-    let dispatch = (0..inputs).fold(kernel("normalize", entry, width, target), |d, i| d.read(Operand::Input(i)));
+    let dispatch = (0..inputs)
+        .fold(Dispatch::new("normalize", entry).constant("VECTOR", width as u32), |d, i| d.read(Operand::Input(i)));
     let dispatch = dispatch.write(Operand::Output(0)).uniform(&[rows, columns / width]).number(EPSILON);
     dispatch.workgroups(groups(rows.div_ceil(64)))
 }
@@ -67,8 +68,8 @@ impl Op for Normalize {
         Work::moving(self, types).flops(3, types.outputs[0].len())
     }
 
-    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
-        vec![per_row("forward", 1, types, target)]
+    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+        vec![per_row("forward", 1, types)]
     }
 }
 
@@ -117,8 +118,8 @@ impl Op for NormalizeBackward {
         Work::moving(self, types).flops(8, types.outputs[0].len())
     }
 
-    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
-        vec![per_row("backward", 2, types, target)]
+    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+        vec![per_row("backward", 2, types)]
     }
 }
 
@@ -157,7 +158,7 @@ fn backward(x: &[f32], dy: &[f32], dx: &mut [f32]) {
 }
 
 pub fn cases(set: &CaseSet) -> Vec<Case> {
-    let shapes: [&[usize]; 5] = [&[1, 1], &[7, 17], &[3, 5, 65], &[257, 2], &[2, 1000]];
+    let shapes: [&[usize]; 6] = [&[1, 1], &[7, 17], &[3, 5, 65], &[257, 2], &[2, 1000], &[65, 12]];
     let shapes = set.shapes(&shapes);
     let mut cases: Vec<_> = shapes.iter().map(|s| set.case(Normalize).random(s)).collect();
     cases.extend(shapes.iter().map(|s| set.case(NormalizeBackward).constant(s, 1.0).constant(s, 2.0)));

@@ -138,7 +138,15 @@ impl SliceBackward {
 }
 
 pub fn cases(set: &CaseSet) -> Vec<Case> {
-    let quick = [(&[7, 17][..], 1, 3, 5), (&[7, 17], 0, 2, 4), (&[3, 65, 2], 1, 1, 33), (&[1000], 0, 1, 257)];
+    // The last ones in vectors.
+    let quick = [
+        (&[7, 17][..], 1, 3, 5),
+        (&[7, 17], 0, 2, 4),
+        (&[3, 65, 2], 1, 1, 33),
+        (&[1000], 0, 1, 257),
+        (&[33, 80], 1, 12, 20),
+        (&[5, 9, 4], 1, 0, 7),
+    ];
     let mut slices: Vec<_> = quick.into_iter().map(|(s, axis, start, len)| (s.to_vec(), axis, start, len)).collect();
     let odd = set.sizes(&[], [65, 257, 65]).into_iter().enumerate();
     slices.extend(odd.map(|(i, s)| (s.to_vec(), i % 3, s[i % 3] / 3, s[i % 3].div_ceil(2))));

@@ -77,7 +77,7 @@ impl SumRows {
 }
 
 pub fn cases(set: &CaseSet) -> Vec<Case> {
-    let shapes: [&[usize]; 5] = [&[1, 1], &[7, 17], &[3, 5, 65], &[257, 33], &[1000, 31]];
+    let shapes: [&[usize]; 6] = [&[1, 1], &[7, 17], &[3, 5, 65], &[257, 33], &[1000, 31], &[17, 132]];
     let many = set.many(WIDE).map(|columns| vec![2, columns]);
     let shapes = set.shapes(&shapes).into_iter().chain(many);
     let cases = shapes.flat_map(|s| [1, 2].map(|copies| set.case(SumRows { copies }).constant(&s, 1.0)));
