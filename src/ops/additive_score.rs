@@ -8,6 +8,7 @@ use crate::graph::{
 };
 
 use super::case::{Bench, Case, CaseSet};
+use super::elementwise::width as vector;
 use super::reshape_rows;
 use super::sum_rows::sum_rows;
 
@@ -61,10 +62,16 @@ impl Op for AdditiveScore {
     }
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
-        let dispatch = (0..3).fold(Dispatch::new("additive_score", "forward"), |d, i| d.read(Operand::Input(i)));
-        let len = types.outputs[0].len();
-        vec![dispatch.write(Operand::Output(0)).uniform(&sizes(&types.inputs)).workgroups(groups(len.div_ceil(64)))]
+        let [time, source, batch, width] = sizes(&types.inputs);
+        let dispatch = (0..3).fold(kernel("forward", width), |d, i| d.read(Operand::Input(i)));
+        let dispatch = dispatch.write(Operand::Output(0)).uniform(&[time, source, batch, width / vector(&[width])]);
+        vec![dispatch.workgroups(groups((time * source * batch).div_ceil(64)))]
     }
+}
+
+/// A kernel for q and k of `width` columns.
+fn kernel(entry: &'static str, width: usize) -> Dispatch {
+    Dispatch::new("additive_score", entry).constant("VECTOR", vector(&[width]) as u32)
 }
 
 impl AdditiveScore {
@@ -130,7 +137,8 @@ impl Op for AdditiveScoreBackward {
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
         let [time, source, batch, width] = sizes(&types.inputs);
-        let start = |entry| (0..4).fold(Dispatch::new("additive_score", entry), |d, i| d.read(Operand::Input(i)));
+        let start = |entry| (0..4).fold(kernel(entry, width), |d, i| d.read(Operand::Input(i)));
+        let width = width / vector(&[width]);
         let sizes = [time, source, batch, width];
         vec![
             start("backward_query")
@@ -174,7 +182,7 @@ impl AdditiveScoreBackward {
 
 pub fn cases(set: &CaseSet) -> Vec<Case> {
     let mut cases = vec![];
-    let quick = [[1, 1, 1, 1], [3, 5, 7, 17], [7, 2, 3, 65], [2, 33, 2, 9]];
+    let quick = [[1, 1, 1, 1], [3, 5, 7, 17], [7, 2, 3, 65], [2, 33, 2, 9], [5, 3, 2, 36]];
     for [time, source, batch, width] in set.sizes(&quick, [65, 65, 65, 257]) {
         let (q, k) = ([time, batch, width], [source, batch, width]);
         cases.push(set.case(AdditiveScore).random(&q).random(&k).random(&[width]));
