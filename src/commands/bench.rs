@@ -16,6 +16,7 @@ use wgrad::graph::Work;
 use wgrad::train::config::Config;
 
 use super::device::DeviceChoice;
+use super::known_ops;
 
 /// Measures a device's ceilings, then every kernel beside them; with --step a preset's training step and translation instead.
 #[derive(Debug, Args)]
@@ -107,12 +108,7 @@ impl Bench {
     }
 
     fn check(&self) -> anyhow::Result<()> {
-        for op in &self.ops {
-            if !kernels::names().any(|name| name == op) {
-                let known: Vec<_> = kernels::names().collect();
-                bail!("--op {op}: no op has this name. Expected one of {}", known.join(", "));
-            }
-        }
+        known_ops(&self.ops)?;
         if let Some(preset) = &self.step {
             Config::preset(preset)?;
         }

@@ -7,6 +7,7 @@ use wgrad::check::{Failure, Kernels, Row, check_gradients, check_op};
 use wgrad::ops::case::{Case, CaseSet};
 use wgrad::ops::{Listed, OPS};
 
+use super::super::known_ops;
 use super::{Cases, Check};
 
 pub fn run(check: &Check) -> anyhow::Result<()> {
@@ -48,12 +49,7 @@ pub fn set(check: &Check) -> CaseSet {
 
 /// The ops asked for, in the order of the list.
 fn listed(check: &Check) -> anyhow::Result<Vec<Listed>> {
-    for op in &check.ops {
-        if !OPS.iter().any(|(name, _)| name == op) {
-            let known: Vec<_> = OPS.iter().map(|(name, _)| *name).collect();
-            bail!("--op {op}: there is no such op; expected one of {}", known.join(", "));
-        }
-    }
+    known_ops(&check.ops)?;
     if check.case.is_some() && check.ops.len() != 1 {
         bail!("--case: a case has a number within its op; expected one op, as in --op softmax --case 3");
     }
@@ -96,9 +92,6 @@ pub fn again(check: &Check, op: &str, failure: &Failure) -> String {
     let cpu = matches!(failure.kernels, Kernels::Cpu | Kernels::Derivative);
     let device = if cpu { "cpu" } else { &check.choice.device };
     let mut command = format!("wgrad check --op {op} --case {} --device '{device}'", failure.case);
-    if check.choice.webgpu_limits {
-        command += " --webgpu-limits";
-    }
     if let (Some(shaders), false) = (&check.choice.shaders, cpu) {
         command += &format!(" --shaders '{}'", shaders.display());
     }
