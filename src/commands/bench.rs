@@ -132,6 +132,9 @@ fn print_ceilings(c: &Ceilings) {
     println!("ceilings, measured");
     println!("  copy          {:8.2} GB/s, read and written together", c.bandwidth * 1e-9);
     println!("  multiply-add  {:8.2} GFLOP/s in f32", c.flops * 1e-9);
+    if let Some(flops) = c.half_flops {
+        println!("                {:8.2} GFLOP/s in f16, which no kernel uses", flops * 1e-9);
+    }
     println!("  dispatch      {:8.1} us, one that depends on the last {:.1} us", 1e6 * c.dispatch, 1e6 * c.dependent);
     println!("  round trip    {:8.1} us from a submit to its result on the host\n", 1e6 * c.round_trip);
 }

@@ -48,6 +48,7 @@ const SHADERS: &[(&str, &str)] = &[
     ("bench/copy", include_str!("../../shaders/bench/copy.wgsl")),
     ("bench/empty", include_str!("../../shaders/bench/empty.wgsl")),
     ("bench/multiply_add", include_str!("../../shaders/bench/multiply_add.wgsl")),
+    ("bench/multiply_add_f16", include_str!("../../shaders/bench/multiply_add_f16.wgsl")),
     ("shared/activation", include_str!("../../shaders/shared/activation.wgsl")),
     ("shared/elements", include_str!("../../shaders/shared/elements.wgsl")),
     ("shared/grid", include_str!("../../shaders/shared/grid.wgsl")),
