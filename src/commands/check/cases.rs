@@ -13,7 +13,7 @@ use super::{Cases, Check};
 pub fn run(check: &Check) -> anyhow::Result<()> {
     let ops = listed(check)?;
     let chosen = check.choice.resolve()?;
-    let device = chosen.subjects()?[0].device.describe();
+    let device = chosen.device()?.describe();
     if !check.json {
         println!("{device}, seed {}", check.seed);
         println!("{:22} {:9} {:>5}  worst error", "op", "kernels", "cases");
@@ -23,14 +23,18 @@ pub fn run(check: &Check) -> anyhow::Result<()> {
         // More sizes say nothing more of a derivative.
         let quick = cases(&CaseSet { full: false, ..set(check) });
         let cases = numbered(check, name, cases(&set(check)))?;
-        let mut rows = check_op(name, &cases, &mut chosen.subjects()?)?;
+        let show = |row: &Row| {
+            if !check.json {
+                print(check, row);
+            }
+        };
+        let mut rows = check_op(name, &cases, &chosen.subjects(), show)?;
         if chosen.is_cpu() && (check.case.is_none() || check.cases == Cases::Quick) {
-            rows.extend(check_gradients(name, &numbered(check, name, quick)?));
+            let gradients = check_gradients(name, &numbered(check, name, quick)?);
+            gradients.iter().for_each(show);
+            rows.extend(gradients);
         }
         failed += usize::from(rows.iter().any(|row| !row.failures.is_empty()));
-        if !check.json {
-            rows.iter().for_each(|row| print(check, row));
-        }
         all.extend(rows);
     }
     if check.json {
