@@ -4,7 +4,7 @@
 // adapters): one invocation a row, a vector of columns at a time, so that weight and bias are the same for all. `wide` and `add_wide`: one workgroup a row, each invocation four
 // columns at a time. Not measured on hardware.
 #import shared/grid
-#import shared/reduce
+#import shared/reduce{SUBGROUPS}
 #import shared/strided
 #import shared/vector{VECTOR}
 

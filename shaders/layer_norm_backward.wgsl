@@ -3,7 +3,7 @@
 // Mean and scale are those that the forward pass kept. `backward_rows` (software adapters): one invocation a
 // row, a vector of columns at a time. `backward_wide`: one workgroup a row, four columns at a time. Not measured on hardware.
 #import shared/grid
-#import shared/reduce
+#import shared/reduce{SUBGROUPS}
 #import shared/strided
 #import shared/vector{VECTOR}
 

@@ -3,7 +3,7 @@
 // As softmax.wgsl, in two passes over a row. `short`: one invocation a row, for rows of at most 64 columns, where a workgroup would mostly idle.
 // `wide`: one workgroup a row.
 #import shared/grid
-#import shared/reduce
+#import shared/reduce{SUBGROUPS}
 #import shared/strided
 #import shared/vector{VECTOR}
 

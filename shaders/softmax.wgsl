@@ -7,7 +7,7 @@
 // Both read a row twice: the sum follows the largest number so far (Milakov and Gimelshein 2018), each slot of an invocation by itself. On llvmpipe, 2
 // cores, 1280 × 6191: 15.9 ms with a pass for the largest, one for the sum and one column at a time; 12.4 with four; SOFTMAX_MS so. On hardware not measured.
 #import shared/grid
-#import shared/reduce
+#import shared/reduce{SUBGROUPS}
 #import shared/strided
 #import shared/vector{VECTOR}
 

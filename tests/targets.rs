@@ -144,17 +144,18 @@ fn kernels(target: Target) -> Kernels {
 }
 
 /// Adapters that kernels are chosen by: software, the least that WebGPU grants, what most hardware grants, and the same with each optional feature.
-fn targets() -> [Target; 4] {
+fn targets() -> [Target; 5] {
     let least = Target::webgpu();
     let software = Target { software: true, alignment: 4, max_invocations: 1024, ..least.clone() };
     let usual = Target { max_invocations: 1024, ..least.clone() };
-    [software, least, usual.clone(), Target { half: true, ..usual }]
+    [software, least, usual.clone(), Target { half: true, ..usual.clone() }, Target { subgroups: true, ..usual }]
 }
 
 /// The optional features of a target, under naga's names.
 fn capabilities(target: &Target) -> Capabilities {
     let mut capabilities = Capabilities::empty();
     capabilities.set(Capabilities::SHADER_FLOAT16, target.half);
+    capabilities.set(Capabilities::SUBGROUP, target.subgroups);
     capabilities
 }
 
@@ -187,10 +188,12 @@ fn bounds_checks(policy: BoundsCheckPolicy) -> BoundsCheckPolicies {
     BoundsCheckPolicies { index: policy, buffer: policy, image_load: policy, binding_array: policy }
 }
 
-/// SPIR-V as wgpu makes it on Vulkan 1.0 without runtime checks (training), and on Vulkan 1.3 with them.
-fn to_spirv(module: &Module, info: &ModuleInfo, entry: &str) -> Result<(), String> {
+/// SPIR-V as wgpu makes it on Vulkan 1.0 (with subgroup operations, 1.1) without runtime checks (training), and on Vulkan 1.3 with them.
+fn to_spirv(module: &Module, info: &ModuleInfo, entry: &str, capabilities: Capabilities) -> Result<(), String> {
+    let subgroups = capabilities.contains(Capabilities::SUBGROUP);
+    let (oldest, lang_version) = if subgroups { ("vulkan1.1", (1, 3)) } else { ("vulkan1.0", (1, 0)) };
     let unchecked = spv::Options {
-        lang_version: (1, 0),
+        lang_version,
         bounds_check_policies: bounds_checks(BoundsCheckPolicy::Unchecked),
         zero_initialize_workgroup_memory: spv::ZeroInitializeWorkgroupMemoryMode::None,
         force_loop_bounding: false,
@@ -203,7 +206,7 @@ fn to_spirv(module: &Module, info: &ModuleInfo, entry: &str) -> Result<(), Strin
         ..Default::default()
     };
     let pipeline = spv::PipelineOptions { shader_stage: ShaderStage::Compute, entry_point: entry.into() };
-    for (environment, options) in [("vulkan1.0", unchecked), ("vulkan1.3", checked)] {
+    for (environment, options) in [(oldest, unchecked), ("vulkan1.3", checked)] {
         let words = spv::write_vec(module, info, &options, Some(&pipeline)).map_err(|e| e.to_string())?;
         let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
         spirv_val(environment, &bytes)?;
@@ -228,9 +231,10 @@ fn spirv_val(environment: &str, bytes: &[u8]) -> Result<(), String> {
     if output.status.success() { Ok(()) } else { Err(format!("spirv-val for {environment}: {said}")) }
 }
 
-/// Metal's language of macOS 10.13, the oldest that wgpu runs on.
-fn to_msl(module: &Module, info: &ModuleInfo, entry: &str) -> Result<(), String> {
-    let options = msl::Options { lang_version: (2, 0), ..Default::default() };
+/// Metal's language of macOS 10.13, the oldest that wgpu runs on, or of macOS 10.14, which has subgroup operations.
+fn to_msl(module: &Module, info: &ModuleInfo, entry: &str, capabilities: Capabilities) -> Result<(), String> {
+    let subgroups = capabilities.contains(Capabilities::SUBGROUP);
+    let options = msl::Options { lang_version: (2, subgroups.into()), ..Default::default() };
     let pipeline =
         msl::PipelineOptions { entry_point: Some((ShaderStage::Compute, entry.into())), ..Default::default() };
     let (_, translated) = msl::write_string(module, info, &options, &pipeline).map_err(|e| e.to_string())?;
@@ -239,8 +243,13 @@ fn to_msl(module: &Module, info: &ModuleInfo, entry: &str) -> Result<(), String>
 
 /// The language of Direct3D 12: shader model 5.1, the oldest that wgpu takes, or the oldest that has the optional feature.
 fn to_hlsl(module: &Module, info: &ModuleInfo, entry: &str, capabilities: Capabilities) -> Result<(), String> {
-    let half = capabilities.contains(Capabilities::SHADER_FLOAT16);
-    let shader_model = if half { hlsl::ShaderModel::V6_2 } else { hlsl::ShaderModel::V5_1 };
+    let shader_model = if capabilities.contains(Capabilities::SHADER_FLOAT16) {
+        hlsl::ShaderModel::V6_2
+    } else if capabilities.contains(Capabilities::SUBGROUP) {
+        hlsl::ShaderModel::V6_0
+    } else {
+        hlsl::ShaderModel::V5_1
+    };
     let options = hlsl::Options { shader_model, ..Default::default() };
     let pipeline = hlsl::PipelineOptions { entry_point: Some((ShaderStage::Compute, entry.into())) };
     let mut text = String::new();
@@ -256,8 +265,8 @@ fn every_kernel_is_valid_and_translates() {
         .filter_map(|((shader, entry, constants), (capabilities, launches))| {
             let translate = || {
                 let (module, info) = compile(&wgsl(&launches[0]), *capabilities)?;
-                to_spirv(&module, &info, entry)?;
-                to_msl(&module, &info, entry).map_err(|e| format!("MSL: {e}"))?;
+                to_spirv(&module, &info, entry, *capabilities)?;
+                to_msl(&module, &info, entry, *capabilities).map_err(|e| format!("MSL: {e}"))?;
                 to_hlsl(&module, &info, entry, *capabilities).map_err(|e| format!("HLSL: {e}"))
             };
             translate().err().map(|e| format!("{shader}:{entry} with {constants:?}: {e}"))

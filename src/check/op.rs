@@ -45,8 +45,10 @@ pub enum Kernels {
     All,
     /// Those for software adapters.
     Software,
-    /// Those for hardware.
+    /// Those for hardware, without subgroup operations.
     Hardware,
+    /// Those for hardware with subgroup operations.
+    Subgroups,
     /// The CPU's f32 twin.
     Cpu,
     /// No kernel: the derivative of the reference, against finite differences.
@@ -59,6 +61,7 @@ impl fmt::Display for Kernels {
             Self::All => "all",
             Self::Software => "software",
             Self::Hardware => "hardware",
+            Self::Subgroups => "subgroups",
             Self::Cpu => "cpu",
             Self::Derivative => "gradient",
         })
@@ -96,9 +99,14 @@ pub fn targets(device: &dyn Device) -> Vec<(Kernels, Target)> {
     if own.is_cpu() {
         return vec![(Kernels::Cpu, own)];
     }
-    let kernels = |software| if software { Kernels::Software } else { Kernels::Hardware };
-    let both = [own.software, !own.software];
-    both.map(|software| (kernels(software), Target { software, ..own.clone() })).into()
+    let software = (Kernels::Software, Target { software: true, ..own.clone() });
+    let mut targets = vec![];
+    if own.subgroups {
+        targets.push((Kernels::Subgroups, Target { software: false, ..own.clone() }));
+    }
+    targets.push((Kernels::Hardware, Target { software: false, subgroups: false, ..own.clone() }));
+    targets.insert(if own.software { 0 } else { targets.len() }, software);
+    targets
 }
 
 /// A kind of kernels that some of the cases take.
@@ -127,8 +135,12 @@ fn kinds(cases: &[(usize, Case)], targets: Vec<(Kernels, Target)>) -> Vec<Kind> 
             kinds.push(Kind { kernels, target, same_as });
         }
     }
-    if let [Kind { kernels: kernels @ (Kernels::Software | Kernels::Hardware), .. }] = &mut kinds[..] {
-        *kernels = Kernels::All;
+    if let [Kind { kernels, .. }] = &mut kinds[..] {
+        *kernels = if *kernels == Kernels::Cpu { Kernels::Cpu } else { Kernels::All };
+    } else if kinds.iter().all(|kind| kind.kernels != Kernels::Hardware) {
+        // None of them uses subgroup operations.
+        let named = kinds.iter_mut().filter(|kind| kind.kernels == Kernels::Subgroups);
+        named.for_each(|kind| kind.kernels = Kernels::Hardware);
     }
     kinds
 }

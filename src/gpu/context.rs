@@ -42,7 +42,7 @@ impl Context {
         // The adapter's own limits are larger than WebGPU's nearly everywhere. What an optional feature changes is what a kernel may say, and so
         // every device gets it that can: `wgrad bench` measures the one that trains.
         let (limits, optional) = match limits {
-            Limits::Adapter => (adapter.limits(), wgpu::Features::SHADER_F16),
+            Limits::Adapter => (adapter.limits(), wgpu::Features::SHADER_F16 | wgpu::Features::SUBGROUP),
             Limits::WebGpu => (wgpu::Limits::default(), wgpu::Features::empty()),
         };
         // A clock between launches, for `wgrad bench`; it costs nothing where nobody reads it.
@@ -53,6 +53,7 @@ impl Context {
             max_invocations: limits.max_compute_invocations_per_workgroup,
             max_binding: (limits.max_storage_buffer_binding_size / 4) as usize,
             half: required_features.contains(wgpu::Features::SHADER_F16),
+            subgroups: required_features.contains(wgpu::Features::SUBGROUP),
         };
         let description = wgpu::DeviceDescriptor {
             label: Some("wgrad"),

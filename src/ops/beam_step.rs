@@ -6,7 +6,7 @@ use crate::graph::{
 };
 
 use super::case::{Bench, Case, CaseSet};
-use super::elementwise::lanes;
+use super::elementwise::{lanes, reducing};
 
 /// Widest beam: the shader keeps its winners in registers.
 pub const WIDEST: usize = 16;
@@ -89,6 +89,7 @@ impl Op for BeamStep {
         let dispatch = (0..4).fold(Dispatch::new("beam_step", "forward"), |d, i| d.read(Operand::Input(i)));
         let dispatch = (0..4).fold(dispatch, |d, o| d.write(Operand::Output(o)));
         let dispatch = dispatch.constant("BEAM", self.beam as u32).constant("LANES", lanes(target));
+        let dispatch = reducing(dispatch, target);
         let dispatch = dispatch.uniform(&[rows / self.beam, vocabulary, self.length, self.end as usize]);
         vec![dispatch.number(self.length_penalty).workgroups(groups(rows / self.beam))]
     }
