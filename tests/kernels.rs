@@ -5,7 +5,7 @@
 mod gpu;
 
 use wgrad::bench::ceilings::MultiplyAdd;
-use wgrad::check::{Open, Subject, check_op};
+use wgrad::check::{Kernels, Open, Subject, check_op};
 use wgrad::gpu::Limits;
 use wgrad::graph::{Graph, TensorType};
 use wgrad::ops::OPS;
@@ -33,16 +33,20 @@ fn check(mode: &'static str, limits: Limits, checked: bool) {
         }
         Ok(Box::new(gpu))
     });
+    let has_subgroups = gpu::open_apart(limits, 0).target().subgroups;
     let subject = [Subject { open, mode }];
+    let mut subgroups = false;
     for (name, cases) in OPS {
         let cases: Vec<_> = cases(&CaseSet::default()).into_iter().enumerate().collect();
         for row in check_op(name, &cases, &subject, |_| ()).unwrap_or_else(|e| panic!("{e}")) {
-            println!("{name:22} {:8} worst error {:5.1} % of its bound", row.kernels, 100.0 * row.worst.share);
+            subgroups |= row.kernels == Kernels::Subgroups;
+            println!("{name:22} {:9} worst error {:5.1} % of its bound", row.kernels, 100.0 * row.worst.share);
             if let Some(failure) = row.failures.first() {
                 panic!("{}: {}", failure.label, failure.problem);
             }
         }
     }
+    assert_eq!(subgroups, has_subgroups, "some kernels use subgroup operations where the device has them");
 }
 
 /// What the multiply-add rate is computed from: with 1 as factor and addend each chain counts.
