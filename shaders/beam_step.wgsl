@@ -6,7 +6,7 @@
 // measured on hardware.
 #import shared/four
 #import shared/grid
-#import shared/reduce
+#import shared/reduce{SUBGROUPS}
 #import shared/strided
 
 struct Parameters {

@@ -4,7 +4,7 @@
 #import shared/elements
 #import shared/grid
 #import shared/vector{VECTOR}
-#import shared/reduce
+#import shared/reduce{SUBGROUPS}
 
 struct Parameters {
     len: u32, // vectors

@@ -5,7 +5,7 @@
 // columns at a time. Not measured on hardware.
 #import shared/four
 #import shared/grid
-#import shared/reduce
+#import shared/reduce{SUBGROUPS}
 #import shared/strided
 #import shared/vector{VECTOR}
 

@@ -4,7 +4,7 @@
 // row, a vector of columns at a time. `backward_wide`: one workgroup a row, four columns at a time. Not measured on hardware.
 #import shared/four
 #import shared/grid
-#import shared/reduce
+#import shared/reduce{SUBGROUPS}
 #import shared/strided
 #import shared/vector{VECTOR}
 

@@ -7,7 +7,7 @@
 //   total    mean loss and statistics from the rows' losses
 // The target is (1 − ε)·onehot(label) + ε/V. Rows whose label is padding get loss 0 and error 0.
 #import shared/grid
-#import shared/reduce
+#import shared/reduce{SUBGROUPS}
 
 struct Parameters {
     rows: u32, // N; in `bias` the rows of the chunk

@@ -4,7 +4,7 @@
 // `wide`: one workgroup a row.
 #import shared/four
 #import shared/grid
-#import shared/reduce
+#import shared/reduce{SUBGROUPS}
 #import shared/strided
 #import shared/vector{VECTOR}
 

@@ -9,7 +9,7 @@
 // On hardware not measured.
 #import shared/four
 #import shared/grid
-#import shared/reduce
+#import shared/reduce{SUBGROUPS}
 #import shared/strided
 #import shared/vector{VECTOR}
 

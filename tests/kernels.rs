@@ -4,38 +4,72 @@
 
 mod gpu;
 
-use wgrad::check::{Subject, check_op};
-use wgrad::gpu::{Gpu, Limits};
+use wgrad::bench::ceilings::MultiplyAdd;
+use wgrad::check::{Kernels, Open, Subject, check_op};
+use wgrad::gpu::Limits;
+use wgrad::graph::{Graph, TensorType};
 use wgrad::ops::OPS;
 use wgrad::ops::case::CaseSet;
+use wgrad::plan::{Device, Plan};
 
 #[test]
 fn kernels_stay_within_the_bound() {
-    check("bounds checks off", gpu::open);
+    check("bounds checks off", Limits::Adapter, false);
 }
 
 /// Two conditions at once, since compiling takes most of the time: the driver's bounds checks, and no more than WebGPU's guaranteed limits.
 #[test]
 fn kernels_stay_within_the_bound_under_bounds_checks_and_webgpus_limits() {
-    check("bounds checks on, WebGPU's limits", || {
-        let mut gpu = gpu::open_within(Limits::WebGpu);
-        gpu.check_bounds();
-        gpu
-    });
+    check("bounds checks on, WebGPU's limits", Limits::WebGpu, true);
 }
 
-/// The kernels for software adapters and, run by the same one, those for hardware.
-fn check(mode: &'static str, open: impl Fn() -> Gpu) {
+/// The kernels for software adapters and, run by the same one, those for hardware, with and without subgroup operations.
+fn check(mode: &'static str, limits: Limits, checked: bool) {
+    let open: Open = Box::new(move |number| {
+        let mut gpu = gpu::open_apart(limits, number);
+        gpu.watch_ends();
+        if checked {
+            gpu.check_bounds();
+        }
+        Ok(Box::new(gpu))
+    });
+    let has_subgroups = gpu::open_apart(limits, 0).target().subgroups;
+    let subject = [Subject { open, mode }];
+    let mut subgroups = false;
     for (name, cases) in OPS {
         let cases: Vec<_> = cases(&CaseSet::default()).into_iter().enumerate().collect();
-        let mut gpu = open();
-        gpu.watch_ends();
-        let mut subject = [Subject { device: Box::new(gpu), mode }];
-        for row in check_op(name, &cases, &mut subject).unwrap_or_else(|e| panic!("{e}")) {
-            println!("{name:22} {:8} worst error {:5.1} % of its bound", row.kernels, 100.0 * row.worst.share);
+        for row in check_op(name, &cases, &subject, |_| ()).unwrap_or_else(|e| panic!("{e}")) {
+            subgroups |= row.kernels == Kernels::Subgroups;
+            println!("{name:22} {:9} worst error {:5.1} % of its bound", row.kernels, 100.0 * row.worst.share);
             if let Some(failure) = row.failures.first() {
                 panic!("{}: {}", failure.label, failure.problem);
             }
+        }
+    }
+    assert_eq!(subgroups, has_subgroups, "some kernels use subgroup operations where the device has them");
+}
+
+/// What the multiply-add rate is computed from: with 1 as factor and addend each chain counts.
+#[test]
+fn the_bench_does_as_many_multiply_adds_as_it_counts() {
+    let mut gpu = gpu::open();
+    let tensor = TensorType::f32(&[512]);
+    gpu.allocate("x", &tensor).expect("memory");
+    gpu.write_f32("x", &(0..512).map(|i| (i % 5) as f32).collect::<Vec<_>>());
+    let target = gpu.target();
+    for half in [false, true].into_iter().filter(|half| !half || target.half) {
+        let mut graph = Graph::new();
+        let x = graph.input("x", tensor.clone()).expect("a new input");
+        let y = graph.push1(MultiplyAdd { half, step: [1.0, 1.0] }, &[x]).expect("numbers");
+        let plan = Plan::new(&graph, &[y], &[], &target);
+        let step = &plan.steps[0];
+        let counted = step.op.work(&step.types).flops / 2.0 / 512.0;
+        let prepared = gpu.prepare(plan).expect("a kernel that compiles");
+        gpu.run(prepared, false).expect("a device");
+        let chains = if half { 16 } else { 8 };
+        for (i, y) in gpu.fetch_f32(prepared, 0).expect("a device").into_iter().enumerate() {
+            let begun = (0..chains).map(|chain| (i % 5 + chain) as f64).sum::<f64>();
+            assert_eq!(f64::from(y) - begun, counted, "number {i}, half {half}");
         }
     }
 }

@@ -9,8 +9,8 @@ use wgrad::ops::case::CaseSet;
 fn f32_twins_stay_within_the_bound() {
     for (name, cases) in OPS {
         let cases: Vec<_> = cases(&CaseSet::default()).into_iter().enumerate().collect();
-        let mut subject = [Subject { device: Box::new(Cpu::<f32>::new()), mode: "f32" }];
-        for row in check_op(name, &cases, &mut subject).unwrap_or_else(|e| panic!("{e}")) {
+        let subject = [Subject { open: Box::new(|_| Ok(Box::new(Cpu::<f32>::new()))), mode: "f32" }];
+        for row in check_op(name, &cases, &subject, |_| ()).unwrap_or_else(|e| panic!("{e}")) {
             println!("{name:22} worst error {:5.1} % of its bound", 100.0 * row.worst.share);
             if let Some(failure) = row.failures.first() {
                 panic!("{}: {}", failure.label, failure.problem);

@@ -1,5 +1,6 @@
-//! Every kernel, with every set of constants that the ops' cases and the presets' plans use, for targets whose hardware is not here: valid WGSL without
-//! optional features, within WebGPU's guaranteed limits, and translated to what Vulkan, Metal and Direct3D 12 take.
+//! Every kernel, with every set of constants that the ops' cases, the presets' plans and the bench's ceilings use, for targets whose hardware is not here:
+//! valid WGSL without other optional features than the target has, within WebGPU's guaranteed limits, and translated to what Vulkan, Metal and Direct3D 12
+//! take.
 //!
 //! Needs spirv-val: `tests/install_targets.sh` installs it. Without it a test fails and says so.
 
@@ -13,6 +14,7 @@ use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy, Layouter};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, ShaderStage};
 use rayon::prelude::*;
+use wgrad::bench::ceilings;
 use wgrad::check::plan_of;
 use wgrad::decode::{Beam, Search};
 use wgrad::gpu::Shaders;
@@ -20,25 +22,29 @@ use wgrad::graph::{Dispatch, Target, TensorType};
 use wgrad::models;
 use wgrad::ops::OPS;
 use wgrad::ops::case::CaseSet;
-use wgrad::plan::{Counters, Device, DeviceError, Plan, Prepared, Profile, Region};
+use wgrad::plan::{Clock, Counters, Device, DeviceError, Plan, Prepared, Profile, Region};
 use wgrad::text::BatchShape;
 use wgrad::train::Split;
 use wgrad::train::config::{Config, PRESETS};
 use wgrad::train::step::{StepBatch, training_plan, validation_plan};
 
-/// What a pipeline depends on, and the launches that use it.
-type Kernels = BTreeMap<(&'static str, &'static str, Vec<(&'static str, u32)>), Vec<Dispatch>>;
+/// What a pipeline depends on: shader, entry point, constants.
+type Kernel = (&'static str, &'static str, Vec<(&'static str, u32)>);
+
+/// Kernels, and the launches that use them.
+type Kernels = BTreeMap<Kernel, Vec<Dispatch>>;
 
 /// A device that only takes note of what it would launch.
 struct Recorder {
     target: Target,
     kernels: Kernels,
     fetches: Vec<Vec<usize>>,
+    steps: Vec<usize>,
 }
 
 impl Recorder {
     fn new(target: Target) -> Self {
-        Self { target, kernels: BTreeMap::new(), fetches: vec![] }
+        Self { target, kernels: BTreeMap::new(), fetches: vec![], steps: vec![] }
     }
 }
 
@@ -68,6 +74,7 @@ impl Device for Recorder {
             let key = (dispatch.shader, dispatch.entry, dispatch.constants.clone());
             self.kernels.entry(key).or_default().push(dispatch.clone());
         }
+        self.steps.push(plan.steps.len());
         self.fetches.push(plan.fetches.iter().map(|(region, _)| region.len).collect());
         Ok(Prepared(self.fetches.len() - 1))
     }
@@ -82,8 +89,8 @@ impl Device for Recorder {
         Ok(())
     }
 
-    fn profile(&mut self, _plan: Prepared) -> Result<Profile, DeviceError> {
-        unreachable!("nothing is computed here")
+    fn profile(&mut self, plan: Prepared) -> Result<Profile, DeviceError> {
+        Ok(Profile { steps: vec![1.0; self.steps[plan.0]], clock: Clock::Wall })
     }
 
     fn counters(&self) -> Counters {
@@ -98,8 +105,8 @@ impl Device for Recorder {
         Ok(vec![])
     }
 
-    fn fetch_f32(&mut self, _plan: Prepared, _index: usize) -> Result<Vec<f32>, DeviceError> {
-        unreachable!("nothing is computed here")
+    fn fetch_f32(&mut self, plan: Prepared, index: usize) -> Result<Vec<f32>, DeviceError> {
+        Ok(vec![0.0; self.fetches[plan.0][index]])
     }
 
     fn fetch_u32(&mut self, plan: Prepared, index: usize) -> Result<Vec<u32>, DeviceError> {
@@ -107,7 +114,7 @@ impl Device for Recorder {
     }
 }
 
-/// The kernels of all ops' cases, and those that training, validating and translating take with every preset.
+/// The kernels of all ops' cases, those that training, validating and translating take with every preset, and those that measure a device.
 fn kernels(target: Target) -> Kernels {
     let mut recorder = Recorder::new(target.clone());
     for case in OPS.iter().flat_map(|(_, cases)| cases(&CaseSet::default())) {
@@ -132,14 +139,36 @@ fn kernels(target: Target) -> Kernels {
             search.translate(&mut recorder, &words).expect("a search of nothing");
         }
     }
+    ceilings::measure(&mut recorder).expect("the ceilings of nothing");
     recorder.kernels
 }
 
-/// Adapters that kernels are chosen by: software, the least that WebGPU grants, and what most hardware grants.
-fn targets() -> [Target; 3] {
+/// Adapters that kernels are chosen by: software, the least that WebGPU grants, what most hardware grants, and the same with each optional feature.
+fn targets() -> [Target; 5] {
     let least = Target::webgpu();
     let software = Target { software: true, alignment: 4, max_invocations: 1024, ..least.clone() };
-    [software, least.clone(), Target { max_invocations: 1024, ..least }]
+    let usual = Target { max_invocations: 1024, ..least.clone() };
+    [software, least, usual.clone(), Target { half: true, ..usual.clone() }, Target { subgroups: true, ..usual }]
+}
+
+/// The optional features of a target, under naga's names.
+fn capabilities(target: &Target) -> Capabilities {
+    let mut capabilities = Capabilities::empty();
+    capabilities.set(Capabilities::SHADER_FLOAT16, target.half);
+    capabilities.set(Capabilities::SUBGROUP, target.subgroups);
+    capabilities
+}
+
+/// The kernels of all targets, each with the capabilities of the first that takes it.
+fn kernels_of_all() -> BTreeMap<Kernel, (Capabilities, Vec<Dispatch>)> {
+    let mut all = BTreeMap::new();
+    for target in targets() {
+        let capabilities = capabilities(&target);
+        for (kernel, launches) in kernels(target) {
+            all.entry(kernel).or_insert((capabilities, launches));
+        }
+    }
+    all
 }
 
 /// The WGSL of a launch.
@@ -147,10 +176,10 @@ fn wgsl(launch: &Dispatch) -> String {
     Shaders::default().assemble(launch.shader, &launch.constants).text
 }
 
-/// Parses and validates, with none of the capabilities that stand for optional features.
-fn compile(source: &str) -> Result<(Module, ModuleInfo), String> {
+/// Parses and validates, with no other capabilities that stand for optional features.
+fn compile(source: &str, capabilities: Capabilities) -> Result<(Module, ModuleInfo), String> {
     let module = naga::front::wgsl::parse_str(source).map_err(|e| e.emit_to_string(source))?;
-    let mut validator = Validator::new(ValidationFlags::all(), Capabilities::empty());
+    let mut validator = Validator::new(ValidationFlags::all(), capabilities);
     let info = validator.validate(&module).map_err(|e| e.emit_to_string(source))?;
     Ok((module, info))
 }
@@ -159,10 +188,12 @@ fn bounds_checks(policy: BoundsCheckPolicy) -> BoundsCheckPolicies {
     BoundsCheckPolicies { index: policy, buffer: policy, image_load: policy, binding_array: policy }
 }
 
-/// SPIR-V as wgpu makes it on Vulkan 1.0 without runtime checks (training), and on Vulkan 1.3 with them.
-fn to_spirv(module: &Module, info: &ModuleInfo, entry: &str) -> Result<(), String> {
+/// SPIR-V as wgpu makes it on Vulkan 1.0 (with subgroup operations, 1.1) without runtime checks (training), and on Vulkan 1.3 with them.
+fn to_spirv(module: &Module, info: &ModuleInfo, entry: &str, capabilities: Capabilities) -> Result<(), String> {
+    let subgroups = capabilities.contains(Capabilities::SUBGROUP);
+    let (oldest, lang_version) = if subgroups { ("vulkan1.1", (1, 3)) } else { ("vulkan1.0", (1, 0)) };
     let unchecked = spv::Options {
-        lang_version: (1, 0),
+        lang_version,
         bounds_check_policies: bounds_checks(BoundsCheckPolicy::Unchecked),
         zero_initialize_workgroup_memory: spv::ZeroInitializeWorkgroupMemoryMode::None,
         force_loop_bounding: false,
@@ -175,7 +206,7 @@ fn to_spirv(module: &Module, info: &ModuleInfo, entry: &str) -> Result<(), Strin
         ..Default::default()
     };
     let pipeline = spv::PipelineOptions { shader_stage: ShaderStage::Compute, entry_point: entry.into() };
-    for (environment, options) in [("vulkan1.0", unchecked), ("vulkan1.3", checked)] {
+    for (environment, options) in [(oldest, unchecked), ("vulkan1.3", checked)] {
         let words = spv::write_vec(module, info, &options, Some(&pipeline)).map_err(|e| e.to_string())?;
         let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
         spirv_val(environment, &bytes)?;
@@ -200,18 +231,26 @@ fn spirv_val(environment: &str, bytes: &[u8]) -> Result<(), String> {
     if output.status.success() { Ok(()) } else { Err(format!("spirv-val for {environment}: {said}")) }
 }
 
-/// Metal's language of macOS 10.13, the oldest that wgpu runs on.
-fn to_msl(module: &Module, info: &ModuleInfo, entry: &str) -> Result<(), String> {
-    let options = msl::Options { lang_version: (2, 0), ..Default::default() };
+/// Metal's language of macOS 10.13, the oldest that wgpu runs on, or of macOS 10.14, which has subgroup operations.
+fn to_msl(module: &Module, info: &ModuleInfo, entry: &str, capabilities: Capabilities) -> Result<(), String> {
+    let subgroups = capabilities.contains(Capabilities::SUBGROUP);
+    let options = msl::Options { lang_version: (2, subgroups.into()), ..Default::default() };
     let pipeline =
         msl::PipelineOptions { entry_point: Some((ShaderStage::Compute, entry.into())), ..Default::default() };
     let (_, translated) = msl::write_string(module, info, &options, &pipeline).map_err(|e| e.to_string())?;
     translated.entry_point_names.into_iter().try_for_each(|name| name.map(|_| ()).map_err(|e| e.to_string()))
 }
 
-/// The language of Direct3D 12, shader model 5.1, the oldest that wgpu takes.
-fn to_hlsl(module: &Module, info: &ModuleInfo, entry: &str) -> Result<(), String> {
-    let options = hlsl::Options { shader_model: hlsl::ShaderModel::V5_1, ..Default::default() };
+/// The language of Direct3D 12: shader model 5.1, the oldest that wgpu takes, or the oldest that has the optional feature.
+fn to_hlsl(module: &Module, info: &ModuleInfo, entry: &str, capabilities: Capabilities) -> Result<(), String> {
+    let shader_model = if capabilities.contains(Capabilities::SHADER_FLOAT16) {
+        hlsl::ShaderModel::V6_2
+    } else if capabilities.contains(Capabilities::SUBGROUP) {
+        hlsl::ShaderModel::V6_0
+    } else {
+        hlsl::ShaderModel::V5_1
+    };
+    let options = hlsl::Options { shader_model, ..Default::default() };
     let pipeline = hlsl::PipelineOptions { entry_point: Some((ShaderStage::Compute, entry.into())) };
     let mut text = String::new();
     let written = hlsl::Writer::new(&mut text, &options, &pipeline).write(module, info, None);
@@ -221,14 +260,14 @@ fn to_hlsl(module: &Module, info: &ModuleInfo, entry: &str) -> Result<(), String
 
 #[test]
 fn every_kernel_is_valid_and_translates() {
-    let kernels: Kernels = targets().into_iter().flat_map(kernels).collect();
+    let kernels = kernels_of_all();
     let failures: Vec<String> = (kernels.par_iter())
-        .filter_map(|((shader, entry, constants), launches)| {
+        .filter_map(|((shader, entry, constants), (capabilities, launches))| {
             let translate = || {
-                let (module, info) = compile(&wgsl(&launches[0]))?;
-                to_spirv(&module, &info, entry)?;
-                to_msl(&module, &info, entry).map_err(|e| format!("MSL: {e}"))?;
-                to_hlsl(&module, &info, entry).map_err(|e| format!("HLSL: {e}"))
+                let (module, info) = compile(&wgsl(&launches[0]), *capabilities)?;
+                to_spirv(&module, &info, entry, *capabilities)?;
+                to_msl(&module, &info, entry, *capabilities).map_err(|e| format!("MSL: {e}"))?;
+                to_hlsl(&module, &info, entry, *capabilities).map_err(|e| format!("HLSL: {e}"))
             };
             translate().err().map(|e| format!("{shader}:{entry} with {constants:?}: {e}"))
         })
@@ -242,7 +281,7 @@ fn every_kernel_is_valid_and_translates() {
 fn kernels_for_webgpu_keep_to_its_guaranteed_limits() {
     let mut largest = [0; 3];
     for ((shader, entry, constants), launches) in kernels(Target::webgpu()) {
-        let (module, info) = compile(&wgsl(&launches[0])).unwrap_or_else(|e| panic!("{e}"));
+        let (module, info) = compile(&wgsl(&launches[0]), Capabilities::empty()).unwrap_or_else(|e| panic!("{e}"));
         let index = module.entry_points.iter().position(|e| e.name == entry).expect("the entry point exists");
         let mut layouter = Layouter::default();
         layouter.update(module.to_ctx()).expect("types with a layout");
@@ -271,20 +310,25 @@ fn kernels_for_webgpu_keep_to_its_guaranteed_limits() {
 /// An entry point that no case and no preset launches would be tested by nothing.
 #[test]
 fn every_entry_point_is_launched() {
-    let kernels: Kernels = targets().into_iter().flat_map(kernels).collect();
+    let kernels = kernels_of_all();
     let launched: BTreeSet<(&str, &str)> = kernels.keys().map(|&(shader, entry, _)| (shader, entry)).collect();
-    let sources: BTreeMap<&str, &Dispatch> =
-        kernels.iter().map(|((shader, ..), launches)| (*shader, &launches[0])).collect();
+    let sources: BTreeMap<&str, (Capabilities, &Dispatch)> = kernels
+        .iter()
+        .map(|((shader, ..), (capabilities, launches))| (*shader, (*capabilities, &launches[0])))
+        .collect();
     let mut idle = vec![];
-    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders")).expect("the shaders' folder") {
-        let path = entry.expect("an entry").path();
-        let shader = path.file_stem().expect("a name").to_str().expect("UTF-8");
-        if path.is_file() && !sources.contains_key(shader) {
-            idle.push(shader.to_string());
+    for folder in ["", "bench/"] {
+        let path = format!("{}/shaders/{folder}", env!("CARGO_MANIFEST_DIR"));
+        for entry in std::fs::read_dir(path).expect("a folder of shaders") {
+            let path = entry.expect("an entry").path();
+            let shader = format!("{folder}{}", path.file_stem().expect("a name").to_str().expect("UTF-8"));
+            if path.is_file() && !sources.contains_key(shader.as_str()) {
+                idle.push(shader);
+            }
         }
     }
-    for (shader, launch) in sources {
-        let (module, _) = compile(&wgsl(launch)).unwrap_or_else(|e| panic!("{e}"));
+    for (shader, (capabilities, launch)) in sources {
+        let (module, _) = compile(&wgsl(launch), capabilities).unwrap_or_else(|e| panic!("{e}"));
         let missing = module.entry_points.iter().filter(|e| !launched.contains(&(shader, e.name.as_str())));
         idle.extend(missing.map(|e| format!("{shader}:{}", e.name)));
     }

@@ -11,14 +11,14 @@ use serde::{Deserialize, Serialize};
 use crate::graph::{
     Call, Dispatch, Graph, Op, Operand, Real, Target, TensorType, Types, Value, Work, groups, reference,
 };
-use crate::ops::elementwise::{grid, lanes};
+use crate::ops::elementwise::{WORKGROUP, grid, lanes};
 use crate::plan::{Device, DeviceError, Plan, Prepared};
 
 use super::{BenchError, Samples, repeat};
 
 /// Elements that are copied: 64 MiB there and back, more than any cache of today holds (an H100 has 50 MiB).
 pub const COPIED: usize = 16 << 20;
-/// Multiply-adds of a number, by 64 (the loops of the kernel that are not `ROUNDS`).
+/// Multiply-adds of a chain, by 8.
 const ROUNDS: usize = 64;
 const NUMBERS: usize = 1 << 16;
 /// Dispatches of one submit whose time is shared out.
@@ -33,8 +33,10 @@ pub struct Ceilings {
     pub copy: Samples,
     /// Bytes a second, read and written together.
     pub bandwidth: f64,
-    /// Floating-point operations a second, two a multiply-add.
+    /// Floating-point operations a second in f32, two a multiply-add.
     pub flops: f64,
+    /// The same in f16, where the device has it; no kernel of wgrad uses it.
+    pub half_flops: Option<f64>,
     /// Seconds of a dispatch that does nothing, among others.
     pub dispatch: f64,
     /// The same where each reads what the one before wrote.
@@ -94,9 +96,30 @@ impl Copy {
     }
 }
 
-/// Many multiply-adds a number.
+/// Many multiply-adds a number, in independent chains: y = Σ over the chains c of what `8 · ROUNDS` times v = factor · v + addend make of x + c.
 #[derive(Debug)]
-struct MultiplyAdd;
+pub struct MultiplyAdd {
+    /// In f16 instead of f32: 16 chains instead of 8.
+    pub half: bool,
+    /// Factor and addend. With 1 and 1 a chain adds the number of its multiply-adds to x, exactly (in f16 up to 2048).
+    pub step: [f32; 2],
+}
+
+impl MultiplyAdd {
+    /// A factor below 1 keeps every number finite.
+    fn new(half: bool) -> Self {
+        Self { half, step: [0.9375, 0.0625] }
+    }
+
+    fn chains(&self) -> usize {
+        if self.half { 16 } else { 8 }
+    }
+
+    /// Multiply-adds of a number.
+    fn count(&self) -> usize {
+        self.chains() * 8 * ROUNDS
+    }
+}
 
 impl Op for MultiplyAdd {
     fn name(&self) -> &'static str {
@@ -110,40 +133,43 @@ impl Op for MultiplyAdd {
     reference!(parallel);
 
     fn work(&self, types: &Types) -> Work {
-        Work::moving(self, types).flops(2 * 64 * ROUNDS, types.inputs[0].len())
+        Work::moving(self, types).flops(2 * self.count(), types.inputs[0].len())
     }
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
-        let dispatch = Dispatch::new("bench/multiply_add", "main").constant("ROUNDS", ROUNDS as u32);
+        let shader = if self.half { "bench/multiply_add_f16" } else { "bench/multiply_add" };
+        let dispatch = Dispatch::new(shader, "main").constant("ROUNDS", ROUNDS as u32);
         let dispatch = dispatch.read(Operand::Input(0)).write(Operand::Output(0));
-        vec![dispatch.workgroups(groups(types.inputs[0].len().div_ceil(256)))]
+        let dispatch = self.step.iter().fold(dispatch, |dispatch, &number| dispatch.number(number));
+        vec![dispatch.workgroups(groups(types.inputs[0].len().div_ceil(WORKGROUP)))]
     }
 }
 
 impl MultiplyAdd {
     fn reference<T: Real>(&self, mut call: Call<T>) {
-        let [factor, added] = [0.9375, 0.0625].map(T::of);
+        let [factor, addend] = self.step.map(|number| T::of(number.into()));
         for (y, &x) in call.output(0).iter_mut().zip(call.input(0)) {
             *y = T::default();
-            for chain in 0..8 {
-                let mut v = x + T::of(f64::from(chain));
+            for chain in 0..self.chains() {
+                let mut v = x + T::of(chain as f64);
                 for _ in 0..8 * ROUNDS {
-                    v = v * factor + added;
+                    v = v * factor + addend;
                 }
                 *y += v;
             }
         }
     }
 
-    /// Eight vectors of eight numbers at a time: registers of the CPU's vector unit.
+    /// f32 alone: the CPU executor has no f16.
     fn parallel(&self, mut call: Call<f32>) {
         let chunks = call.output(0).par_chunks_mut(1 << 12).zip(call.input(0).par_chunks(1 << 12));
-        chunks.for_each(|(y, x)| multiply_add(x, y));
+        chunks.for_each(|(y, x)| multiply_add(x, y, self.step));
     }
 }
 
+/// Eight vectors of eight numbers at a time: registers of the CPU's vector unit.
 #[multiversion(targets = "simd")]
-fn multiply_add(x: &[f32], y: &mut [f32]) {
+fn multiply_add(x: &[f32], y: &mut [f32], [factor, addend]: [f32; 2]) {
     for (y, x) in y.chunks_exact_mut(8).zip(x.chunks_exact(8)) {
         let mut v = [0.0f32; 64];
         for (i, v) in v.iter_mut().enumerate() {
@@ -151,7 +177,7 @@ fn multiply_add(x: &[f32], y: &mut [f32]) {
         }
         for _ in 0..8 * ROUNDS {
             for v in &mut v {
-                *v = *v * 0.9375 + 0.0625;
+                *v = *v * factor + addend;
             }
         }
         for (i, y) in y.iter_mut().enumerate() {
@@ -196,8 +222,8 @@ pub fn measure(device: &mut dyn Device) -> Result<Ceilings, BenchError> {
         copies.push(Samples::new(one(device, Copy { vectors }, COPIED)?));
     }
     copies.sort_by(|a, b| a.median.total_cmp(&b.median));
-    let arithmetic = Samples::new(one(device, MultiplyAdd, NUMBERS)?);
-    let flops = 2.0 * 64.0 * (ROUNDS * NUMBERS) as f64;
+    let flops = rate(device, MultiplyAdd::new(false))?;
+    let half_flops = device.target().half.then(|| rate(device, MultiplyAdd::new(true))).transpose()?;
     let [single, independent, dependent] = [(1, false), (DISPATCHES, false), (DISPATCHES, true)].map(|(n, chained)| {
         let prepared = empties(device, n, chained)?;
         wait(device, prepared)?;
@@ -207,11 +233,18 @@ pub fn measure(device: &mut dyn Device) -> Result<Ceilings, BenchError> {
     Ok(Ceilings {
         copy: copies[0],
         bandwidth: 8.0 * COPIED as f64 / copies[0].median,
-        flops: flops / arithmetic.median,
+        flops,
+        half_flops,
         dispatch: (independent? - single).max(0.0) / more,
         dependent: (dependent? - single).max(0.0) / more,
         round_trip: single,
     })
+}
+
+/// Operations a second.
+fn rate(device: &mut dyn Device, op: MultiplyAdd) -> Result<f64, BenchError> {
+    let operations = 2 * op.count() * NUMBERS;
+    Ok(operations as f64 / Samples::new(one(device, op, NUMBERS)?).median)
 }
 
 /// Seconds of an op on `len` numbers.

@@ -36,11 +36,6 @@ pub struct KernelReport {
     pub difference: f64,
 }
 
-/// The ops that can be measured.
-pub fn names() -> impl Iterator<Item = &'static str> {
-    BENCHES.iter().map(|(name, _)| *name)
-}
-
 /// Measures the ops called `ops`, or all if there are none; tells each result to `done` at once.
 ///
 /// # Errors

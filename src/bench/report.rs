@@ -118,8 +118,11 @@ impl Report {
 
 #[cfg(test)]
 mod tests {
-    use super::{Change, Verdict};
+    use std::fs;
+
+    use super::{Change, Report, Verdict};
     use crate::bench::Samples;
+    use crate::bench::ceilings::Ceilings;
 
     #[test]
     fn only_what_is_beyond_the_spread_is_a_change() {
@@ -129,5 +132,31 @@ mod tests {
         assert_eq!(verdict(samples(2.0, 3.0), samples(3.1, 9.0)), Verdict::Slower);
         assert_eq!(verdict(samples(2.0, 3.0), samples(1.0, 2.0)), Verdict::Same);
         assert_eq!(verdict(samples(2.0, 3.0), samples(2.9, 9.0)), Verdict::Same);
+    }
+
+    /// f16's rate came later than the first saved runs.
+    #[test]
+    fn a_saved_run_may_lack_what_came_later() {
+        let copy = Samples { median: 2.0, low: 1.0, high: 3.0, count: 9 };
+        let times = Ceilings {
+            copy,
+            bandwidth: 4.0,
+            flops: 5.0,
+            half_flops: Some(6.0),
+            dispatch: 7.0,
+            dependent: 8.0,
+            round_trip: 9.0,
+        };
+        let report =
+            Report { wgrad: "0.1".into(), device: "a device".into(), ceilings: times, kernels: vec![], step: None };
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("run");
+        report.write(&path).expect("a file");
+        assert_eq!(Report::read(&path, "a device").expect("a run").ceilings, times);
+        let text = fs::read_to_string(&path).expect("a file");
+        let line = text.lines().find(|line| line.contains("half_flops")).expect("the rate");
+        fs::write(&path, text.replace(line, "")).expect("a file");
+        let old = Report::read(&path, "a device").expect("a run").ceilings;
+        assert_eq!(old, Ceilings { half_flops: None, ..times });
     }
 }

@@ -10,5 +10,5 @@ mod op;
 mod step;
 
 pub use compare::{Compared, Expected, Problem, Worst, compare, difference, expected, plan_of, run_twice, stray};
-pub use op::{Failure, Kernels, Row, Subject, check_gradients, check_op, targets};
+pub use op::{CheckError, Failure, Kernels, Open, Row, Subject, check_gradients, check_op, targets};
 pub use step::{StepRow, check_steps};

@@ -1,22 +1,40 @@
 //! All cases of one op on one or more devices.
 
 use std::fmt;
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
 
 use rayon::prelude::*;
 use serde::Serialize;
+use thiserror::Error;
 
+use crate::gpu::OpenError;
 use crate::graph::{Dispatch, Target};
-use crate::ops::case::Case;
-use crate::plan::{Device, DeviceError, Plan};
+use crate::ops::case::{Case, Tensor};
+use crate::plan::{Device, DeviceError};
 
 use super::compare::{Compared, Expected, Problem, Worst, compare, difference, expected, plan_of, run_twice, stray};
 use super::gradient::check_gradient;
 
-/// A device, and how it was told to compile.
+/// Opens a device of its own for each number: those that compile and run at the same time.
+pub type Open = Box<dyn Fn(usize) -> Result<Box<dyn Device>, OpenError> + Sync>;
+
+/// Devices that were told alike how to compile.
 pub struct Subject {
-    pub device: Box<dyn Device>,
-    /// What a failure says of it: "bounds checks on".
+    pub open: Open,
+    /// What a failure says of them: "bounds checks on".
     pub mode: &'static str,
+}
+
+/// Why cases could not be run.
+#[derive(Debug, Error)]
+pub enum CheckError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Device(#[from] DeviceError),
 }
 
 /// Which of an op's kernels.
@@ -27,8 +45,10 @@ pub enum Kernels {
     All,
     /// Those for software adapters.
     Software,
-    /// Those for hardware.
+    /// Those for hardware, without subgroup operations.
     Hardware,
+    /// Those for hardware with subgroup operations.
+    Subgroups,
     /// The CPU's f32 twin.
     Cpu,
     /// No kernel: the derivative of the reference, against finite differences.
@@ -41,6 +61,7 @@ impl fmt::Display for Kernels {
             Self::All => "all",
             Self::Software => "software",
             Self::Hardware => "hardware",
+            Self::Subgroups => "subgroups",
             Self::Cpu => "cpu",
             Self::Derivative => "gradient",
         })
@@ -78,67 +99,174 @@ pub fn targets(device: &dyn Device) -> Vec<(Kernels, Target)> {
     if own.is_cpu() {
         return vec![(Kernels::Cpu, own)];
     }
-    let kernels = |software| if software { Kernels::Software } else { Kernels::Hardware };
-    let both = [own.software, !own.software];
-    both.map(|software| (kernels(software), Target { software, ..own.clone() })).into()
+    let software = (Kernels::Software, Target { software: true, ..own.clone() });
+    let mut targets = vec![];
+    if own.subgroups {
+        targets.push((Kernels::Subgroups, Target { software: false, ..own.clone() }));
+    }
+    targets.push((Kernels::Hardware, Target { software: false, subgroups: false, ..own.clone() }));
+    targets.insert(if own.software { 0 } else { targets.len() }, software);
+    targets
 }
 
-/// Runs numbered cases on every subject, with every kind of kernels that the subject can run.
-///
-/// # Errors
-/// When a device fails, or a shader does not compile.
-pub fn check_op(op: &'static str, cases: &[(usize, Case)], subjects: &mut [Subject]) -> Result<Vec<Row>, DeviceError> {
-    let mut rows: Vec<Row> = vec![];
-    let mut distinct = false;
-    // So many references at once: enough for every core, few enough to hold in memory.
-    for chunk in cases.chunks(8) {
-        let judged: Vec<Expected> = chunk.par_iter().map(|(_, case)| expected(case)).collect();
-        for subject in &mut *subjects {
-            for ((number, case), expected) in chunk.iter().zip(&judged) {
-                let mut first: Option<(Plan, Worst, Option<Failure>)> = None;
-                for (kernels, target) in targets(&*subject.device) {
-                    let (plan, types) = plan_of(case, &target);
-                    let same = first.as_ref().is_some_and(|(known, ..)| same_kernels(known, &plan));
-                    distinct |= first.is_some() && !same;
-                    let (worst, failure) = if let (true, Some((_, worst, failure))) = (same, &first) {
-                        (worst.clone(), failure.clone().map(|failure| Failure { kernels, ..failure }))
-                    } else {
-                        let runs = run_twice(&mut *subject.device, case, plan.clone(), &types)?;
-                        let Compared { worst, problem, loosest, .. } = compare(expected, &runs[0]);
-                        let problem = problem.or_else(|| difference(expected, &runs));
-                        let problem = problem.or(stray(&mut *subject.device)?).or(loosest);
-                        let failure = problem.map(|problem| Failure {
-                            case: *number,
-                            label: case.label(),
-                            kernels,
-                            launches: launches(plan.steps.iter().flat_map(|step| &step.dispatches)),
-                            mode: subject.mode,
-                            problem,
-                        });
-                        (worst, failure)
-                    };
-                    first.get_or_insert((plan, worst.clone(), failure.clone()));
-                    add(&mut rows, Row::new(op, kernels), *number, worst, failure);
-                }
+/// A kind of kernels that some of the cases take.
+struct Kind {
+    kernels: Kernels,
+    target: Target,
+    /// For each case the first kind with the very same launches: this one, or one before it.
+    same_as: Vec<usize>,
+}
+
+/// The kinds in which the cases differ.
+fn kinds(cases: &[(usize, Case)], targets: Vec<(Kernels, Target)>) -> Vec<Kind> {
+    let dispatches = |case: &Case, target: &Target| -> Vec<Dispatch> {
+        let plan = plan_of(case, target).0;
+        plan.steps.iter().flat_map(|step| step.dispatches.clone()).collect()
+    };
+    let mut kinds: Vec<Kind> = vec![];
+    for (kernels, target) in targets {
+        let same = |(i, (_, case)): (usize, &(usize, Case))| {
+            let own = dispatches(case, &target);
+            let known = kinds.iter().position(|kind| dispatches(case, &kind.target) == own);
+            known.map_or(kinds.len(), |known| kinds[known].same_as[i])
+        };
+        let same_as: Vec<usize> = cases.iter().enumerate().map(same).collect();
+        if same_as.contains(&kinds.len()) {
+            kinds.push(Kind { kernels, target, same_as });
+        }
+    }
+    if let [Kind { kernels, .. }] = &mut kinds[..] {
+        *kernels = if *kernels == Kernels::Cpu { Kernels::Cpu } else { Kernels::All };
+    } else if kinds.iter().all(|kind| kind.kernels != Kernels::Hardware) {
+        // None of them uses subgroup operations.
+        let named = kinds.iter_mut().filter(|kind| kind.kernels == Kernels::Subgroups);
+        named.for_each(|kind| kind.kernels = Kernels::Hardware);
+    }
+    kinds
+}
+
+/// What a case came to.
+type Outcome = (Worst, Option<Failure>);
+
+/// So many numbers of inputs are judged at once: enough for every core, few enough to hold their references in memory.
+const JUDGED: usize = 1 << 21;
+
+/// Cases that are judged at once, in order.
+fn chunks(cases: &[(usize, Case)]) -> Vec<Range<usize>> {
+    let mut chunks: Vec<Range<usize>> = vec![];
+    let mut numbers = 0;
+    for (i, (_, case)) in cases.iter().enumerate() {
+        let own: usize = case.inputs.iter().map(Tensor::tensor_type).map(|tensor| tensor.len()).sum();
+        numbers += own;
+        match chunks.last_mut() {
+            Some(chunk) if numbers <= JUDGED => chunk.end = i + 1,
+            _ => {
+                chunks.push(i..i + 1);
+                numbers = own;
             }
         }
     }
-    for row in &mut rows {
-        row.cases = cases.len();
-    }
-    if !distinct {
-        rows.truncate(1);
-        if let [Row { kernels: kernels @ (Kernels::Software | Kernels::Hardware), failures, .. }] = &mut rows[..] {
-            *kernels = Kernels::All;
-            failures.iter_mut().for_each(|failure| failure.kernels = Kernels::All);
-        }
+    chunks
+}
+
+/// Runs numbered cases on every subject, with every kind of kernels that the subject can run, and tells each row to `done` as soon as it is known: first
+/// that of the kernels that the subject takes by itself. So many threads as there are cores each have a device of their own, since compiling takes most of
+/// the time, and llvmpipe compiles in a device's queue.
+///
+/// # Errors
+/// When a device fails, or a shader does not compile.
+pub fn check_op(
+    op: &'static str,
+    cases: &[(usize, Case)],
+    subjects: &[Subject],
+    mut done: impl FnMut(&Row),
+) -> Result<Vec<Row>, CheckError> {
+    let kinds = kinds(cases, targets(&*(subjects[0].open)(0)?));
+    // Those of the first kind come first.
+    let units: Vec<(usize, usize)> = (0..kinds.len()).flat_map(|k| (0..subjects.len()).map(move |s| (k, s))).collect();
+    let mut outcomes: Vec<Vec<Option<Outcome>>> = vec![vec![None; cases.len()]; units.len()];
+    let mut rows: Vec<Row> = vec![];
+    let chunks = chunks(cases);
+    for (c, chunk) in chunks.iter().enumerate() {
+        let judged: Vec<Expected> = cases[chunk.clone()].par_iter().map(|(_, case)| expected(case)).collect();
+        let (next, (results, arriving)) = (AtomicUsize::new(0), mpsc::channel());
+        let work = |results: mpsc::Sender<_>| {
+            while let Some(&(k, s)) = units.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let unit = k * subjects.len() + s;
+                let run = || -> Result<Vec<(usize, Outcome)>, CheckError> {
+                    let own = |i: &usize| kinds[k].same_as[*i] == k;
+                    let mut device = (subjects[s].open)(unit)?;
+                    let outcome = |i: usize| {
+                        let expected = &judged[i - chunk.start];
+                        Ok((i, outcome(&mut *device, &cases[i], &kinds[k], expected, subjects[s].mode)?))
+                    };
+                    chunk.clone().filter(own).map(outcome).collect()
+                };
+                // Nobody listens after an error.
+                if results.send((unit, run())).is_err() {
+                    break;
+                }
+            }
+        };
+        thread::scope(|scope| -> Result<(), CheckError> {
+            let threads = thread::available_parallelism().map_or(1, usize::from).min(units.len());
+            for _ in 0..threads {
+                let (work, results) = (&work, results.clone());
+                scope.spawn(move || work(results));
+            }
+            drop(results);
+            let mut finished = vec![0; kinds.len()];
+            for (unit, outcome) in arriving {
+                for (i, outcome) in outcome? {
+                    outcomes[unit][i] = Some(outcome);
+                }
+                finished[unit / subjects.len()] += 1;
+                let complete = |k: usize| c + 1 == chunks.len() && finished.get(k) == Some(&subjects.len());
+                while complete(rows.len()) {
+                    rows.push(row(op, cases, &kinds, rows.len(), &outcomes));
+                    done(&rows[rows.len() - 1]);
+                }
+            }
+            Ok(())
+        })?;
     }
     Ok(rows)
 }
 
-fn same_kernels(a: &Plan, b: &Plan) -> bool {
-    let all = |plan: &Plan| plan.steps.iter().flat_map(|step| step.dispatches.clone()).collect::<Vec<_>>();
-    all(a) == all(b)
+/// Runs one case.
+fn outcome(
+    device: &mut dyn Device,
+    (number, case): &(usize, Case),
+    kind: &Kind,
+    expected: &Expected,
+    mode: &'static str,
+) -> Result<Outcome, DeviceError> {
+    let (plan, types) = plan_of(case, &kind.target);
+    let launches = launches(plan.steps.iter().flat_map(|step| &step.dispatches));
+    let runs = run_twice(device, case, plan, &types)?;
+    let Compared { worst, problem, loosest, .. } = compare(expected, &runs[0]);
+    let problem = problem.or_else(|| difference(expected, &runs));
+    let problem = problem.or(stray(device)?).or(loosest);
+    let failure = problem.map(|problem| {
+        let (case, label) = (*number, case.label());
+        Failure { case, label, kernels: kind.kernels, launches, mode, problem }
+    });
+    Ok((worst, failure))
+}
+
+/// Kind `k`'s outcomes on all subjects, those that it shares with kinds before it included.
+fn row(op: &'static str, cases: &[(usize, Case)], kinds: &[Kind], k: usize, outcomes: &[Vec<Option<Outcome>>]) -> Row {
+    let kernels = kinds[k].kernels;
+    let mut row = Row::new(op, kernels, cases.len());
+    let subjects = outcomes.len() / kinds.len();
+    for subject in 0..subjects {
+        for (i, (number, _)) in cases.iter().enumerate() {
+            let unit = kinds[k].same_as[i] * subjects + subject;
+            let (worst, failure) = outcomes[unit][i].clone().expect("every case was run");
+            row.add(*number, worst, failure.map(|failure| Failure { kernels, ..failure }));
+        }
+    }
+    row
 }
 
 /// Each kernel once, as `shader:entry`.
@@ -157,7 +285,7 @@ pub fn launches<'a>(dispatches: impl Iterator<Item = &'a Dispatch>) -> Vec<Strin
 pub fn check_gradients(op: &'static str, cases: &[(usize, Case)]) -> Option<Row> {
     let cases: Vec<_> = cases.iter().filter(|(_, case)| !case.differentiable.is_empty()).collect();
     let checked: Vec<_> = cases.par_iter().map(|(number, case)| (*number, case, check_gradient(case))).collect();
-    let mut rows = vec![];
+    let mut row = Row::new(op, Kernels::Derivative, cases.len());
     for (number, case, (worst, problem)) in checked {
         let (label, launches) = (case.label(), vec![]);
         let failure = problem.map(|problem| Failure {
@@ -168,27 +296,20 @@ pub fn check_gradients(op: &'static str, cases: &[(usize, Case)]) -> Option<Row>
             mode: "f64",
             problem,
         });
-        add(&mut rows, Row::new(op, Kernels::Derivative), number, worst, failure);
+        row.add(number, worst, failure);
     }
-    let row = rows.pop()?;
-    Some(Row { cases: cases.len(), ..row })
+    (row.cases > 0).then_some(row)
 }
 
 impl Row {
-    fn new(op: &'static str, kernels: Kernels) -> Self {
-        Self { op, kernels, cases: 0, worst: Worst::default(), worst_case: 0, failures: vec![] }
+    fn new(op: &'static str, kernels: Kernels, cases: usize) -> Self {
+        Self { op, kernels, cases, worst: Worst::default(), worst_case: 0, failures: vec![] }
     }
-}
 
-/// Adds a result to the row like `empty`.
-fn add(rows: &mut Vec<Row>, empty: Row, case: usize, worst: Worst, failure: Option<Failure>) {
-    let at = rows.iter().position(|row| row.kernels == empty.kernels).unwrap_or_else(|| {
-        rows.push(empty);
-        rows.len() - 1
-    });
-    let row = &mut rows[at];
-    if worst.share > row.worst.share {
-        (row.worst, row.worst_case) = (worst, case);
+    fn add(&mut self, case: usize, worst: Worst, failure: Option<Failure>) {
+        if worst.share > self.worst.share {
+            (self.worst, self.worst_case) = (worst, case);
+        }
+        self.failures.extend(failure);
     }
-    row.failures.extend(failure);
 }

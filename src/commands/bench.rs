@@ -16,6 +16,7 @@ use wgrad::graph::Work;
 use wgrad::train::config::Config;
 
 use super::device::DeviceChoice;
+use super::known_ops;
 
 /// Measures a device's ceilings, then every kernel beside them; with --step a preset's training step and translation instead.
 #[derive(Debug, Args)]
@@ -107,12 +108,7 @@ impl Bench {
     }
 
     fn check(&self) -> anyhow::Result<()> {
-        for op in &self.ops {
-            if !kernels::names().any(|name| name == op) {
-                let known: Vec<_> = kernels::names().collect();
-                bail!("--op {op}: no op has this name. Expected one of {}", known.join(", "));
-            }
-        }
+        known_ops(&self.ops)?;
         if let Some(preset) = &self.step {
             Config::preset(preset)?;
         }
@@ -136,6 +132,9 @@ fn print_ceilings(c: &Ceilings) {
     println!("ceilings, measured");
     println!("  copy          {:8.2} GB/s, read and written together", c.bandwidth * 1e-9);
     println!("  multiply-add  {:8.2} GFLOP/s in f32", c.flops * 1e-9);
+    if let Some(flops) = c.half_flops {
+        println!("                {:8.2} GFLOP/s in f16, which no kernel uses", flops * 1e-9);
+    }
     println!("  dispatch      {:8.1} us, one that depends on the last {:.1} us", 1e6 * c.dispatch, 1e6 * c.dependent);
     println!("  round trip    {:8.1} us from a submit to its result on the host\n", 1e6 * c.round_trip);
 }

@@ -12,7 +12,9 @@ mod init;
 mod train;
 mod translate;
 
+use anyhow::bail;
 use clap::{Parser, Subcommand};
+use wgrad::ops::OPS;
 
 /// Trains translation models on any GPU, without CUDA, and translates with them.
 #[derive(Debug, Parser)]
@@ -61,4 +63,15 @@ impl Cli {
             Command::Dump(command) => command.run(),
         }
     }
+}
+
+/// Refuses names given with --op that no op has.
+fn known_ops(ops: &[String]) -> anyhow::Result<()> {
+    for op in ops {
+        if !OPS.iter().any(|(name, _)| name == op) {
+            let known: Vec<_> = OPS.iter().map(|(name, _)| *name).collect();
+            bail!("--op {op}: there is no such op; expected one of {}", known.join(", "));
+        }
+    }
+    Ok(())
 }

@@ -1,4 +1,5 @@
-//! Finding a GPU: one instance and one device per adapter for the whole process, made behind a lock (concurrent creation crashes several drivers).
+//! Finding a GPU: one instance for the whole process and, unless more are asked for, one device per adapter, made behind a lock (concurrent creation
+//! crashes several drivers).
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -132,9 +133,9 @@ pub enum Limits {
     WebGpu,
 }
 
-/// Opens the first adapter whose name contains `wanted`, in any case; each adapter once a process for each kind of limits.
-pub(super) fn open(wanted: &str, limits: Limits) -> Result<Arc<Context>, OpenError> {
-    type Open = HashMap<(String, Limits), Arc<Context>>;
+/// Opens the first adapter whose name contains `wanted`, in any case; each adapter once a process for each kind of limits and each number.
+pub(super) fn open(wanted: &str, limits: Limits, number: usize) -> Result<Arc<Context>, OpenError> {
+    type Open = HashMap<(String, Limits, usize), Arc<Context>>;
     static OPEN: OnceLock<Mutex<Open>> = OnceLock::new();
     let mut open = OPEN.get_or_init(Mutex::default).lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let adapters = sorted();
@@ -153,7 +154,7 @@ pub(super) fn open(wanted: &str, limits: Limits) -> Result<Arc<Context>, OpenErr
     let Some((info, adapter)) = adapters.iter().find(|(info, _)| matches(info)) else {
         return Err(OpenError::Unknown { wanted: wanted.into(), present: present() });
     };
-    let key = (info.name.clone(), limits);
+    let key = (info.name.clone(), limits, number);
     if let Some(context) = open.get(&key) {
         return Ok(context.clone());
     }

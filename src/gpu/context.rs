@@ -39,19 +39,22 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Context {
     pub fn new(adapter: &wgpu::Adapter, info: AdapterInfo, limits: Limits) -> Result<Self, OpenError> {
-        // The adapter's own limits are larger than WebGPU's nearly everywhere. No optional feature is asked for, with either.
-        let limits = match limits {
-            Limits::Adapter => adapter.limits(),
-            Limits::WebGpu => wgpu::Limits::default(),
+        // The adapter's own limits are larger than WebGPU's nearly everywhere. What an optional feature changes is what a kernel may say, and so
+        // every device gets it that can: `wgrad bench` measures the one that trains.
+        let (limits, optional) = match limits {
+            Limits::Adapter => (adapter.limits(), wgpu::Features::SHADER_F16 | wgpu::Features::SUBGROUP),
+            Limits::WebGpu => (wgpu::Limits::default(), wgpu::Features::empty()),
         };
+        // A clock between launches, for `wgrad bench`; it costs nothing where nobody reads it.
+        let required_features = adapter.features() & (optional | TIMESTAMPS);
         let target = Target {
             software: info.kind == "software",
             alignment: (limits.min_storage_buffer_offset_alignment as usize / 4).max(4),
             max_invocations: limits.max_compute_invocations_per_workgroup,
             max_binding: (limits.max_storage_buffer_binding_size / 4) as usize,
+            half: required_features.contains(wgpu::Features::SHADER_F16),
+            subgroups: required_features.contains(wgpu::Features::SUBGROUP),
         };
-        // A clock between launches, for `wgrad bench`; it costs nothing where nobody reads it.
-        let required_features = adapter.features() & TIMESTAMPS;
         let description = wgpu::DeviceDescriptor {
             label: Some("wgrad"),
             required_limits: limits,

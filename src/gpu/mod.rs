@@ -69,15 +69,16 @@ impl Gpu {
     /// # Errors
     /// When there is no such adapter (those present are listed), none at all (the command that installs one is named), or the driver refuses.
     pub fn open(name: &str) -> Result<Self, OpenError> {
-        Self::open_within(name, Limits::Adapter)
+        Self::open_apart(name, Limits::Adapter, 0)
     }
 
-    /// [`open`](Self::open), with as much of the adapter as `limits` says.
+    /// [`open`](Self::open), with as much of the adapter as `limits` says. Each number stands for a queue and compiled kernels of its own, for devices that
+    /// are to work at the same time.
     ///
     /// # Errors
     /// As for [`open`](Self::open).
-    pub fn open_within(name: &str, limits: Limits) -> Result<Self, OpenError> {
-        let context = adapter::open(name, limits)?;
+    pub fn open_apart(name: &str, limits: Limits, number: usize) -> Result<Self, OpenError> {
+        let context = adapter::open(name, limits, number)?;
         let log = Log::new(&context);
         let (named, in_flight, target) = (HashMap::new(), VecDeque::new(), context.target.clone());
         let counters = Counters::default();

@@ -13,17 +13,35 @@ pub struct Target {
     pub max_invocations: u32,
     /// Largest binding in elements (WebGPU guarantees 128 MiB).
     pub max_binding: usize,
+    /// Whether kernels may compute in f16 (`enable f16`).
+    pub half: bool,
+    /// Whether kernels may use subgroup operations.
+    pub subgroups: bool,
 }
 
 impl Target {
     /// The CPU executor: no alignment, no dispatches.
     pub fn cpu() -> Self {
-        Self { software: true, alignment: 1, max_invocations: 0, max_binding: usize::MAX }
+        Self {
+            software: true,
+            alignment: 1,
+            max_invocations: 0,
+            max_binding: usize::MAX,
+            half: false,
+            subgroups: false,
+        }
     }
 
-    /// What WebGPU guarantees everywhere.
+    /// What WebGPU guarantees everywhere, without optional features.
     pub fn webgpu() -> Self {
-        Self { software: false, alignment: 64, max_invocations: 256, max_binding: 128 << 18 }
+        Self {
+            software: false,
+            alignment: 64,
+            max_invocations: 256,
+            max_binding: 128 << 18,
+            half: false,
+            subgroups: false,
+        }
     }
 
     pub fn is_cpu(&self) -> bool {

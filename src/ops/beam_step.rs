@@ -6,7 +6,7 @@ use crate::graph::{
 };
 
 use super::case::{Bench, Case, CaseSet};
-use super::elementwise::lanes;
+use super::elementwise::{lanes, reducing};
 
 /// Widest beam: the shader keeps its winners in registers.
 pub const WIDEST: usize = 16;
@@ -58,10 +58,17 @@ impl Op for BeamStep {
 
     fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
         expect(&inputs[0], "the logits", 2, DType::F32)?;
-        let rows = inputs[0].shape[0];
-        if !(1..=WIDEST).contains(&self.beam) || !rows.is_multiple_of(self.beam) || inputs[0].shape[1] < self.beam {
+        let [rows, vocabulary] = inputs[0].shape[..] else { unreachable!("rank checked") };
+        if !(1..=WIDEST).contains(&self.beam) || !rows.is_multiple_of(self.beam) || vocabulary < self.beam {
             return Err(format!(
                 "a beam holds 1 to {WIDEST} hypotheses, must divide the rows, and needs as many tokens"
+            ));
+        }
+        if self.end as usize >= vocabulary {
+            let last = vocabulary - 1;
+            return Err(format!(
+                "the end token is {}, and the vocabulary has only {vocabulary} tokens: 0 to {last}",
+                self.end
             ));
         }
         let (numbers, ids) = (TensorType::f32(&[rows]), TensorType::u32(&[rows]));
@@ -82,6 +89,7 @@ impl Op for BeamStep {
         let dispatch = (0..4).fold(Dispatch::new("beam_step", "forward"), |d, i| d.read(Operand::Input(i)));
         let dispatch = (0..4).fold(dispatch, |d, o| d.write(Operand::Output(o)));
         let dispatch = dispatch.constant("BEAM", self.beam as u32).constant("LANES", lanes(target));
+        let dispatch = reducing(dispatch, target);
         let dispatch = dispatch.uniform(&[rows / self.beam, vocabulary, self.length, self.end as usize]);
         vec![dispatch.number(self.length_penalty).workgroups(groups(rows / self.beam))]
     }
@@ -154,7 +162,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     if let Some(rows) = set.many(1) {
         let steps = |count: usize, step: usize| (0..count).map(|i| (i * step % 193) as f32 / -32.0).collect();
         let case = set.case(BeamStep { beam: 1, length_penalty: 0.7, length: 4, end: 3 });
-        let case = case.values(&[rows, 3], steps(3 * rows, 7919)).values(&[rows], steps(rows, 31));
+        let case = case.values(&[rows, 4], steps(4 * rows, 7919)).values(&[rows], steps(rows, 31));
         cases.push(case.ids(&[rows], vec![2; rows]).ids(&[rows], vec![5; rows]));
     }
     cases
@@ -165,4 +173,21 @@ pub fn benches() -> Vec<Bench> {
     let case =
         Case::new(op).constant(&[60, 6191], 3.0).constant(&[60], 4.0).ids(&[60], vec![3; 60]).ids(&[60], vec![4; 60]);
     vec![Bench::new("12 sentences, beam 5, vocabulary 6191", case)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::BeamStep;
+    use crate::graph::{Op, TensorType};
+
+    #[test]
+    fn the_end_token_must_be_in_the_vocabulary() {
+        let infer = |end| {
+            let op = BeamStep { beam: 2, length_penalty: 1.0, length: 4, end };
+            let ids = TensorType::u32(&[6]);
+            op.infer(&[TensorType::f32(&[6, 5]), TensorType::f32(&[6]), ids.clone(), ids])
+        };
+        assert!(infer(4).is_ok());
+        assert_eq!(infer(5).unwrap_err(), "the end token is 5, and the vocabulary has only 5 tokens: 0 to 4");
+    }
 }

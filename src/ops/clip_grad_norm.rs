@@ -6,7 +6,7 @@ use crate::graph::{
 };
 
 use super::case::{Bench, Case, CaseSet};
-use super::elementwise::{kernel, width};
+use super::elementwise::{kernel, reducing, width};
 
 /// Workgroups of the first pass, each leaving one partial sum.
 const PARTIALS: usize = 256;
@@ -45,7 +45,7 @@ impl Op for ClipGradNorm {
         let len = types.inputs[0].len();
         let pass = |entry, from, to, len| {
             let width = width(&[len]);
-            let kernel = kernel("clip_grad_norm", entry, width, target).read(from).write(to);
+            let kernel = reducing(kernel("clip_grad_norm", entry, width, target), target).read(from).write(to);
             kernel.uniform(&[len / width]).number(self.max_norm)
         };
         let partial = pass("partial", Operand::Input(0), Operand::Scratch(0), len);

@@ -26,11 +26,19 @@ pub fn blocks(count: usize, target: &Target) -> [u32; 3] {
     groups(if target.software { count.min(SOFTWARE_WORKGROUPS) } else { count })
 }
 
-/// `LANES`: invocations of a workgroup that walks elements (`shaders/shared/elements.wgsl`) or adds up (`reduce.wgsl`). On software adapters one vector
+/// `LANES`: invocations of a workgroup that walks elements (`shaders/shared/elements.wgsl`) or adds up (`reduce0.wgsl`). On software adapters one vector
 /// (llvmpipe has 8 of 32 bits), which walks on by its own length, and among whose lanes a barrier costs little.
 pub fn lanes(target: &Target) -> u32 {
     if target.software { 8 } else { WORKGROUP as u32 }
 }
+
+/// The constant that chooses `shaders/shared/reduce0.wgsl` or `reduce1.wgsl`, for a kernel that adds up.
+pub fn reducing(dispatch: Dispatch, target: &Target) -> Dispatch {
+    dispatch.constant(SUBGROUPS, (target.subgroups && !target.software).into())
+}
+
+/// Whether `shaders/shared/reduce1.wgsl` takes the place of `reduce0.wgsl`.
+pub const SUBGROUPS: &str = "SUBGROUPS";
 
 /// Elements that a kernel handles at a time: 4 where these sizes (a tensor's length, or its rows' and whatever else tells their places) are multiples
 /// of 4, else 1. The sizes that the kernel gets count such vectors.

@@ -10,7 +10,7 @@ use crate::graph::{
 };
 
 use super::case::{Bench, Case, CaseSet, Tensor};
-use super::elementwise::{WORKGROUP, kernel, width};
+use super::elementwise::{SUBGROUPS, WORKGROUP, kernel, width};
 use super::fast;
 use super::rowwise::per_row;
 
@@ -226,7 +226,7 @@ impl Op for LayerNormBackward {
         let totals = [Operand::Output(1), Operand::Output(2)];
         let sums = if blocks == 1 { totals } else { [Operand::Scratch(0), Operand::Scratch(1)] };
         let width = if target.software { width(&[columns]) } else { 1 };
-        let kernel = |entry| kernel("layer_norm_backward", entry, width, target);
+        let kernel = |entry| kernel("layer_norm_backward", entry, width, target).constant(SUBGROUPS, 0);
         let entry = if target.software { "parameters_walk" } else { "parameters" };
         let parameters = kernel(entry).read(Operand::Input(0)).read(Operand::Input(2));
         let parameters = parameters.read(Operand::Input(3)).write(sums[0]).write(sums[1]);

@@ -12,7 +12,7 @@ use crate::graph::{
 };
 
 use super::case::{Bench, Case, CaseSet};
-use super::elementwise::lanes;
+use super::elementwise::{lanes, reducing};
 use super::fast::{self, Layout};
 use super::fill::is_one;
 use super::matmul::{Activation, Added};
@@ -119,9 +119,8 @@ impl Op for LinearCrossEntropy {
         let (logits, rows, count) = (Operand::Scratch(0), Operand::Scratch(1), Operand::Scratch(2));
         let gradients = types.wanted[2] || types.wanted[3] || types.wanted[4];
         let kernel = |entry| {
-            Dispatch::new("linear_cross_entropy", entry)
-                .constant("GRADIENT", gradients.into())
-                .constant("LANES", lanes(target))
+            let kernel = Dispatch::new("linear_cross_entropy", entry).constant("GRADIENT", gradients.into());
+            reducing(kernel.constant("LANES", lanes(target)), target)
         };
         let parameters =
             |d: Dispatch, first: usize| d.uniform(&[n, vocabulary, self.ignore as usize, first]).number(self.smoothing);

@@ -2,7 +2,7 @@
 
 use crate::graph::{Dispatch, Target, TensorType, groups};
 
-use super::elementwise::{kernel, width};
+use super::elementwise::{SUBGROUPS, kernel, reducing, width};
 
 /// Rows up to this many columns take one invocation each: attention over a sentence has some twenty, and a workgroup of 256 would idle.
 pub const SHORT: usize = 64;
@@ -20,5 +20,6 @@ pub fn per_row(
     let (entry, width, workgroups) =
         if columns <= short { (short_entry, width(&[columns]), rows.div_ceil(64)) } else { (wide_entry, 1, rows) };
     let dispatch = kernel(shader, entry, width, target);
+    let dispatch = if columns <= short { dispatch.constant(SUBGROUPS, 0) } else { reducing(dispatch, target) };
     dispatch.uniform(&[rows, columns / width]).workgroups(groups(workgroups))
 }

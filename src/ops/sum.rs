@@ -5,7 +5,7 @@ use crate::graph::{
 };
 
 use super::case::{Bench, Case, CaseSet};
-use super::elementwise::{dispatch, kernel, width};
+use super::elementwise::{SUBGROUPS, dispatch, kernel, reducing, width};
 
 /// Sum of all elements, as `[1]`.
 pub fn sum(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
@@ -58,7 +58,7 @@ impl Op for Sum {
         let len = types.inputs[0].len();
         let launch = |from, to, len, factor| {
             let width = width(&[len]);
-            let dispatch = kernel("sum", "forward", width, target).read(from).write(to);
+            let dispatch = reducing(kernel("sum", "forward", width, target), target).read(from).write(to);
             dispatch.uniform(&[len / width]).number(factor)
         };
         let (x, y, partials) = (Operand::Input(0), Operand::Output(0), Operand::Scratch(0));
@@ -97,7 +97,7 @@ impl Op for SumBackward {
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let len = types.outputs[0].len();
-        vec![dispatch("sum", "backward", 1, len, target).number(self.factor)]
+        vec![dispatch("sum", "backward", 1, len, target).constant(SUBGROUPS, 0).number(self.factor)]
     }
 }
 

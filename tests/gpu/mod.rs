@@ -7,13 +7,14 @@ use wgrad::gpu::{Gpu, Limits};
 
 /// The software adapter llvmpipe where there is one, else the best adapter present. Without any the test fails and says what installs one.
 pub fn open() -> Gpu {
-    open_within(Limits::Adapter)
+    open_apart(Limits::Adapter, 0)
 }
 
-/// The same, with as much of it as `limits` says.
-pub fn open_within(limits: Limits) -> Gpu {
+/// The same, with as much of it as `limits` says; those with different numbers work at the same time.
+pub fn open_apart(limits: Limits, number: usize) -> Gpu {
     heed_validation();
-    Gpu::open_within("llvmpipe", limits).or_else(|_| Gpu::open_within("", limits)).unwrap_or_else(|e| panic!("{e}"))
+    let open = |name| Gpu::open_apart(name, limits, number);
+    open("llvmpipe").or_else(|_| open("")).unwrap_or_else(|e| panic!("{e}"))
 }
 
 /// Ends the tests at the first error of Vulkan's validation layers, where `tests/validation.sh` has them loaded.

@@ -3,27 +3,21 @@
 //! `nice -n 19 cargo test --release --test mutation -- [--file NAME]… [--sample N] [--seed S] [--list]`. Not part of `cargo test`: all mutants take
 //! hours. `docs/verification.md` has the results. Mutants run in a child process, since some hang and some take the driver down with them.
 
+mod judges;
 mod mutants;
 mod worker;
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::process::{Command, exit};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use judges::Judges;
 use mutants::{Mutant, mutants};
 use wgrad::ops::philox::philox;
 
 /// Far longer than the slowest case, on a machine that is busy with other things: a mutant that takes this long has an endless loop.
 const TIMEOUT: Duration = Duration::from_secs(60);
-
-/// What a worker says when it begins a case.
-const ALIVE: &str = "...";
-
-/// A worker is replaced after so many mutants, whose compiled kernels it keeps.
-const MUTANTS_OF_A_WORKER: usize = 400;
 
 #[derive(Parser)]
 struct Options {
@@ -72,79 +66,28 @@ fn chosen(options: &Options) -> Vec<(usize, Mutant)> {
     chosen
 }
 
-struct Worker {
-    child: Child,
-    input: ChildStdin,
-    verdicts: Receiver<String>,
-    done: usize,
-}
-
-impl Worker {
-    fn start() -> Self {
-        let mut child = Command::new(std::env::current_exe().expect("this program"))
-            .arg("--worker")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("this program can be started again");
-        let (input, output) = (child.stdin.take().expect("a pipe"), child.stdout.take().expect("a pipe"));
-        let (send, verdicts) = channel();
-        std::thread::spawn(move || {
-            for line in BufReader::new(output).lines().map_while(Result::ok) {
-                if send.send(line).is_err() {
-                    break;
-                }
-            }
-        });
-        Self { child, input, verdicts, done: 0 }
-    }
-
-    /// What became of a mutant.
-    fn judge(&mut self, number: usize) -> String {
-        writeln!(self.input, "{number}").and_then(|()| self.input.flush()).expect("a worker that reads");
-        self.done += 1;
-        loop {
-            match self.verdicts.recv_timeout(TIMEOUT) {
-                Ok(line) if line == ALIVE => {}
-                Ok(verdict) => return verdict,
-                Err(end) => {
-                    self.done = MUTANTS_OF_A_WORKER;
-                    return match end {
-                        RecvTimeoutError::Timeout => "caught: it hangs".into(),
-                        RecvTimeoutError::Disconnected => "caught: it ends the process".into(),
-                    };
-                }
-            }
-        }
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 fn main() {
     let options = Options::parse();
     if options.worker {
         return worker::run();
+    }
+    let names: Vec<String> = files().into_iter().map(|(name, _)| name).collect();
+    if let Some(unknown) = options.files.iter().find(|file| !names.contains(file)) {
+        eprintln!("--file {unknown}: there is no such shader; expected one of {}", names.join(", "));
+        exit(2);
     }
     let chosen = chosen(&options);
     if options.list {
         chosen.iter().for_each(|(number, mutant)| println!("{number:5} {mutant}"));
         return;
     }
-    let (started, mut worker) = (Instant::now(), Worker::start());
+    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    command.arg("--worker");
+    let (started, mut judges) = (Instant::now(), Judges::new(command, TIMEOUT));
     // By file: verdicts by name.
     let mut table: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
     for (number, mutant) in &chosen {
-        if worker.done >= MUTANTS_OF_A_WORKER {
-            worker = Worker::start();
-        }
-        let verdict = worker.judge(*number);
+        let verdict = judges.judge(*number);
         println!("{number:5} {mutant}: {verdict}");
         let name = verdict.split(':').next().unwrap_or_default().to_string();
         *table.entry(mutant.file.clone()).or_default().entry(name).or_default() += 1;

@@ -209,11 +209,12 @@ pub fn mutants(file: &str, text: &str) -> Vec<Mutant> {
             },
             Kind::Symbol => {
                 let shift = ["<", ">"].contains(&token.text) && text_at(i + 1) == token.text;
-                let second = ["<", ">"].contains(&token.text) && previous.is_some_and(|p| p.text == token.text);
+                let second_of_shift =
+                    ["<", ">"].contains(&token.text) && previous.is_some_and(|p| p.text == token.text);
                 if shift {
                     let other = if token.text == "<" { ">>" } else { "<<" };
                     add(token.start..tokens[i + 1].end(), other.into(), "operator");
-                } else if after_operand && !second {
+                } else if after_operand && !second_of_shift {
                     let kind = if token.text.starts_with(['<', '>']) || ["==", "!="].contains(&token.text) {
                         "comparison"
                     } else {
@@ -238,11 +239,13 @@ pub fn mutants(file: &str, text: &str) -> Vec<Mutant> {
                     p.kind == Kind::Word && !["if", "for", "while", "min", "max", "dot"].contains(&p.text)
                 });
                 let declared = i >= 2 && text_at(i - 2) == "fn";
-                if token.text == "(" && call && !declared {
-                    if let Some([first, second]) = first_arguments(&tokens, i) {
-                        let swapped = format!("{}, {}", &text[second.clone()], &text[first.clone()]);
-                        add(first.start..second.end, swapped, "swapped operands");
-                    }
+                if token.text == "("
+                    && call
+                    && !declared
+                    && let Some([first, second]) = first_arguments(&tokens, i)
+                {
+                    let swapped = format!("{}, {}", &text[second.clone()], &text[first.clone()]);
+                    add(first.start..second.end, swapped, "swapped operands");
                 }
             }
         }

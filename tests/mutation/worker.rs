@@ -8,19 +8,20 @@ use std::sync::Arc;
 
 use naga::back::spv;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
-use wgrad::check::{Expected, Problem, compare, difference, expected, plan_of, run_twice, stray};
+use wgrad::check::{Expected, Problem, compare, difference, expected, plan_of, run_twice, stray, targets};
 use wgrad::gpu::{Gpu, Shaders};
-use wgrad::graph::{Target, TensorType};
+use wgrad::graph::{Dispatch, TensorType};
 use wgrad::ops::OPS;
 use wgrad::ops::case::{Case, CaseSet};
-use wgrad::plan::{Device, DeviceError, Plan};
+use wgrad::plan::{DeviceError, Plan};
 
+use super::judges::{ALIVE, READY};
 use super::mutants::{Mutant, mutants};
 
 /// Shader, entry point, constants.
 type Kernel = (&'static str, &'static str, Vec<(&'static str, u32)>);
 
-/// A case, on the kernels for software or for hardware.
+/// A case, on one kind of kernels.
 struct Job {
     op: &'static str,
     number: usize,
@@ -53,7 +54,12 @@ pub fn run() {
             current = Some((mutant.file.clone(), Subject::new(&mutant.file, &files)));
         }
         let (_, subject) = current.as_ref().expect("a subject");
-        say(&subject.judge(mutant, folder.path()));
+        say(READY);
+        match subject.judge(mutant, folder.path()) {
+            Ok(verdict) => say(&verdict),
+            // Nothing that runs on a lost device says anything of the next mutant.
+            Err(lost) => return say(&lost),
+        }
     }
 }
 
@@ -64,7 +70,7 @@ fn say(line: &str) {
 
 /// Tells the parent that the next case has begun.
 fn alive() {
-    say(super::ALIVE);
+    say(ALIVE);
 }
 
 fn open(shaders: Option<Arc<Shaders>>) -> Gpu {
@@ -78,23 +84,22 @@ fn open(shaders: Option<Arc<Shaders>>) -> Gpu {
 
 impl Subject {
     fn new(file: &str, files: &[(String, String)]) -> Self {
-        let import = format!("#import {file}");
-        let part_of = |shader: &str| {
-            let text = files.iter().find(|(name, _)| name == shader).map_or("", |(_, text)| text);
-            shader == file || text.lines().any(|line| line.trim_end() == import)
-        };
+        let (text, shaders) =
+            (&files.iter().find(|(name, _)| name == file).expect("a known file").1, Shaders::default());
+        // Imports follow the shader unchanged.
+        let part_of = |d: &Dispatch| d.shader == file || shaders.assemble(d.shader, &d.constants).text.contains(text);
         let mut jobs: Vec<Job> = vec![];
-        let own = open(None).target();
+        let targets = targets(&open(None));
         for (op, cases) in OPS {
             for (number, case) in cases(&CaseSet::default()).into_iter().enumerate() {
                 alive();
                 let (case, mut judged) = (Rc::new(case), None);
                 let mut plans: Vec<Plan> = vec![];
-                for software in [true, false] {
-                    let (plan, types) = plan_of(&case, &Target { software, ..own.clone() });
+                for (_, target) in &targets {
+                    let (plan, types) = plan_of(&case, target);
                     let dispatches = plan.steps.iter().flat_map(|step| &step.dispatches);
                     let kernels: BTreeSet<Kernel> = dispatches
-                        .filter(|d| part_of(d.shader))
+                        .filter(|d| d.entry != Dispatch::CLEAR && part_of(d))
                         .map(|d| (d.shader, d.entry, d.constants.clone()))
                         .collect();
                     if kernels.is_empty() || plans.iter().any(|known| launches(known) == launches(&plan)) {
@@ -112,15 +117,14 @@ impl Subject {
         // Small ones first: they catch most mutants.
         jobs.sort_by_key(|job| job.case.inputs.iter().map(|input| input.tensor_type().len()).sum::<usize>());
         let kernels: BTreeSet<&Kernel> = jobs.iter().flat_map(|job| &job.kernels).collect();
-        let shaders = Shaders::default();
         let compiled =
             kernels.into_iter().map(|k| (k.clone(), compile(&shaders, k).expect("a valid shader"))).collect();
-        let text = files.iter().find(|(name, _)| name == file).expect("a known file").1.clone();
-        Self { text, jobs, compiled }
+        Self { text: text.clone(), jobs, compiled }
     }
 
-    /// "invalid", "same code", "caught: by which case and why", or "survived: and whether any bit changed".
-    fn judge(&self, mutant: &Mutant, folder: &Path) -> String {
+    /// "invalid", "same code", "caught: by which case and why", or "survived: and whether any bit changed". An error is such a verdict too, after which the
+    /// device is lost.
+    fn judge(&self, mutant: &Mutant, folder: &Path) -> Result<String, String> {
         let path = folder.join(format!("{}.wgsl", mutant.file));
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("a temporary folder");
         std::fs::write(&path, mutant.apply(&self.text)).expect("a temporary file");
@@ -129,7 +133,7 @@ impl Subject {
         let mut changed = BTreeSet::new();
         for (kernel, original) in &self.compiled {
             match compile(&shaders, kernel) {
-                Err(()) => return "invalid".into(),
+                Err(()) => return Ok("invalid".into()),
                 Ok(code) if code == *original => {}
                 Ok(_) => drop(changed.insert(kernel)),
             }
@@ -140,22 +144,23 @@ impl Subject {
             let mut gpu = open(Some(shaders.clone()));
             let runs = match run_twice(&mut gpu, &job.case, job.plan.clone(), &job.types) {
                 Ok(runs) => runs,
-                Err(DeviceError::Shader { .. } | DeviceError::Validation { .. }) => return "invalid".into(),
-                Err(e) => return format!("caught: {} case {}: {e}", job.op, job.number),
+                Err(DeviceError::Shader { .. } | DeviceError::Validation { .. }) => return Ok("invalid".into()),
+                Err(e) => return Err(format!("caught: {} case {}: {e}", job.op, job.number)),
             };
             let problem: Option<Problem> =
                 compare(&job.expected, &runs[0]).problem.or_else(|| difference(&job.expected, &runs));
             let problem = problem.or_else(|| stray(&mut gpu).ok().flatten());
             if let Some(problem) = problem {
-                return format!("caught: {} case {}: {problem}", job.op, job.number);
+                return Ok(format!("caught: {} case {}: {problem}", job.op, job.number));
             }
             bits_differ |= runs[0] != job.original;
         }
-        match (changed.is_empty(), bits_differ) {
-            (true, _) => "same code".into(),
-            (false, true) => "survived: results differ, within the bound".into(),
-            (false, false) => "survived: results are the same".into(),
-        }
+        let verdict = match (changed.is_empty(), bits_differ) {
+            (true, _) => "same code",
+            (false, true) => "survived: results differ, within the bound",
+            (false, false) => "survived: results are the same",
+        };
+        Ok(verdict.into())
     }
 }
 
@@ -166,8 +171,10 @@ fn launches(plan: &Plan) -> Vec<String> {
 /// The SPIR-V that training runs, without names and lines; nothing if the WGSL is not valid.
 fn compile(shaders: &Shaders, (shader, entry, constants): &Kernel) -> Result<Vec<u32>, ()> {
     let module = naga::front::wgsl::parse_str(&shaders.assemble(shader, constants).text).map_err(drop)?;
-    let info = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module).map_err(drop)?;
-    let options = spv::Options { flags: spv::WriterFlags::empty(), force_loop_bounding: false, ..Default::default() };
+    let info = Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP).validate(&module).map_err(drop)?;
+    let flags = spv::WriterFlags::empty();
+    // 1.3, the first with subgroup operations.
+    let options = spv::Options { lang_version: (1, 3), flags, force_loop_bounding: false, ..Default::default() };
     let pipeline = spv::PipelineOptions { shader_stage: naga::ShaderStage::Compute, entry_point: (*entry).into() };
     spv::write_vec(&module, &info, &options, Some(&pipeline)).map_err(drop)
 }

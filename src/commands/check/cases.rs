@@ -7,12 +7,13 @@ use wgrad::check::{Failure, Kernels, Row, check_gradients, check_op};
 use wgrad::ops::case::{Case, CaseSet};
 use wgrad::ops::{Listed, OPS};
 
+use super::super::known_ops;
 use super::{Cases, Check};
 
 pub fn run(check: &Check) -> anyhow::Result<()> {
     let ops = listed(check)?;
     let chosen = check.choice.resolve()?;
-    let device = chosen.subjects()?[0].device.describe();
+    let device = chosen.device()?.describe();
     if !check.json {
         println!("{device}, seed {}", check.seed);
         println!("{:22} {:9} {:>5}  worst error", "op", "kernels", "cases");
@@ -22,14 +23,18 @@ pub fn run(check: &Check) -> anyhow::Result<()> {
         // More sizes say nothing more of a derivative.
         let quick = cases(&CaseSet { full: false, ..set(check) });
         let cases = numbered(check, name, cases(&set(check)))?;
-        let mut rows = check_op(name, &cases, &mut chosen.subjects()?)?;
+        let show = |row: &Row| {
+            if !check.json {
+                print(check, row);
+            }
+        };
+        let mut rows = check_op(name, &cases, &chosen.subjects(), show)?;
         if chosen.is_cpu() && (check.case.is_none() || check.cases == Cases::Quick) {
-            rows.extend(check_gradients(name, &numbered(check, name, quick)?));
+            let gradients = check_gradients(name, &numbered(check, name, quick)?);
+            gradients.iter().for_each(show);
+            rows.extend(gradients);
         }
         failed += usize::from(rows.iter().any(|row| !row.failures.is_empty()));
-        if !check.json {
-            rows.iter().for_each(|row| print(check, row));
-        }
         all.extend(rows);
     }
     if check.json {
@@ -48,12 +53,7 @@ pub fn set(check: &Check) -> CaseSet {
 
 /// The ops asked for, in the order of the list.
 fn listed(check: &Check) -> anyhow::Result<Vec<Listed>> {
-    for op in &check.ops {
-        if !OPS.iter().any(|(name, _)| name == op) {
-            let known: Vec<_> = OPS.iter().map(|(name, _)| *name).collect();
-            bail!("--op {op}: there is no such op; expected one of {}", known.join(", "));
-        }
-    }
+    known_ops(&check.ops)?;
     if check.case.is_some() && check.ops.len() != 1 {
         bail!("--case: a case has a number within its op; expected one op, as in --op softmax --case 3");
     }
@@ -96,9 +96,6 @@ pub fn again(check: &Check, op: &str, failure: &Failure) -> String {
     let cpu = matches!(failure.kernels, Kernels::Cpu | Kernels::Derivative);
     let device = if cpu { "cpu" } else { &check.choice.device };
     let mut command = format!("wgrad check --op {op} --case {} --device '{device}'", failure.case);
-    if check.choice.webgpu_limits {
-        command += " --webgpu-limits";
-    }
     if let (Some(shaders), false) = (&check.choice.shaders, cpu) {
         command += &format!(" --shaders '{}'", shaders.display());
     }

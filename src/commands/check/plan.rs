@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use anyhow::bail;
 use serde::Serialize;
-use wgrad::check::{Kernels, StepRow, Subject, check_steps, targets};
+use wgrad::check::{Kernels, StepRow, check_steps, targets};
+use wgrad::plan::Device;
 use wgrad::train::config::Config;
 use wgrad::train::rehearsal::{Rehearsal, SENTENCES, TOKENS, VOCABULARY};
 
@@ -25,10 +26,9 @@ impl CheckedPlan {
     }
 }
 
-/// Checks the second step of training, whose moments are not zero, with every kind of kernels that the subject can run.
-pub fn check(config: Config, subject: &mut Subject) -> anyhow::Result<Vec<CheckedPlan>> {
+/// Checks the second step of training, whose moments are not zero, with every kind of kernels that the device can run.
+pub fn check(config: Config, device: &mut dyn Device) -> anyhow::Result<Vec<CheckedPlan>> {
     let rehearsal = Rehearsal::new(config);
-    let device = &mut *subject.device;
     let mut checked: Vec<CheckedPlan> = vec![];
     for (kernels, target) in targets(device) {
         rehearsal.upload(device)?;
@@ -53,9 +53,9 @@ pub fn reduced() -> String {
 
 pub fn run(preset: &str, choice: &Choice, json: bool) -> anyhow::Result<()> {
     let config = Config::preset(preset)?;
-    let mut subject = choice.resolve()?.subjects()?.swap_remove(0);
-    let device = subject.device.describe();
-    let checked = check(config, &mut subject)?;
+    let mut device = choice.resolve()?.device()?;
+    let checked = check(config, &mut *device)?;
+    let device = device.describe();
     if json {
         let object = serde_json::json!({ "device": device, "preset": preset, "reduced": reduced(), "plans": checked });
         println!("{}", serde_json::to_string_pretty(&object)?);

@@ -38,7 +38,7 @@ struct Report {
 
 pub fn run(file: &Path, check: &Check) -> anyhow::Result<()> {
     let chosen = check.choice.resolve()?;
-    let device = chosen.subjects()?[0].device.describe();
+    let device = chosen.device()?.describe();
     // Before minutes of work: whether the file can be written at all.
     let opened = std::fs::OpenOptions::new().create(true).append(true).open(file);
     opened.with_context(|| format!("cannot write {}", file.display()))?;
@@ -48,16 +48,15 @@ pub fn run(file: &Path, check: &Check) -> anyhow::Result<()> {
         let quick: Vec<_> = cases(&CaseSet { full: false, ..set(check) }).into_iter().enumerate().collect();
         let cases: Vec<_> = cases(&set(check)).into_iter().enumerate().collect();
         if !chosen.is_cpu() {
-            ops.extend(check_op(name, &cases, &mut chosen.subjects()?)?);
+            ops.extend(check_op(name, &cases, &chosen.subjects(), |_| ())?);
         }
-        cpu.extend(check_op(name, &cases, &mut [subject::cpu()])?);
+        cpu.extend(check_op(name, &cases, &[subject::cpu()], |_| ())?);
         cpu.extend(check_gradients(name, &quick));
     }
     let mut plans = vec![];
     for preset in PRESETS {
         eprintln!("a step of {preset}");
-        let mut subject = chosen.subjects()?.swap_remove(0);
-        plans.push((preset, plan::check(Config::preset(preset)?, &mut subject)?));
+        plans.push((preset, plan::check(Config::preset(preset)?, &mut *chosen.device()?)?));
     }
     let report = Report {
         wgrad: env!("CARGO_PKG_VERSION"),

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use anyhow::bail;
 use clap::Args;
-use wgrad::check::Subject;
+use wgrad::check::{Open, Subject};
 use wgrad::cpu::Cpu;
-use wgrad::gpu::{self, Gpu, Limits, Properties, Shaders};
+use wgrad::gpu::{self, Gpu, Limits, OpenError, Properties, Shaders};
+use wgrad::plan::Device;
 
 #[derive(Debug, Args)]
 pub struct Choice {
@@ -51,23 +52,32 @@ impl Chosen {
         self.adapter.is_none()
     }
 
-    /// Everything that is checked, new each time: the CPU; or the adapter with kernels as in training, then with the driver's bounds checks.
-    pub fn subjects(&self) -> anyhow::Result<Vec<Subject>> {
-        let Some(adapter) = &self.adapter else {
-            return Ok(vec![cpu()]);
+    /// Everything that is checked: the CPU; or the adapter with kernels as in training, and with the driver's bounds checks.
+    pub fn subjects(&self) -> Vec<Subject> {
+        let Some(adapter) = self.adapter.clone() else {
+            return vec![cpu()];
         };
-        let open = |mode, checked| -> anyhow::Result<Subject> {
-            let mut gpu = Gpu::open_within(adapter, self.limits)?;
-            gpu.watch_ends();
-            if checked {
-                gpu.check_bounds();
-            }
-            if let Some(shaders) = &self.shaders {
-                gpu.take_shaders(shaders.clone());
-            }
-            Ok(Subject { device: Box::new(gpu), mode })
+        let open = |mode, checked| {
+            let (adapter, limits, shaders) = (adapter.clone(), self.limits, self.shaders.clone());
+            let open: Open = Box::new(move |number| {
+                let mut gpu = Gpu::open_apart(&adapter, limits, number)?;
+                gpu.watch_ends();
+                if checked {
+                    gpu.check_bounds();
+                }
+                if let Some(shaders) = &shaders {
+                    gpu.take_shaders(shaders.clone());
+                }
+                Ok(Box::new(gpu))
+            });
+            Subject { open, mode }
         };
-        Ok(vec![open("bounds checks off", false)?, open("bounds checks on", true)?])
+        vec![open("bounds checks off", false), open("bounds checks on", true)]
+    }
+
+    /// The device as training has it.
+    pub fn device(&self) -> Result<Box<dyn Device>, OpenError> {
+        (self.subjects()[0].open)(0)
     }
 
     /// What the adapter is and can do.
@@ -77,5 +87,5 @@ impl Chosen {
 }
 
 pub fn cpu() -> Subject {
-    Subject { device: Box::new(Cpu::<f32>::new()), mode: "f32" }
+    Subject { open: Box::new(|_| Ok(Box::new(Cpu::<f32>::new()))), mode: "f32" }
 }
