@@ -124,7 +124,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         let state = set.case(op).constant(&[n], 1.0).constant(&[n], 0.1).values(&[n], squares);
         state.constant(&[n], 1.0).values(&[2], vec![0.7, 3.0]).ids(&[8], words(t))
     };
-    let mut cases = vec![case(1, 1), case(17, 1), case(257, 10), case(1000, 1000)];
+    let mut cases = vec![case(1, 1), case(17, 1), case(257, 10), case(1000, 1000), case(1024, 2)];
     cases.extend(set.sizes(&[], [1000]).into_iter().map(|[n]| case(n, 3)));
     cases.extend(set.many(WORKGROUP).map(|n| case(n, 2)));
     cases

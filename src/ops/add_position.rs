@@ -165,7 +165,14 @@ impl AddPositionBackward {
 }
 
 pub fn cases(set: &CaseSet) -> Vec<Case> {
-    let sizes = [(1, 1, 1, 1, 0), (7, 5, 17, 9, 2), (33, 2, 65, 33, 0), (3, 257, 4, 7, 1), (5, 3, 260, 7, 1)];
+    let sizes = [
+        (1, 1, 1, 1, 0),
+        (7, 5, 17, 9, 2),
+        (33, 2, 65, 33, 0),
+        (3, 257, 4, 7, 1),
+        (5, 3, 260, 7, 1),
+        (2, 4, 128, 8, 0),
+    ];
     let mut cases = vec![];
     let odd = set.sizes(&[], [257, 65, 257]);
     let odd = odd.iter().enumerate().map(|(i, &[time, batch, columns])| (time, batch, columns, time + 3, i % 3));

@@ -74,7 +74,7 @@ impl Argmax {
 }
 
 pub fn cases(set: &CaseSet) -> Vec<Case> {
-    let shapes: [&[usize]; 6] = [&[1, 1], &[7, 17], &[3, 65], &[33, 257], &[5, 1000], &[3, 2103]];
+    let shapes: [&[usize]; 7] = [&[1, 1], &[7, 17], &[3, 65], &[33, 257], &[5, 1000], &[3, 2103], &[2, 1024]];
     let ties = set.case(Argmax).values(&[2, 2103], (0..4206).map(|i| f32::from(i % 3 == 1)).collect());
     let lowest = set.case(Argmax).values(&[3, 2], vec![f32::MIN, f32::MIN, f32::MIN, -3e38, 0.0, -1e-40]);
     let mut cases: Vec<_> = set.shapes(&shapes).iter().map(|s| set.case(Argmax).constant(s, 1.0)).collect();

@@ -159,6 +159,14 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         let ids = (0..rows as u32).map(|row| if row % 5 == 2 { 3 } else { 4 + row }).collect();
         cases.push(case.ids(&[rows], lengths).ids(&[rows], ids));
     }
+    // Rows wider than a workgroup takes at once, and candidates of equal rank: of those the first row and token win.
+    let wide = |vocabulary: usize, values: Vec<f32>| {
+        let case =
+            set.case(BeamStep { beam: 3, length_penalty: 0.7, length: 4, end: 3 }).values(&[6, vocabulary], values);
+        case.values(&[6], vec![-1.0; 6]).ids(&[6], vec![3; 6]).ids(&[6], vec![7; 6])
+    };
+    cases.push(wide(2103, (0..6 * 2103).map(|i| (i * 7919 % 2111) as f32 / 64.0).collect()));
+    cases.push(wide(600, (0..6 * 600).map(|i| if i % 600 % 7 == 5 { 1.0 } else { 0.0 }).collect()));
     if let Some(rows) = set.many(1) {
         let steps = |count: usize, step: usize| (0..count).map(|i| (i * step % 193) as f32 / -32.0).collect();
         let case = set.case(BeamStep { beam: 1, length_penalty: 0.7, length: 4, end: 3 });

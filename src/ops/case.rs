@@ -33,6 +33,9 @@ pub struct CaseSet {
 /// Sizes about which an index, a tile, a subgroup or a workgroup may be wrong.
 const ODD: [usize; 11] = [1, 2, 7, 17, 31, 33, 63, 65, 127, 257, 1000];
 
+/// A matrix of which vectors, workgroups and their loops take all without a rest: one step too far shows here and nowhere else.
+pub const ROUND: [usize; 2] = [8, 128];
+
 /// Random sizes in the full list of each op.
 const RANDOM_SIZES: usize = 8;
 
@@ -79,10 +82,10 @@ impl CaseSet {
         all
     }
 
-    /// Shapes for an op that takes any: `quick` ones, in the full list matrices of odd and random sizes too.
+    /// Shapes for an op that takes any: `quick` ones and [`ROUND`], in the full list matrices of odd and random sizes too.
     pub fn shapes(&self, quick: &[&[usize]]) -> Vec<Vec<usize>> {
         let matrices = self.sizes(&[], [1000, 1000]).into_iter().map(Vec::from);
-        quick.iter().map(|shape| shape.to_vec()).chain(matrices).collect()
+        quick.iter().map(|shape| shape.to_vec()).chain([ROUND.to_vec()]).chain(matrices).collect()
     }
 
     /// In the full list, a number of items that takes more workgroups than one row of a grid has, at `each` items a workgroup.

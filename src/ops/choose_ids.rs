@@ -66,7 +66,8 @@ impl ChooseIds {
 
 pub fn cases(set: &CaseSet) -> Vec<Case> {
     let control = vec![7, 1, 42, 0, 0, 0, 0, 0];
-    let sizes = set.sizes(&[[1], [7], [257], [1000]], [1000]).into_iter().map(|[n]| n).chain(set.many(WORKGROUP));
+    let sizes =
+        set.sizes(&[[1], [7], [257], [1000], [1024]], [1000]).into_iter().map(|[n]| n).chain(set.many(WORKGROUP));
     sizes
         .map(|n| {
             let case = set.case(ChooseIds(Dropout::new(0.4, 3))).random_ids(&[n], 9);

@@ -82,7 +82,7 @@ impl ClipGradNorm {
 }
 
 pub fn cases(set: &CaseSet) -> Vec<Case> {
-    let lengths = set.sizes(&[[1], [17], [257], [1000], [70_000]], [200_000]);
+    let lengths = set.sizes(&[[1], [17], [257], [1000], [1024], [70_000], [1 << 16]], [200_000]);
     let op = || ClipGradNorm { max_norm: 0.5 };
     let cases = lengths.iter().map(|n| set.case(op()).constant(n, 1.0));
     // A norm below the limit, and no gradient at all.

@@ -105,8 +105,14 @@ impl ConcatBackward {
 }
 
 pub fn cases(set: &CaseSet) -> Vec<Case> {
-    let mut shapes =
-        vec![(vec![1], 1, 1), (vec![7], 17, 3), (vec![3, 5], 33, 65), (vec![257], 2, 7), (vec![65], 12, 68)];
+    let mut shapes = vec![
+        (vec![1], 1, 1),
+        (vec![7], 17, 3),
+        (vec![3, 5], 33, 65),
+        (vec![257], 2, 7),
+        (vec![65], 12, 68),
+        (vec![8], 64, 64),
+    ];
     shapes.extend(set.sizes(&[], [257, 257, 257]).into_iter().map(|[rows, a, b]| (vec![rows], a, b)));
     let with = |rows: &[usize], columns: usize| [rows, &[columns]].concat();
     let forward = shapes.iter().map(|&(ref rows, a, b)| set.case(Concat).random(&with(rows, a)).random(&with(rows, b)));

@@ -253,6 +253,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         (3, 257, &[1000]),
         (9, 12, &[33]),
         (5, 300, &[20]),
+        (9, 128, &[64]),
     ];
     let mut shapes: Vec<_> =
         quick.into_iter().map(|(vocabulary, width, ids)| (vocabulary, width, ids.to_vec())).collect();

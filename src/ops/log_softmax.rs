@@ -153,8 +153,18 @@ fn backward(y: &[f32], dy: &[f32], dx: &mut [f32]) {
 }
 
 pub fn cases(set: &CaseSet) -> Vec<Case> {
-    let shapes: [&[usize]; 8] =
-        [&[1, 1], &[7, 17], &[65, 33], &[3, 1, 65], &[3, 257], &[2, 1000], &[33, 12], &[3, 2100]];
+    let shapes: [&[usize]; 10] = [
+        &[1, 1],
+        &[7, 17],
+        &[65, 33],
+        &[3, 1, 65],
+        &[3, 257],
+        &[2, 1000],
+        &[33, 12],
+        &[3, 2100],
+        &[2, 1024],
+        &[64, 64],
+    ];
     let shapes = set.shapes(&shapes);
     let mut cases: Vec<_> = shapes.iter().map(|s| set.case(LogSoftmax).scaled(s, 5.0)).collect();
     cases.extend(shapes.iter().map(|s| set.case(LogSoftmaxBackward).constant(s, 1.0).constant(s, 1.0)));

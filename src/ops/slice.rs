@@ -146,6 +146,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         (&[1000], 0, 1, 257),
         (&[33, 80], 1, 12, 20),
         (&[5, 9, 4], 1, 0, 7),
+        (&[8, 256], 1, 64, 128),
     ];
     let mut slices: Vec<_> = quick.into_iter().map(|(s, axis, start, len)| (s.to_vec(), axis, start, len)).collect();
     let odd = set.sizes(&[], [65, 257, 65]).into_iter().enumerate();

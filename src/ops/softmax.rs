@@ -125,7 +125,7 @@ impl SoftmaxBackward {
 }
 
 pub fn cases(set: &CaseSet) -> Vec<Case> {
-    let plain = [[1, 1], [7, 17], [65, 33], [3, 257], [2, 1000], [33, 12], [3, 2100]];
+    let plain = [[1, 1], [7, 17], [65, 33], [3, 257], [2, 1000], [33, 12], [3, 2100], [2, 1024], [64, 64]];
     let masked = [[1, 1, 1], [5, 3, 17], [7, 2, 65], [6, 1, 257], [7, 3, 20], [5, 1, 2100]];
     let plain = set.sizes(&plain, [1000, 1000]);
     let masked = set.sizes(&masked, [65, 65, 257]);

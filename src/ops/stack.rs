@@ -91,6 +91,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         set.case(Stack).random(&[2, 17, 5]).random(&[65, 17, 5]),
         set.case(Stack).random(&[257]).random(&[1000]).random(&[1]),
         set.case(Stack).random(&[3, 12]).random(&[257, 12]),
+        set.case(Stack).random(&[8, 128]).random(&[8, 128]),
     ];
     let odd = set.sizes(&[], [257, 257, 65]).into_iter();
     cases.extend(odd.map(|[a, b, columns]| set.case(Stack).random(&[a, columns]).random(&[b, columns])));
