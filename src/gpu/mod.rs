@@ -25,8 +25,17 @@ use log::Log;
 /// Runs that may be queued before the host waits for the oldest: enough to keep a GPU busy, few enough to stop soon after Ctrl-C.
 const IN_FLIGHT: usize = 4;
 
-/// What stands behind the end of a buffer that is watched: bits of a NaN that no computation gives.
-const BEHIND: u32 = 0x7fff_dead;
+/// What stands behind the end of a buffer that is watched: bits of a NaN that no computation gives, others for every buffer. For arithmetic passes the
+/// bits of a NaN on: what a kernel read behind one buffer and wrote behind another must not look as if nobody had written there.
+fn behind(owner: &str) -> u32 {
+    let hash = owner.bytes().fold(0x811c_9dc5, |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    0x7fc0_0001 | hash & 0x003f_ffff
+}
+
+/// The owner of slot `i`, for [`behind`] and messages.
+fn slot(i: usize) -> String {
+    format!("slot {i}")
+}
 
 enum Command {
     Launch { kernel: Arc<Kernel>, bindings: wgpu::BindGroup, workgroups: [u32; 3] },
@@ -215,13 +224,10 @@ impl Gpu {
         self.context.check()
     }
 
-    fn fill_end(&self, buffer: &wgpu::Buffer, elements: usize) {
+    fn fill_end(&self, owner: &str, buffer: &wgpu::Buffer, elements: usize) {
         if self.spare > 0 {
-            self.context.queue.write_buffer(
-                buffer,
-                4 * elements as u64,
-                bytemuck::cast_slice(&vec![BEHIND; self.spare]),
-            );
+            let bits = vec![behind(owner); self.spare];
+            self.context.queue.write_buffer(buffer, 4 * elements as u64, bytemuck::cast_slice(&bits));
         }
     }
 
@@ -298,7 +304,7 @@ impl Device for Gpu {
 
     fn allocate(&mut self, name: &str, tensor: &TensorType) -> Result<(), DeviceError> {
         let buffer = self.context.buffer(name, tensor.len() + self.spare, STORAGE);
-        self.fill_end(&buffer, tensor.len());
+        self.fill_end(name, &buffer, tensor.len());
         self.named.insert(name.into(), (buffer, tensor.clone()));
         self.context.check()
     }
@@ -358,9 +364,9 @@ impl Device for Gpu {
     }
 
     fn fill_slots(&mut self, bits: u32) {
-        for (buffer, elements) in &self.pool {
+        for (i, (buffer, elements)) in self.pool.iter().enumerate() {
             self.context.queue.write_buffer(buffer, 0, bytemuck::cast_slice(&vec![bits; *elements]));
-            self.fill_end(buffer, *elements);
+            self.fill_end(&slot(i), buffer, *elements);
         }
     }
 
@@ -368,13 +374,13 @@ impl Device for Gpu {
         if self.spare == 0 {
             return Ok(None);
         }
-        let slots = self.pool.iter().map(|(buffer, elements)| ("a slot", buffer, *elements));
-        let named = self.named.iter().map(|(name, (buffer, tensor))| (name.as_str(), buffer, tensor.len()));
-        let ends = named.chain(slots).map(|(name, buffer, len)| (name.to_string(), buffer.clone(), 4 * len as u64));
+        let slots = self.pool.iter().enumerate().map(|(i, (buffer, elements))| (slot(i), buffer, *elements));
+        let named = self.named.iter().map(|(name, (buffer, tensor))| (name.clone(), buffer, tensor.len()));
+        let ends = named.chain(slots).map(|(name, buffer, len)| (name, buffer.clone(), 4 * len as u64));
         for (name, buffer, end) in ends.collect::<Vec<_>>() {
-            let behind = self.read(&buffer, end, 4 * self.spare as u64)?;
-            let behind: Vec<u32> = bytemuck::pod_collect_to_vec(&behind);
-            if let Some(at) = behind.iter().position(|&bits| bits != BEHIND) {
+            let found = self.read(&buffer, end, 4 * self.spare as u64)?;
+            let found: Vec<u32> = bytemuck::pod_collect_to_vec(&found);
+            if let Some(at) = found.iter().position(|&bits| bits != behind(&name)) {
                 let len = end as usize / 4;
                 return Ok(Some(format!("element {} of {name}, which has {len}", len + at)));
             }

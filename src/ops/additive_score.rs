@@ -182,7 +182,7 @@ impl AdditiveScoreBackward {
 
 pub fn cases(set: &CaseSet) -> Vec<Case> {
     let mut cases = vec![];
-    let quick = [[1, 1, 1, 1], [3, 5, 7, 17], [7, 2, 3, 65], [2, 33, 2, 9], [5, 3, 2, 36]];
+    let quick = [[1, 1, 1, 1], [3, 5, 7, 17], [7, 2, 3, 65], [2, 33, 2, 9], [5, 3, 2, 36], [8, 8, 4, 64]];
     for [time, source, batch, width] in set.sizes(&quick, [65, 65, 65, 257]) {
         let (q, k) = ([time, batch, width], [source, batch, width]);
         cases.push(set.case(AdditiveScore).random(&q).random(&k).random(&[width]));
