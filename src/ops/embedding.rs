@@ -281,7 +281,8 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     cases.push(backward.random_ids(&[9], 33).constant(&[9, 8], 1.0).constant(&[33, 8], 1.0));
     // The same id everywhere, and the extreme ids.
     let backward = set.case(EmbeddingBackward::new(9));
-    cases.push(backward.ids(&[130], vec![4; 130]).constant(&[130, 5], 1.0));
+    cases.push(backward.clone().ids(&[130], vec![4; 130]).constant(&[130, 5], 1.0));
+    cases.push(backward.ids(&[5], vec![0, 8, u32::MAX, 8, 9]).constant(&[5, 5], 1.0));
     cases.push(set.case(Embedding { dropout: None }).random(&[9, 5]).ids(&[3], vec![0, 8, u32::MAX]));
     cases.extend(set.many(WORKGROUP).map(|n| {
         let case = set.case(Embedding { dropout: None }).constant(&[500, 3], 1.0);

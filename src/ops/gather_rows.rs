@@ -88,6 +88,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         case(&[2, 257, 3]).random_ids(&[257], 257),
         case(&[3, 7, 300]).random_ids(&[17], 9),
         case(&[5, 256]).random_ids(&[64], 5),
+        case(&[2, 9, 4]).random_ids(&[67], 9),
     ];
     let odd = set.sizes(&[], [257, 257, 257]).into_iter();
     cases.extend(odd.map(|[rows, columns, picked]| case(&[rows, columns]).random_ids(&[picked], rows as u32)));
