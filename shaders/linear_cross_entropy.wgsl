@@ -6,8 +6,10 @@
 //   bias     Σ over the chunk's rows of that error
 //   total    mean loss and statistics from the rows' losses
 // The target is (1 − ε)·onehot(label) + ε/V. Rows whose label is padding get loss 0 and error 0.
+#import shared/four
 #import shared/grid
 #import shared/reduce{SUBGROUPS}
+#import shared/strided
 
 struct Parameters {
     rows: u32, // N; in `bias` the rows of the chunk
@@ -38,7 +40,13 @@ fn count(@builtin(local_invocation_index) local: u32) {
 @group(0) @binding(3) var<storage, read_write> row_loss: array<f32>; // [2, N]: loss, −log p(label)
 @group(0) @binding(4) var<uniform> softmax_p: Parameters;
 
-// One workgroup a row, three passes over it: maximum and sum, sum of exponentials, error.
+const LOWEST: f32 = -3.4e38;
+
+fn four_logits(at: u32) -> vec4f {
+    return vec4f(logits[at], logits[at + LANES], logits[at + 2u * LANES], logits[at + 3u * LANES]);
+}
+
+// One workgroup a row, two passes over it: sums, that of exponentials following the largest so far as in softmax.wgsl; then the error.
 @compute @workgroup_size(LANES)
 fn softmax(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let in_chunk = linear_group(group, groups);
@@ -62,21 +70,28 @@ fn softmax(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
         }
         return;
     }
-    var largest = -3.4e38;
-    var sum = 0.0;
-    for (var v = local; v < vocabulary; v += LANES) {
+    let body = in_strides(vocabulary);
+    var sums = vec4f();
+    var largest = vec4f(LOWEST);
+    var exponentials = vec4f();
+    for (var v = local; v < body; v += STRIDE) {
+        let z = four_logits(start + v);
+        sums += z;
+        let larger = max(largest, z);
+        exponentials = exponentials * exp(largest - larger) + exp(z - larger);
+        largest = larger;
+    }
+    for (var v = body + local; v < vocabulary; v += LANES) {
         let z = logits[start + v];
-        largest = max(largest, z);
-        sum += z;
+        sums.x += z;
+        let larger = max(largest.x, z);
+        exponentials.x = exponentials.x * exp(largest.x - larger) + exp(z - larger);
+        largest.x = larger;
     }
-    largest = reduce_max(largest, local);
-    let average = reduce_sum(sum, local) / f32(vocabulary);
-    var exponentials = 0.0;
-    for (var v = local; v < vocabulary; v += LANES) {
-        exponentials += exp(logits[start + v] - largest);
-    }
-    let total = reduce_sum(exponentials, local);
-    let log_total = log(total) + largest;
+    let row_largest = reduce_max(largest_of_four(largest), local);
+    let average = reduce_sum(sum_of_four(sums), local) / f32(vocabulary);
+    let total = reduce_sum(sum_of_four(exponentials * exp(largest - row_largest)), local);
+    let log_total = log(total) + row_largest;
     let nll = log_total - logits[start + label];
     workgroupBarrier(); // all have read the label's logit before it is overwritten
     if local == 0u {
@@ -85,9 +100,18 @@ fn softmax(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     }
     if GRADIENT == 1u {
         let share = softmax_p.smoothing / f32(vocabulary);
-        for (var v = local; v < vocabulary; v += LANES) {
-            let target_share = share + select(0.0, 1.0 - softmax_p.smoothing, v == label);
-            logits[start + v] = (exp(logits[start + v] - largest) / total - target_share) / count_in[0];
+        let rest = 1.0 - softmax_p.smoothing;
+        for (var v = local; v < body; v += STRIDE) {
+            let places = v + vec4u(0u, LANES, 2u * LANES, 3u * LANES);
+            let target_share = share + select(vec4f(), vec4f(rest), places == vec4u(label));
+            let errors_of_four = (exp(four_logits(start + v) - row_largest) / total - target_share) / count_in[0];
+            for (var i = 0u; i < 4u; i++) {
+                logits[start + places[i]] = errors_of_four[i];
+            }
+        }
+        for (var v = body + local; v < vocabulary; v += LANES) {
+            let target_share = share + select(0.0, rest, v == label);
+            logits[start + v] = (exp(logits[start + v] - row_largest) / total - target_share) / count_in[0];
         }
     }
 }

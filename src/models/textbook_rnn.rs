@@ -63,7 +63,7 @@ pub fn textbook_rnn(sizes: Sizes) -> Result<TextbookRnn, GraphError> {
         let a = bias_add(&mut graph, sum, b)?;
         h = tanh(&mut graph, a)?;
         // No class is left out.
-        let op = LinearCrossEntropy { ignore: u32::MAX, smoothing: 0.0 };
+        let op = LinearCrossEntropy::new(u32::MAX, 0.0);
         let step = linear_cross_entropy(&mut graph, h, v, c, class, op)?.mean;
         labels.extend([(ux, format!("U·x{t}")), (wh, format!("W·h{}", t - 1)), (a, format!("a{t}"))]);
         labels.extend([(h, format!("h{t}")), (step, format!("o{t}, L{t}"))]);

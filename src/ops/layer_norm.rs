@@ -341,8 +341,8 @@ fn backward_case(case: Case, passed_on: bool) -> Case {
 }
 
 pub fn cases(set: &CaseSet) -> Vec<Case> {
-    let shapes: [&[usize]; 8] =
-        [&[1, 1], &[7, 17], &[3, 5, 65], &[65, 33], &[257, 8], &[2, 1000], &[3, 2103], &[2, 1024]];
+    let shapes: [&[usize]; 9] =
+        [&[1, 1], &[7, 17], &[3, 5, 65], &[65, 33], &[257, 8], &[2, 1000], &[3, 2103], &[2, 1024], &[300, 64]];
     let mut cases = vec![];
     let many = set.many(1).map(|rows| vec![rows, 2]);
     for shape in &set.shapes(&shapes).into_iter().chain(many).collect::<Vec<_>>() {

@@ -31,6 +31,19 @@ pub struct LinearCrossEntropy {
     pub ignore: u32,
     /// ε of label smoothing (Szegedy et al. 2016), as torch.nn.functional.cross_entropy: the target is (1 − ε)·onehot + ε/V.
     pub smoothing: f32,
+    /// Logits that are at hand at a time on a GPU.
+    chunk: usize,
+}
+
+impl LinearCrossEntropy {
+    pub fn new(ignore: u32, smoothing: f32) -> Self {
+        Self { ignore, smoothing, chunk: CHUNK_LOGITS }
+    }
+
+    /// Positions of a chunk.
+    fn chunk_rows(&self, n: usize, vocabulary: usize) -> usize {
+        (self.chunk / vocabulary.max(1)).clamp(1, n.max(1))
+    }
 }
 
 /// What the op gives besides the loss.
@@ -111,7 +124,7 @@ impl Op for LinearCrossEntropy {
     fn scratch(&self, types: &Types, _target: &Target) -> Vec<usize> {
         let [n, _, vocabulary] = sizes(types);
         // Logits of a chunk; loss and −log p of every row; the number of rows that count.
-        vec![chunk_rows(n, vocabulary) * vocabulary, 2 * n, 1]
+        vec![self.chunk_rows(n, vocabulary) * vocabulary, 2 * n, 1]
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
@@ -139,7 +152,7 @@ impl Op for LinearCrossEntropy {
             .dispatch(target)
         };
         let mut dispatches = vec![parameters(kernel("count").read(Operand::Input(3)).write(count), 0)];
-        let chunk = chunk_rows(n, vocabulary);
+        let chunk = self.chunk_rows(n, vocabulary);
         for first in (0..n).step_by(chunk) {
             let m = chunk.min(n - first);
             let x = row_major(Operand::Input(0), first * width, width);
@@ -182,10 +195,6 @@ impl Op for LinearCrossEntropy {
         dispatches.push(parameters(total, 0));
         dispatches
     }
-}
-
-fn chunk_rows(n: usize, vocabulary: usize) -> usize {
-    (CHUNK_LOGITS / vocabulary.max(1)).clamp(1, n.max(1))
 }
 
 impl LinearCrossEntropy {
@@ -346,26 +355,30 @@ fn row_loss(smoothing: f32, row: &mut [f32], bias: &[f32], label: usize, gradien
 
 pub fn cases(set: &CaseSet) -> Vec<Case> {
     let mut cases = vec![];
-    let quick = [[1, 1, 1], [7, 17, 5], [33, 9, 65], [65, 3, 257], [5, 2, 1000], [300, 1, 5]];
+    let quick = [[1, 1, 1], [7, 17, 5], [33, 9, 65], [65, 3, 257], [5, 2, 1000], [300, 1, 5], [3, 2, 2103]];
     for (i, [n, width, vocabulary]) in set.sizes(&quick, [257, 257, 1000]).into_iter().enumerate() {
         for smoothing in [0.0, 0.1] {
-            let op = LinearCrossEntropy { ignore: 0, smoothing };
+            let op = LinearCrossEntropy::new(0, smoothing);
             let case = set.case(op).random(&[n, width]).random(&[vocabulary, width]).random(&[vocabulary]);
             cases.push(case.random_ids(&[n], vocabulary.max(1) as u32));
             if i == 1 {
-                let op = LinearCrossEntropy { ignore: 3, smoothing };
+                let op = LinearCrossEntropy::new(3, smoothing);
                 // Nothing but padding.
                 let case = set.case(op).random(&[n, width]).random(&[vocabulary, width]).random(&[vocabulary]);
                 cases.push(case.ids(&[n], vec![3; n]));
             }
         }
     }
+    // Several chunks, the last one smaller.
+    let op = LinearCrossEntropy { chunk: 3 * 17, ..LinearCrossEntropy::new(0, 0.1) };
+    let case = set.case(op).random(&[7, 5]).random(&[17, 5]).random(&[17]);
+    cases.push(case.random_ids(&[7], 17));
     // Logits that differ by 1e4.
-    let op = LinearCrossEntropy { ignore: 0, smoothing: 0.1 };
+    let op = LinearCrossEntropy::new(0, 0.1);
     let case = set.case(op).constant(&[7, 3], 70.0).constant(&[17, 3], 70.0).constant(&[17], 1.0);
     cases.push(case.random_ids(&[7], 17));
     if let Some(n) = set.many(1) {
-        let op = LinearCrossEntropy { ignore: 0, smoothing: 0.0 };
+        let op = LinearCrossEntropy::new(0, 0.0);
         let case = set.case(op).constant(&[n, 1], 1.0).constant(&[3, 1], 1.0).constant(&[3], 1.0);
         cases.push(case.random_ids(&[n], 3));
     }
@@ -373,7 +386,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
 }
 
 pub fn benches() -> Vec<Bench> {
-    let op = LinearCrossEntropy { ignore: 0, smoothing: 0.0 };
+    let op = LinearCrossEntropy::new(0, 0.0);
     let case = || Case::new(op).constant(&[2560, 128], 1.0).constant(&[6191, 128], 0.1).constant(&[6191], 0.1);
     vec![
         Bench::new("2560 positions of 128, vocabulary 6191", case().random_ids(&[2560], 6191)),

@@ -141,7 +141,7 @@ pub fn dump(
         _ => model.decode(&mut scope, &encoded, target, target_lengths)?,
     };
     let logits = model.projection().logits(&mut scope, decoded.features)?;
-    let op = LinearCrossEntropy { ignore: PAD, smoothing: config.train.label_smoothing };
+    let op = LinearCrossEntropy::new(PAD, config.train.label_smoothing);
     let loss = model.projection().loss(&mut scope, decoded.features, labels, op)?.mean;
     let gradients = parameter_gradients(&mut graph, model.parameters(), loss)?;
     let nothing = fill(&mut graph, &[1], 0.0)?;

@@ -120,7 +120,7 @@ fn batch_loss(
         Feedback::Forced => model.decode(scope, &encoded, batch.target, batch.target_lengths)?,
         _ => unroll(model, scope, &encoded, batch.target, feedback)?,
     };
-    model.projection().loss(scope, decoded.features, batch.labels, LinearCrossEntropy { ignore: PAD, smoothing })
+    model.projection().loss(scope, decoded.features, batch.labels, LinearCrossEntropy::new(PAD, smoothing))
 }
 
 /// Gradients of `loss` by the parameters that it reaches, with each one's place in the flat buffer.
