@@ -6,6 +6,7 @@ mod gpu;
 
 use wgrad::bench::ceilings::MultiplyAdd;
 use wgrad::check::{Kernels, Open, Subject, check_op};
+use wgrad::cpu::Cpu;
 use wgrad::gpu::Limits;
 use wgrad::graph::{Graph, TensorType};
 use wgrad::ops::OPS;
@@ -50,26 +51,31 @@ fn check(mode: &'static str, limits: Limits, checked: bool) {
 }
 
 /// What the multiply-add rate is computed from: with 1 as factor and addend each chain counts.
+fn count_multiply_adds(device: &mut dyn Device, half: bool) {
+    let tensor = TensorType::f32(&[512]);
+    device.allocate("x", &tensor).expect("memory");
+    device.write_f32("x", &(0..512).map(|i| (i % 5) as f32).collect::<Vec<_>>());
+    let mut graph = Graph::new();
+    let x = graph.input("x", tensor).expect("a new input");
+    let y = graph.push1(MultiplyAdd { half, step: [1.0, 1.0] }, &[x]).expect("numbers");
+    let plan = Plan::new(&graph, &[y], &[], &device.target());
+    let step = &plan.steps[0];
+    let counted = step.op.work(&step.types).flops / 2.0 / 512.0;
+    let prepared = device.prepare(plan).expect("a kernel that compiles");
+    device.run(prepared, false).expect("a device");
+    let chains = if half { 16 } else { 8 };
+    for (i, y) in device.fetch_f32(prepared, 0).expect("a device").into_iter().enumerate() {
+        let begun = (0..chains).map(|chain| (i % 5 + chain) as f64).sum::<f64>();
+        assert_eq!(f64::from(y) - begun, counted, "number {i}, half {half}, {}", device.describe());
+    }
+}
+
 #[test]
 fn the_bench_does_as_many_multiply_adds_as_it_counts() {
+    count_multiply_adds(&mut Cpu::<f32>::new(), false);
     let mut gpu = gpu::open();
-    let tensor = TensorType::f32(&[512]);
-    gpu.allocate("x", &tensor).expect("memory");
-    gpu.write_f32("x", &(0..512).map(|i| (i % 5) as f32).collect::<Vec<_>>());
-    let target = gpu.target();
-    for half in [false, true].into_iter().filter(|half| !half || target.half) {
-        let mut graph = Graph::new();
-        let x = graph.input("x", tensor.clone()).expect("a new input");
-        let y = graph.push1(MultiplyAdd { half, step: [1.0, 1.0] }, &[x]).expect("numbers");
-        let plan = Plan::new(&graph, &[y], &[], &target);
-        let step = &plan.steps[0];
-        let counted = step.op.work(&step.types).flops / 2.0 / 512.0;
-        let prepared = gpu.prepare(plan).expect("a kernel that compiles");
-        gpu.run(prepared, false).expect("a device");
-        let chains = if half { 16 } else { 8 };
-        for (i, y) in gpu.fetch_f32(prepared, 0).expect("a device").into_iter().enumerate() {
-            let begun = (0..chains).map(|chain| (i % 5 + chain) as f64).sum::<f64>();
-            assert_eq!(f64::from(y) - begun, counted, "number {i}, half {half}");
-        }
+    count_multiply_adds(&mut gpu, false);
+    if gpu.target().half {
+        count_multiply_adds(&mut gpu, true);
     }
 }

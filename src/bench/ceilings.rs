@@ -5,6 +5,7 @@
 use std::time::Instant;
 
 use multiversion::multiversion;
+use multiversion::target::target_cfg_f;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -167,21 +168,40 @@ impl MultiplyAdd {
     }
 }
 
-/// Eight vectors of eight numbers at a time: registers of the CPU's vector unit.
+/// As many chains at a time as keep the CPU's vector unit busy: a multiply-add takes some 4 cycles, and 2 can begin in each, of 16 numbers with AVX-512,
+/// else of 8 or fewer. Fused where there is such an instruction. Two cores of an AMD EPYC reach 443 GFLOP/s with 256 chains, 430 with 128, and 168 with 64
+/// where product and sum are not fused, which their matrix products (450) exceed.
 #[multiversion(targets = "simd")]
-fn multiply_add(x: &[f32], y: &mut [f32], [factor, addend]: [f32; 2]) {
-    for (y, x) in y.chunks_exact_mut(8).zip(x.chunks_exact(8)) {
-        let mut v = [0.0f32; 64];
+fn multiply_add(x: &[f32], y: &mut [f32], step: [f32; 2]) {
+    let fused = target_cfg_f!(target_feature = "fma") || cfg!(target_arch = "aarch64");
+    match (target_cfg_f!(target_feature = "avx512f"), fused) {
+        (true, _) => chains::<256>(x, y, step, f32::mul_add),
+        (false, true) => chains::<64>(x, y, step, f32::mul_add),
+        (false, false) => chains::<64>(x, y, step, |v, factor, addend| v * factor + addend),
+    }
+}
+
+/// Eight chains of each number, `CHAINS` at a time.
+#[inline(always)]
+fn chains<const CHAINS: usize>(
+    x: &[f32],
+    y: &mut [f32],
+    [factor, addend]: [f32; 2],
+    next: impl Fn(f32, f32, f32) -> f32,
+) {
+    let numbers = CHAINS / 8;
+    for (y, x) in y.chunks_exact_mut(numbers).zip(x.chunks_exact(numbers)) {
+        let mut v = [0.0f32; CHAINS];
         for (i, v) in v.iter_mut().enumerate() {
-            *v = x[i % 8] + (i / 8) as f32;
+            *v = x[i % numbers] + (i / numbers) as f32;
         }
         for _ in 0..8 * ROUNDS {
             for v in &mut v {
-                *v = *v * factor + addend;
+                *v = next(*v, factor, addend);
             }
         }
         for (i, y) in y.iter_mut().enumerate() {
-            *y = v.iter().skip(i).step_by(8).sum();
+            *y = v.iter().skip(i).step_by(numbers).sum();
         }
     }
 }

@@ -8,7 +8,9 @@ use super::report::Report;
 
 const WIDTH: f64 = 1100.0;
 const HEIGHT: f64 = 640.0;
-/// Around the plot: left, top, right (names of the kernels), bottom.
+/// What the longest name of a kernel takes.
+const ROOM: f64 = 220.0;
+/// Around the plot: left, top, right, bottom.
 const MARGIN: [f64; 4] = [70.0, 60.0, 40.0, 60.0];
 
 /// Both axes in powers of ten.
@@ -38,7 +40,8 @@ struct Dot {
 
 /// Draws the kernels of a run. Those without arithmetic (copies) have no place in it and are left out.
 pub fn svg(report: &Report) -> String {
-    let dots: Vec<Dot> = (report.kernels.iter().filter(|k| k.flops > 0.0))
+    // A clock too coarse for a kernel gives it no time, and then it has no rate.
+    let dots: Vec<Dot> = (report.kernels.iter().filter(|k| k.flops > 0.0 && k.seconds.median > 0.0))
         .map(|k| Dot {
             name: format!("{}: {}", k.op, k.name),
             intensity: k.flops / k.bytes,
@@ -49,7 +52,7 @@ pub fn svg(report: &Report) -> String {
     let ridge = ceilings.flops / ceilings.bandwidth;
     let range = |values: &mut dyn Iterator<Item = f64>| {
         let [low, high] = values.fold([f64::MAX, f64::MIN], |[low, high], v| [low.min(v), high.max(v)]);
-        [low.log10().floor(), high.log10().ceil()]
+        [low.log10().floor(), high.log10().floor() + 1.0]
     };
     let axes = Axes {
         x: range(&mut dots.iter().map(|d| d.intensity).chain([ridge / 10.0, ridge * 10.0])),
@@ -77,12 +80,13 @@ pub fn svg(report: &Report) -> String {
         let (x, y) = (axes.x(dot.intensity), axes.y(dot.rate));
         let share = 100.0 * dot.rate / ceilings.roofline(Work { flops: dot.intensity, bytes: 1.0 });
         let name = escape(&dot.name);
+        // Near the right edge the name stands before the dot.
+        let (label_x, anchor) = if x > WIDTH - ROOM { (x - 6.0, "end") } else { (x + 6.0, "start") };
         let _ = writeln!(
             out,
             "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"#2050a0\" fill-opacity=\"0.7\"><title>{name}: {:.3} GFLOP/s, {share:.0} % of the roof</title></circle>\n\
-             <text x=\"{:.1}\" y=\"{:.1}\" font-size=\"7\" fill=\"#333\">{}</text>",
+             <text x=\"{label_x:.1}\" y=\"{:.1}\" font-size=\"7\" text-anchor=\"{anchor}\" fill=\"#333\">{}</text>",
             dot.rate * 1e-9,
-            x + 6.0,
             y + 2.5,
             escape(dot.name.split(',').next().unwrap_or_default())
         );

@@ -8,6 +8,7 @@ mod compare;
 mod gradient;
 mod op;
 mod step;
+mod work;
 
 pub use compare::{Compared, Expected, Problem, Worst, compare, difference, expected, plan_of, run_twice, stray};
 pub use op::{CheckError, Failure, Kernels, Open, Row, Subject, check_gradients, check_op, targets};

@@ -1,7 +1,6 @@
 //! All cases of one op on one or more devices.
 
 use std::fmt;
-use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
@@ -12,11 +11,12 @@ use thiserror::Error;
 
 use crate::gpu::OpenError;
 use crate::graph::{Dispatch, Target};
-use crate::ops::case::{Case, Tensor};
+use crate::ops::case::Case;
 use crate::plan::{Device, DeviceError};
 
 use super::compare::{Compared, Expected, Problem, Worst, compare, difference, expected, plan_of, run_twice, stray};
 use super::gradient::check_gradient;
+use super::work::{Kind, chunks, kinds, units};
 
 /// Opens a device of its own for each number: those that compile and run at the same time.
 pub type Open = Box<dyn Fn(usize) -> Result<Box<dyn Device>, OpenError> + Sync>;
@@ -109,69 +109,15 @@ pub fn targets(device: &dyn Device) -> Vec<(Kernels, Target)> {
     targets
 }
 
-/// A kind of kernels that some of the cases take.
-struct Kind {
-    kernels: Kernels,
-    target: Target,
-    /// For each case the first kind with the very same launches: this one, or one before it.
-    same_as: Vec<usize>,
-}
-
-/// The kinds in which the cases differ.
-fn kinds(cases: &[(usize, Case)], targets: Vec<(Kernels, Target)>) -> Vec<Kind> {
-    let dispatches = |case: &Case, target: &Target| -> Vec<Dispatch> {
-        let plan = plan_of(case, target).0;
-        plan.steps.iter().flat_map(|step| step.dispatches.clone()).collect()
-    };
-    let mut kinds: Vec<Kind> = vec![];
-    for (kernels, target) in targets {
-        let same = |(i, (_, case)): (usize, &(usize, Case))| {
-            let own = dispatches(case, &target);
-            let known = kinds.iter().position(|kind| dispatches(case, &kind.target) == own);
-            known.map_or(kinds.len(), |known| kinds[known].same_as[i])
-        };
-        let same_as: Vec<usize> = cases.iter().enumerate().map(same).collect();
-        if same_as.contains(&kinds.len()) {
-            kinds.push(Kind { kernels, target, same_as });
-        }
-    }
-    if let [Kind { kernels, .. }] = &mut kinds[..] {
-        *kernels = if *kernels == Kernels::Cpu { Kernels::Cpu } else { Kernels::All };
-    } else if kinds.iter().all(|kind| kind.kernels != Kernels::Hardware) {
-        // None of them uses subgroup operations.
-        let named = kinds.iter_mut().filter(|kind| kind.kernels == Kernels::Subgroups);
-        named.for_each(|kind| kind.kernels = Kernels::Hardware);
-    }
-    kinds
-}
-
 /// What a case came to.
 type Outcome = (Worst, Option<Failure>);
 
-/// So many numbers of inputs are judged at once: enough for every core, few enough to hold their references in memory.
-const JUDGED: usize = 1 << 21;
-
-/// Cases that are judged at once, in order.
-fn chunks(cases: &[(usize, Case)]) -> Vec<Range<usize>> {
-    let mut chunks: Vec<Range<usize>> = vec![];
-    let mut numbers = 0;
-    for (i, (_, case)) in cases.iter().enumerate() {
-        let own: usize = case.inputs.iter().map(Tensor::tensor_type).map(|tensor| tensor.len()).sum();
-        numbers += own;
-        match chunks.last_mut() {
-            Some(chunk) if numbers <= JUDGED => chunk.end = i + 1,
-            _ => {
-                chunks.push(i..i + 1);
-                numbers = own;
-            }
-        }
-    }
-    chunks
-}
+/// Devices that work at the same time, if there are as many cores: each costs memory, and its driver the time to open it.
+const MOST_DEVICES: usize = 6;
 
 /// Runs numbered cases on every subject, with every kind of kernels that the subject can run, and tells each row to `done` as soon as it is known: first
-/// that of the kernels that the subject takes by itself. So many threads as there are cores each have a device of their own, since compiling takes most of
-/// the time, and llvmpipe compiles in a device's queue.
+/// that of the kernels that the subject takes by itself. Several threads have a device of their own each, since compiling takes most of the time, and
+/// llvmpipe compiles in a device's queue.
 ///
 /// # Errors
 /// When a device fails, or a shader does not compile.
@@ -182,25 +128,25 @@ pub fn check_op(
     mut done: impl FnMut(&Row),
 ) -> Result<Vec<Row>, CheckError> {
     let kinds = kinds(cases, targets(&*(subjects[0].open)(0)?));
-    // Those of the first kind come first.
-    let units: Vec<(usize, usize)> = (0..kinds.len()).flat_map(|k| (0..subjects.len()).map(move |s| (k, s))).collect();
-    let mut outcomes: Vec<Vec<Option<Outcome>>> = vec![vec![None; cases.len()]; units.len()];
+    let devices = thread::available_parallelism().map_or(1, usize::from).min(MOST_DEVICES);
+    let units = units(cases, &kinds, subjects.len(), devices);
+    // By subject, kind, case.
+    let mut outcomes: Vec<Vec<Vec<Option<Outcome>>>> = vec![vec![vec![None; cases.len()]; kinds.len()]; subjects.len()];
     let mut rows: Vec<Row> = vec![];
     let chunks = chunks(cases);
     for (c, chunk) in chunks.iter().enumerate() {
         let judged: Vec<Expected> = cases[chunk.clone()].par_iter().map(|(_, case)| expected(case)).collect();
         let (next, (results, arriving)) = (AtomicUsize::new(0), mpsc::channel());
-        let work = |results: mpsc::Sender<_>| {
-            while let Some(&(k, s)) = units.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let unit = k * subjects.len() + s;
+        let work = |device: usize, results: mpsc::Sender<_>| {
+            while let Some(unit) = units.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let subject = &subjects[unit.subject];
                 let run = || -> Result<Vec<(usize, Outcome)>, CheckError> {
-                    let own = |i: &usize| kinds[k].same_as[*i] == k;
-                    let mut device = (subjects[s].open)(unit)?;
-                    let outcome = |i: usize| {
+                    let mut device = (subject.open)(device)?;
+                    let outcome = |&i: &usize| {
                         let expected = &judged[i - chunk.start];
-                        Ok((i, outcome(&mut *device, &cases[i], &kinds[k], expected, subjects[s].mode)?))
+                        Ok((i, outcome(&mut *device, &cases[i], &kinds[unit.kind], expected, subject.mode)?))
                     };
-                    chunk.clone().filter(own).map(outcome).collect()
+                    unit.cases.iter().filter(|i| chunk.contains(i)).map(outcome).collect()
                 };
                 // Nobody listens after an error.
                 if results.send((unit, run())).is_err() {
@@ -209,21 +155,19 @@ pub fn check_op(
             }
         };
         thread::scope(|scope| -> Result<(), CheckError> {
-            let threads = thread::available_parallelism().map_or(1, usize::from).min(units.len());
-            for _ in 0..threads {
+            for device in 0..devices.min(units.len()) {
                 let (work, results) = (&work, results.clone());
-                scope.spawn(move || work(results));
+                scope.spawn(move || work(device, results));
             }
             drop(results);
-            let mut finished = vec![0; kinds.len()];
+            let mut left: Vec<usize> = (0..kinds.len()).map(|k| units.iter().filter(|u| u.kind == k).count()).collect();
             for (unit, outcome) in arriving {
                 for (i, outcome) in outcome? {
-                    outcomes[unit][i] = Some(outcome);
+                    outcomes[unit.subject][unit.kind][i] = Some(outcome);
                 }
-                finished[unit / subjects.len()] += 1;
-                let complete = |k: usize| c + 1 == chunks.len() && finished.get(k) == Some(&subjects.len());
-                while complete(rows.len()) {
-                    rows.push(row(op, cases, &kinds, rows.len(), &outcomes));
+                left[unit.kind] -= 1;
+                while c + 1 == chunks.len() && left.get(rows.len()) == Some(&0) {
+                    rows.push(row(op, cases, &kinds[rows.len()], &outcomes));
                     done(&rows[rows.len() - 1]);
                 }
             }
@@ -254,15 +198,14 @@ fn outcome(
     Ok((worst, failure))
 }
 
-/// Kind `k`'s outcomes on all subjects, those that it shares with kinds before it included.
-fn row(op: &'static str, cases: &[(usize, Case)], kinds: &[Kind], k: usize, outcomes: &[Vec<Option<Outcome>>]) -> Row {
-    let kernels = kinds[k].kernels;
+/// A kind's outcomes on all subjects, those that it shares with kinds before it included.
+fn row(op: &'static str, cases: &[(usize, Case)], kind: &Kind, outcomes: &[Vec<Vec<Option<Outcome>>>]) -> Row {
+    let kernels = kind.kernels;
     let mut row = Row::new(op, kernels, cases.len());
-    let subjects = outcomes.len() / kinds.len();
-    for subject in 0..subjects {
+    for of_subject in outcomes {
         for (i, (number, _)) in cases.iter().enumerate() {
-            let unit = kinds[k].same_as[i] * subjects + subject;
-            let (worst, failure) = outcomes[unit][i].clone().expect("every case was run");
+            let outcome = of_subject[kind.same_as[i]][i].clone();
+            let (worst, failure) = outcome.expect("every case was run");
             row.add(*number, worst, failure.map(|failure| Failure { kernels, ..failure }));
         }
     }

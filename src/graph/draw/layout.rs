@@ -11,7 +11,7 @@ use super::{Drawn, Role};
 
 /// Sweeps over the rows that sort them; then those that only straighten the edges.
 const SWEEPS: [usize; 2] = [16, 12];
-/// Pixels between neighbours of a row, between rows, and between the two passes.
+/// Pixels between neighbours of a row, between rows, and between the two passes where they come nearest.
 const APART: f64 = 16.0;
 const GAP: f64 = 34.0;
 const BETWEEN: f64 = 56.0;
@@ -68,9 +68,9 @@ struct Link {
 /// Places nodes of these sizes (width, height).
 pub fn layout(drawn: &[Drawn], sizes: &[Point]) -> Layout {
     let rows = rows(drawn);
-    let lane = |node: usize| usize::from(drawn[node].role == Role::Backward);
+    let lanes = lanes(drawn);
     let mut items: Vec<Item> =
-        (0..drawn.len()).map(|n| Item { row: rows[n], lane: lane(n), width: sizes[n][0], x: 0.0 }).collect();
+        (0..drawn.len()).map(|n| Item { row: rows[n], lane: lanes[n], width: sizes[n][0], x: 0.0 }).collect();
     let links = links(drawn, &mut items);
     place(&mut items, &links);
     let heights = (0..drawn.len()).fold(vec![0.0f64; rows.iter().max().map_or(0, |last| last + 1)], |mut all, node| {
@@ -115,6 +115,16 @@ pub fn layout(drawn: &[Drawn], sizes: &[Point]) -> Layout {
         curves,
         size: [right, tops.last().zip(heights.last()).map_or(0.0, |(top, height)| top + height)],
     }
+}
+
+/// 0 for the forward pass, 1 for the backward pass and the inputs that it alone reads.
+fn lanes(drawn: &[Drawn]) -> Vec<usize> {
+    let mut lanes = vec![1; drawn.len()];
+    for (node, drawn) in drawn.iter().enumerate().filter(|(_, drawn)| drawn.role == Role::Forward) {
+        lanes[node] = 0;
+        drawn.reads.iter().for_each(|&read| lanes[read] = 0);
+    }
+    lanes
 }
 
 /// Even numbers for the forward pass, odd ones for the backward pass; then those that are taken, from 0 on.
@@ -181,7 +191,8 @@ fn links(drawn: &[Drawn], items: &mut Vec<Item>) -> Vec<Link> {
     links
 }
 
-/// Gives every item its x: sorts the rows by the mean of their neighbours above, then below, again and again, and keeps them apart.
+/// Gives every item its x: sorts the rows by the mean of their neighbours above, then below, again and again, and keeps them apart. One
+/// without neighbours in its lane goes to the middle of its row.
 fn place(items: &mut [Item], links: &[Link]) {
     let count = items.iter().map(|item| item.row + 1).max().unwrap_or(0);
     let mut rows: Vec<[Vec<usize>; 2]> = vec![Default::default(); count];
@@ -194,11 +205,12 @@ fn place(items: &mut [Item], links: &[Link]) {
         neighbours[0][link.lower].push((link.upper, weight));
         neighbours[1][link.upper].push((link.lower, weight));
     }
-    let mean = |items: &[Item], item: usize, sides: &[usize]| {
+    let alone = |item: usize| neighbours.iter().all(|side| side[item].is_empty());
+    let mean = |items: &[Item], item: usize, sides: &[usize], centre: f64| {
         let all = || sides.iter().flat_map(|&side| &neighbours[side][item]);
         let weight: f64 = all().map(|(_, weight)| weight).sum();
         let sum: f64 = all().map(|&(other, weight)| weight * items[other].x).sum();
-        if weight > 0.0 { (sum / weight, weight) } else { (items[item].x, 0.1) }
+        if weight > 0.0 { (sum / weight, weight) } else { (if alone(item) { centre } else { items[item].x }, 0.1) }
     };
     for row in &rows {
         row.iter().for_each(|members| settle(items, members, &vec![(0.0, 1.0); members.len()]));
@@ -207,28 +219,44 @@ fn place(items: &mut [Item], links: &[Link]) {
         for i in 0..count {
             let row = if sweep % 2 == 0 { i } else { count - 1 - i };
             for members in &mut rows[row] {
+                let others: Vec<f64> =
+                    members.iter().filter(|&&item| !alone(item)).map(|&item| items[item].x).collect();
+                let centre = if others.is_empty() { 0.0 } else { others.iter().sum::<f64>() / others.len() as f64 };
                 let sorting = sweep < SWEEPS[0];
                 let sides = if sorting { &[sweep % 2][..] } else { &[0, 1] };
                 if sorting {
-                    let keys: Vec<f64> = members.iter().map(|&item| mean(items, item, sides).0).collect();
+                    let keys: Vec<f64> = members.iter().map(|&item| mean(items, item, sides, centre).0).collect();
                     let mut order: Vec<usize> = (0..members.len()).collect();
                     order.sort_by(|&a, &b| keys[a].total_cmp(&keys[b]));
                     *members = order.iter().map(|&i| members[i]).collect();
                 }
-                let wanted: Vec<_> = members.iter().map(|&item| mean(items, item, sides)).collect();
+                let wanted: Vec<_> = members.iter().map(|&item| mean(items, item, sides, centre)).collect();
                 settle(items, members, &wanted);
             }
         }
     }
-    // Side by side, from 0 on.
-    let mut start = 0.0;
-    for lane in [0, 1] {
-        let of_lane = || items.iter().filter(|item| item.lane == lane);
-        let left = of_lane().map(|item| item.x - item.width / 2.0).fold(f64::INFINITY, f64::min);
-        let right = of_lane().map(|item| item.x + item.width / 2.0).fold(f64::NEG_INFINITY, f64::max);
-        items.iter_mut().filter(|item| item.lane == lane).for_each(|item| item.x += start - left);
-        start += (right - left).max(0.0) + BETWEEN;
+    beside(items, count);
+}
+
+/// Moves the backward lane to the right of the forward one: no further than each row needs beside itself and its neighbours, since few rows are as wide as
+/// the widest. Everything begins at 0.
+fn beside(items: &mut [Item], rows: usize) {
+    // The forward lane's right end in each row, and the backward lane's left one.
+    let (mut right, mut left) = (vec![f64::NEG_INFINITY; rows], vec![f64::INFINITY; rows]);
+    for item in items.iter() {
+        match item.lane {
+            0 => right[item.row] = right[item.row].max(item.x + item.width / 2.0),
+            _ => left[item.row] = left[item.row].min(item.x - item.width / 2.0),
+        }
     }
+    let near =
+        |row: usize| right[row.saturating_sub(1)..rows.min(row + 2)].iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let shift = (0..rows).map(|row| near(row) - left[row] + BETWEEN).fold(f64::NEG_INFINITY, f64::max);
+    if shift.is_finite() {
+        items.iter_mut().filter(|item| item.lane == 1).for_each(|item| item.x += shift);
+    }
+    let first = items.iter().map(|item| item.x - item.width / 2.0).fold(f64::INFINITY, f64::min);
+    items.iter_mut().for_each(|item| item.x -= first);
 }
 
 /// Sets a row's x as near to the wanted ones, each with a weight, as their order and widths allow: neighbours that want the same place form a block,
