@@ -291,6 +291,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         [3, 1000, 4],
         [64, 64, 16],
         [9, 33, 9],
+        [128, 128, 8],
     ];
     let sizes = set.sizes(&quick, [1000, 1000, 1000]);
     let stored = |transposed| Stored { transposed, batch_axis: 0 };

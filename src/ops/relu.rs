@@ -100,6 +100,9 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     let backward = shapes.iter().map(|s| set.case(ReluBackward).constant(s, 1.0).constant(s, 2.0));
     let mut cases: Vec<_> = forward.chain(backward).collect();
     cases.push(set.case(Relu).subnormals(&[9]));
+    // Exactly zero, where there is no gradient.
+    let y = (0..24).map(|i| if i % 3 == 0 { 0.0 } else { i as f32 }).collect();
+    cases.push(set.case(ReluBackward).values(&[24], y).constant(&[24], 2.0));
     if let Some(n) = set.many(WORKGROUP) {
         cases.push(set.case(Relu).constant(&[n], 10.0));
         cases.push(set.case(ReluBackward).constant(&[n], 1.0).constant(&[n], 2.0));
