@@ -34,7 +34,7 @@ fn check(mode: &'static str, limits: Limits, checked: bool) {
         }
         Ok(Box::new(gpu))
     });
-    let has_subgroups = gpu::open_apart(limits, 0).target().subgroups;
+    let has_subgroups = gpu::open_apart(limits, 0).target().subgroup > 0;
     let subject = [Subject { open, mode }];
     let mut subgroups = false;
     for (name, cases) in OPS {

@@ -143,19 +143,26 @@ fn kernels(target: Target) -> Kernels {
     recorder.kernels
 }
 
-/// Adapters that kernels are chosen by: software, the least that WebGPU grants, what most hardware grants, and the same with each optional feature.
-fn targets() -> [Target; 5] {
+/// Adapters that kernels are chosen by: software without and with subgroup operations, the least that WebGPU grants, what most hardware grants, and the same with each optional feature.
+fn targets() -> [Target; 6] {
     let least = Target::webgpu();
     let software = Target { software: true, alignment: 4, max_invocations: 1024, ..least.clone() };
     let usual = Target { max_invocations: 1024, ..least.clone() };
-    [software, least, usual.clone(), Target { half: true, ..usual.clone() }, Target { subgroups: true, ..usual }]
+    [
+        software.clone(),
+        Target { subgroup: 8, ..software },
+        least,
+        usual.clone(),
+        Target { half: true, ..usual.clone() },
+        Target { subgroup: 4, ..usual },
+    ]
 }
 
 /// The optional features of a target, under naga's names.
 fn capabilities(target: &Target) -> Capabilities {
     let mut capabilities = Capabilities::empty();
     capabilities.set(Capabilities::SHADER_FLOAT16, target.half);
-    capabilities.set(Capabilities::SUBGROUP, target.subgroups);
+    capabilities.set(Capabilities::SUBGROUP, target.subgroup > 0);
     capabilities
 }
 

@@ -101,10 +101,10 @@ pub fn targets(device: &dyn Device) -> Vec<(Kernels, Target)> {
     }
     let software = (Kernels::Software, Target { software: true, ..own.clone() });
     let mut targets = vec![];
-    if own.subgroups {
+    if own.subgroup > 0 {
         targets.push((Kernels::Subgroups, Target { software: false, ..own.clone() }));
     }
-    targets.push((Kernels::Hardware, Target { software: false, subgroups: false, ..own.clone() }));
+    targets.push((Kernels::Hardware, Target { software: false, subgroup: 0, ..own.clone() }));
     targets.insert(if own.software { 0 } else { targets.len() }, software);
     targets
 }

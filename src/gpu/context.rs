@@ -53,7 +53,11 @@ impl Context {
             max_invocations: limits.max_compute_invocations_per_workgroup,
             max_binding: (limits.max_storage_buffer_binding_size / 4) as usize,
             half: required_features.contains(wgpu::Features::SHADER_F16),
-            subgroups: required_features.contains(wgpu::Features::SUBGROUP),
+            subgroup: if required_features.contains(wgpu::Features::SUBGROUP) {
+                adapter.get_info().subgroup_min_size
+            } else {
+                0
+            },
         };
         let description = wgpu::DeviceDescriptor {
             label: Some("wgrad"),

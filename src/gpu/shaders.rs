@@ -56,6 +56,8 @@ const SHADERS: &[(&str, &str)] = &[
     ("shared/philox", include_str!("../../shaders/shared/philox.wgsl")),
     ("shared/reduce0", include_str!("../../shaders/shared/reduce0.wgsl")),
     ("shared/reduce1", include_str!("../../shaders/shared/reduce1.wgsl")),
+    ("shared/rows_of_a0", include_str!("../../shaders/shared/rows_of_a0.wgsl")),
+    ("shared/rows_of_a1", include_str!("../../shaders/shared/rows_of_a1.wgsl")),
     ("shared/strided", include_str!("../../shaders/shared/strided.wgsl")),
     ("shared/vector1", include_str!("../../shaders/shared/vector1.wgsl")),
     ("shared/vector4", include_str!("../../shaders/shared/vector4.wgsl")),

@@ -15,33 +15,19 @@ pub struct Target {
     pub max_binding: usize,
     /// Whether kernels may compute in f16 (`enable f16`).
     pub half: bool,
-    /// Whether kernels may use subgroup operations.
-    pub subgroups: bool,
+    /// Least invocations of a subgroup; 0 where kernels may use no subgroup operations.
+    pub subgroup: u32,
 }
 
 impl Target {
     /// The CPU executor: no alignment, no dispatches.
     pub fn cpu() -> Self {
-        Self {
-            software: true,
-            alignment: 1,
-            max_invocations: 0,
-            max_binding: usize::MAX,
-            half: false,
-            subgroups: false,
-        }
+        Self { software: true, alignment: 1, max_invocations: 0, max_binding: usize::MAX, half: false, subgroup: 0 }
     }
 
     /// What WebGPU guarantees everywhere, without optional features.
     pub fn webgpu() -> Self {
-        Self {
-            software: false,
-            alignment: 64,
-            max_invocations: 256,
-            max_binding: 128 << 18,
-            half: false,
-            subgroups: false,
-        }
+        Self { software: false, alignment: 64, max_invocations: 256, max_binding: 128 << 18, half: false, subgroup: 0 }
     }
 
     pub fn is_cpu(&self) -> bool {

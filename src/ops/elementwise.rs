@@ -34,7 +34,7 @@ pub fn lanes(target: &Target) -> u32 {
 
 /// The constant that chooses `shaders/shared/reduce0.wgsl` or `reduce1.wgsl`, for a kernel that adds up.
 pub fn reducing(dispatch: Dispatch, target: &Target) -> Dispatch {
-    dispatch.constant(SUBGROUPS, (target.subgroups && !target.software).into())
+    dispatch.constant(SUBGROUPS, (target.subgroup > 0 && !target.software).into())
 }
 
 /// Whether `shaders/shared/reduce1.wgsl` takes the place of `reduce0.wgsl`.

@@ -24,11 +24,17 @@ impl Product {
     pub fn dispatch(&self, target: &Target) -> Dispatch {
         let [batch, m, n, k] = self.sizes;
         // A tile is what one workgroup computes.
-        let (entry, tile_m, tile_n) = if target.software { ("registers", 8, 32) } else { ("tiles", 64, 64) };
+        let broadcast = target.software && target.subgroup >= 8;
+        let (entry, tile_m, tile_n) = match target.software {
+            true if broadcast => ("registers", 8, 64),
+            true => ("registers", 8, 32),
+            false => ("tiles", 64, 64),
+        };
         let mut dispatch = Dispatch::new("matmul", entry)
             // The registers kernel reads elements one by one in any layout: one pipeline for all, at a second of llvmpipe's compiler each.
             .constant("A_ROWS_ADJACENT", (!target.software && self.a.2[1] == 1).into())
             .constant("B_COLUMNS_ADJACENT", (!target.software && self.b.2[2] == 1).into())
+            .constant("BROADCAST", broadcast.into())
             .read(self.a.0)
             .read(self.b.0)
             .read(self.added.1)
