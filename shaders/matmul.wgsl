@@ -12,6 +12,7 @@
 // each. On 2 cores of a Zen 5, 768³ and the gradients of 2560 × 6191 × 128: 20 GFLOP/s; with A's rows broadcast within a subgroup (rows_of_a1.wgsl) 26, and
 // 8 × 8 34 (8 × 6 27 to 31, 8 × 12 26 to 37, 8 × 16 39 to 40, but a third slower where n is 20).
 #import shared/activation
+#import shared/grid
 #import shared/rows_of_a{BROADCAST}
 #import shared/vector1
 
@@ -53,15 +54,32 @@ fn store(batch: u32, row: u32, column: u32, sum: f32) {
     c[at] = value;
 }
 
+// Row and column of a workgroup's tile: tiles of `columns` columns are numbered along the rows of C, and the grid's rows hold as many as a grid may.
+fn tile_of(group: vec3u, groups: vec3u, columns: u32) -> vec2u {
+    let number = linear_group(group, groups);
+    let across = (p.n + columns - 1u) / columns;
+    let row = number / across;
+    return vec2u(row, number - row * across);
+}
+
 const SLAB: u32 = 16u;
 const STRIDE: u32 = 17u;
 var<workgroup> a_tile: array<vec4f, SLAB * STRIDE>; // [k][m / 4]
 var<workgroup> b_tile: array<vec4f, SLAB * STRIDE>; // [k][n / 4]
 
 @compute @workgroup_size(16, 16)
-fn tiles(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u, @builtin(local_invocation_index) index: u32) {
-    let first_row = group.y * 64u;
-    let first_column = group.x * 64u;
+fn tiles(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_id) local: vec3u,
+    @builtin(local_invocation_index) index: u32,
+) {
+    let tile = tile_of(group, groups, 64u);
+    let first_row = tile.x * 64u;
+    let first_column = tile.y * 64u;
+    if first_row >= p.m {
+        return;
+    }
     let a_start = p.a_offset + group.z * p.a_batch;
     let b_start = p.b_offset + group.z * p.b_batch;
     var sums: array<vec4f, 4>;
@@ -118,9 +136,13 @@ const ROWS: u32 = 8u;
 const LANES: u32 = 8u;
 
 @compute @workgroup_size(LANES)
-fn registers(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let first_row = group.y * ROWS;
-    let first_column = group.x * LANES * COLUMNS + local;
+fn registers(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+    let tile = tile_of(group, groups, LANES * COLUMNS);
+    let first_row = tile.x * ROWS;
+    let first_column = tile.y * LANES * COLUMNS + local;
+    if first_row >= p.m {
+        return;
+    }
     // Lanes and rows past the edge compute the last one again and store nothing.
     find_rows(p.a_offset + group.z * p.a_batch, first_row);
     var b_at: array<u32, COLUMNS>;

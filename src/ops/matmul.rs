@@ -319,6 +319,10 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         added: Added::Whole,
         activation: Activation::None,
     };
+    cases.extend(set.many(64).map(|m| {
+        let op = MatMul { added: Added::None, ..whole };
+        set.case(op).constant(&[m, 1], 1.0).constant(&[1, 2], 1.0)
+    }));
     cases.push(set.case(whole).constant(&[33, 17], 1.0).constant(&[17, 65], 1.0).constant(&[33, 65], 1.0));
     // The three products of attention over time-major states: scores, context, and their gradients' layouts.
     let (time, source, batch, width) = (5, 7, 3, 17);

@@ -1,6 +1,6 @@
 //! The launch of a matrix product, for `matmul` and for the ops that are made of products.
 
-use crate::graph::{Dispatch, Operand, Target};
+use crate::graph::{Dispatch, Operand, Target, groups};
 
 use super::matmul::{Activation, Added};
 
@@ -45,6 +45,7 @@ impl Product {
         }
         // Not compile-time constants: a pipeline for each combination cost llvmpipe a second of compiling, and a branch here costs nothing.
         let dispatch = dispatch.uniform(&[self.added.0 as usize, self.activation as usize, self.accumulate.into()]);
-        dispatch.workgroups([n.div_ceil(tile_n) as u32, m.div_ceil(tile_m) as u32, batch as u32])
+        let [x, y, _] = groups(n.div_ceil(tile_n) * m.div_ceil(tile_m));
+        dispatch.workgroups([x, y, batch as u32])
     }
 }
