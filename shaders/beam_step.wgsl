@@ -6,6 +6,7 @@
 // measured on hardware.
 #import shared/four
 #import shared/grid
+#import shared/log_sum_exp
 #import shared/reduce{SUBGROUPS}
 #import shared/strided
 
@@ -26,7 +27,6 @@ struct Parameters {
 @group(0) @binding(7) var<storage, read_write> new_ids: array<u32>;
 @group(0) @binding(8) var<uniform> p: Parameters;
 
-const LOWEST: f32 = -3.4e38;
 const NOBODY: u32 = 0xffffffffu;
 
 var<workgroup> best_rank: array<f32, LANES>;
@@ -58,24 +58,18 @@ fn four_logits(at: u32) -> vec4f {
     return vec4f(logits[at], logits[at + LANES], logits[at + 2u * LANES], logits[at + 3u * LANES]);
 }
 
-// ln Σ e^logits over a row, the sum following the largest so far
+// ln Σ e^logits over a row
 fn log_total(start: u32, local: u32) -> f32 {
     let body = in_strides(p.vocabulary);
-    var largest = vec4f(LOWEST);
-    var sum = vec4f();
+    var sums = nothing();
     for (var v = local; v < body; v += STRIDE) {
-        let next = four_logits(start + v);
-        let larger = max(largest, next);
-        sum = sum * exp(largest - larger) + exp(next - larger);
-        largest = larger;
+        sums = with_four(sums, four_logits(start + v));
     }
     for (var v = body + local; v < p.vocabulary; v += LANES) {
-        let larger = max(largest.x, logits[start + v]);
-        sum.x = sum.x * exp(largest.x - larger) + exp(logits[start + v] - larger);
-        largest.x = larger;
+        sums = with_one(sums, logits[start + v]);
     }
-    let row_largest = reduce_max(largest_of_four(largest), local);
-    return log(reduce_sum(sum_of_four(sum * exp(largest - row_largest)), local)) + row_largest;
+    let of_row = of_workgroup(sums, local);
+    return log(of_row.y) + of_row.x;
 }
 
 @compute @workgroup_size(LANES)

@@ -78,8 +78,8 @@ fn link(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 
 @group(0) @binding(0) var<storage, read> dy: array<Numbers>; // [positions, width]
 @group(0) @binding(1) var<storage, read> chain: array<u32>; // links, now read
-@group(0) @binding(4) var<storage, read> backward_ids: array<u32>; // [positions]
 @group(0) @binding(3) var<storage, read_write> dweight: array<Numbers>; // [vocabulary, width]
+@group(0) @binding(4) var<storage, read> backward_ids: array<u32>; // [positions]
 @group(0) @binding(5) var<uniform> backward_parameters: Parameters;
 
 // A workgroup takes one position or, on software adapters, a block of them; an invocation vectors of its row.

@@ -8,6 +8,7 @@
 // The target is (1 − ε)·onehot(label) + ε/V. Rows whose label is padding get loss 0 and error 0.
 #import shared/four
 #import shared/grid
+#import shared/log_sum_exp
 #import shared/reduce{SUBGROUPS}
 #import shared/strided
 
@@ -40,8 +41,6 @@ fn count(@builtin(local_invocation_index) local: u32) {
 @group(0) @binding(3) var<storage, read_write> row_loss: array<f32>; // [2, N]: loss, −log p(label)
 @group(0) @binding(4) var<uniform> softmax_p: Parameters;
 
-const LOWEST: f32 = -3.4e38;
-
 fn four_logits(at: u32) -> vec4f {
     return vec4f(logits[at], logits[at + LANES], logits[at + 2u * LANES], logits[at + 3u * LANES]);
 }
@@ -72,25 +71,20 @@ fn softmax(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     }
     let body = in_strides(vocabulary);
     var sums = vec4f();
-    var largest = vec4f(LOWEST);
-    var exponentials = vec4f();
+    var exponentials = nothing();
     for (var v = local; v < body; v += STRIDE) {
         let z = four_logits(start + v);
         sums += z;
-        let larger = max(largest, z);
-        exponentials = exponentials * exp(largest - larger) + exp(z - larger);
-        largest = larger;
+        exponentials = with_four(exponentials, z);
     }
     for (var v = body + local; v < vocabulary; v += LANES) {
-        let z = logits[start + v];
-        sums.x += z;
-        let larger = max(largest.x, z);
-        exponentials.x = exponentials.x * exp(largest.x - larger) + exp(z - larger);
-        largest.x = larger;
+        sums.x += logits[start + v];
+        exponentials = with_one(exponentials, logits[start + v]);
     }
-    let row_largest = reduce_max(largest_of_four(largest), local);
     let average = reduce_sum(sum_of_four(sums), local) / f32(vocabulary);
-    let total = reduce_sum(sum_of_four(exponentials * exp(largest - row_largest)), local);
+    let of_row = of_workgroup(exponentials, local);
+    let row_largest = of_row.x;
+    let total = of_row.y;
     let log_total = log(total) + row_largest;
     let nll = log_total - logits[start + label];
     workgroupBarrier(); // all have read the label's logit before it is overwritten

@@ -4,6 +4,7 @@
 // `wide`: one workgroup a row.
 #import shared/four
 #import shared/grid
+#import shared/log_sum_exp
 #import shared/reduce{SUBGROUPS}
 #import shared/strided
 #import shared/vector{VECTOR}
@@ -18,8 +19,6 @@ struct Parameters {
 
 @group(0) @binding(0) var<storage, read> short_x: array<Numbers>; // as x
 @group(0) @binding(1) var<storage, read_write> short_y: array<Numbers>; // as y
-
-const LOWEST: f32 = -3.4e38;
 
 @compute @workgroup_size(64)
 fn forward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
@@ -54,21 +53,16 @@ fn forward_wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) gr
     let columns = select(0u, parameters.columns, row < parameters.rows);
     let body = in_strides(columns);
     let start = row * parameters.columns;
-    var largest = vec4f(LOWEST);
-    var sum = vec4f();
+    var sums = nothing();
     for (var c = local; c < body; c += STRIDE) {
-        let value = four_of_x(start + c);
-        let larger = max(largest, value);
-        sum = sum * exp(largest - larger) + exp(value - larger);
-        largest = larger;
+        sums = with_four(sums, four_of_x(start + c));
     }
     for (var c = body + local; c < columns; c += LANES) {
-        let larger = max(largest.x, x[start + c]);
-        sum.x = sum.x * exp(largest.x - larger) + exp(x[start + c] - larger);
-        largest.x = larger;
+        sums = with_one(sums, x[start + c]);
     }
-    let row_largest = reduce_max(largest_of_four(largest), local);
-    let log_sum = log(reduce_sum(sum_of_four(sum * exp(largest - row_largest)), local));
+    let of_row = of_workgroup(sums, local);
+    let row_largest = of_row.x;
+    let log_sum = log(of_row.y);
     for (var c = local; c < body; c += STRIDE) {
         let value = four_of_x(start + c) - row_largest - log_sum;
         y[start + c] = value.x;

@@ -10,7 +10,8 @@
 // such vector; its lanes take neighbouring columns of C, 8 rows × 4 or 8 columns each, so that a gather from B serves 8 rows. Mesa 25.0.7 on 2 cores
 // of an EPYC: 1280 × 6191 × 128 and its transposes 7.6 to 10.6 GFLOP/s; with 6 × 2 4.4 to 6.4, with 8 × 1 2.2 to 2.9, and with k unrolled by 4 half of
 // each. On 2 cores of a Zen 5, 768³ and the gradients of 2560 × 6191 × 128: 20 GFLOP/s; with A's rows broadcast within a subgroup (rows_of_a1.wgsl) 26, and
-// 8 × 8 34 (8 × 6 27 to 31, 8 × 12 26 to 37, 8 × 16 39 to 40, but a third slower where n is 20).
+// 8 × 8 34 (8 × 6 27 to 31, 8 × 12 26 to 37, 8 × 16 39 to 40, but where n is 20 half as
+// slow again); 41 since the place of a lane's row is found before the loop.
 #import shared/activation
 #import shared/grid
 #import shared/rows_of_a{BROADCAST}

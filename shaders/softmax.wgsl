@@ -9,6 +9,7 @@
 // On hardware not measured.
 #import shared/four
 #import shared/grid
+#import shared/log_sum_exp
 #import shared/reduce{SUBGROUPS}
 #import shared/strided
 #import shared/vector{VECTOR}
@@ -25,8 +26,6 @@ struct Parameters {
 
 @group(0) @binding(0) var<storage, read> short_x: array<Numbers>; // as x
 @group(0) @binding(2) var<storage, read_write> short_y: array<Numbers>; // as y
-
-const LOWEST: f32 = -3.4e38;
 
 fn valid_columns(row: u32, columns: u32) -> u32 {
     if MASKED == 1u {
@@ -82,21 +81,16 @@ fn forward_wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) gr
         valid = valid_columns(row, columns);
     }
     let body = in_strides(valid);
-    var largest = vec4f(LOWEST);
-    var sum = vec4f();
+    var sums = nothing();
     for (var c = local; c < body; c += STRIDE) {
-        let value = four_of_x(start + c);
-        let larger = max(largest, value);
-        sum = sum * exp(largest - larger) + exp(value - larger);
-        largest = larger;
+        sums = with_four(sums, four_of_x(start + c));
     }
     for (var c = body + local; c < valid; c += LANES) {
-        let larger = max(largest.x, x[start + c]);
-        sum.x = sum.x * exp(largest.x - larger) + exp(x[start + c] - larger);
-        largest.x = larger;
+        sums = with_one(sums, x[start + c]);
     }
-    let row_largest = reduce_max(largest_of_four(largest), local);
-    let row_sum = reduce_sum(sum_of_four(sum * exp(largest - row_largest)), local);
+    let of_row = of_workgroup(sums, local);
+    let row_largest = of_row.x;
+    let row_sum = of_row.y;
     for (var c = local; c < body; c += STRIDE) {
         put(start + c, exp(four_of_x(start + c) - row_largest) / row_sum);
     }

@@ -53,6 +53,7 @@ const SHADERS: &[(&str, &str)] = &[
     ("shared/elements", include_str!("../../shaders/shared/elements.wgsl")),
     ("shared/four", include_str!("../../shaders/shared/four.wgsl")),
     ("shared/grid", include_str!("../../shaders/shared/grid.wgsl")),
+    ("shared/log_sum_exp", include_str!("../../shaders/shared/log_sum_exp.wgsl")),
     ("shared/philox", include_str!("../../shaders/shared/philox.wgsl")),
     ("shared/reduce0", include_str!("../../shaders/shared/reduce0.wgsl")),
     ("shared/reduce1", include_str!("../../shaders/shared/reduce1.wgsl")),
