@@ -153,13 +153,18 @@ impl Shaders {
     /// in any order, and so the lines of the file keep their numbers. In `#import shared/vector{VECTOR}` a constant's value chooses the file.
     pub fn assemble(&self, name: &str, constants: &[(&'static str, u32)]) -> Source {
         let mut source = Source { text: String::new(), files: vec![] };
+        let imported = |line: &str| {
+            let named =
+                constants.iter().fold(line.strip_prefix(IMPORT)?.trim().to_string(), |name, (constant, value)| {
+                    name.replace(&format!("{{{constant}}}"), &value.to_string())
+                });
+            SHADERS.iter().map(|(known, _)| *known).find(|known| *known == named)
+        };
         let (text, path) = self.text(name);
-        source.append(path, text.lines().map(|line| if line.starts_with(IMPORT) { "" } else { line }));
-        for import in text.lines().filter_map(|line| line.strip_prefix(IMPORT)) {
-            let named = constants.iter().fold(import.trim().to_string(), |name, (constant, value)| {
-                name.replace(&format!("{{{constant}}}"), &value.to_string())
-            });
-            let (text, path) = self.text(&named);
+        // A line that names nothing, for want of its constant, stays for the compiler to complain of.
+        source.append(path, text.lines().map(|line| if imported(line).is_some() { "" } else { line }));
+        for import in text.lines().filter_map(imported) {
+            let (text, path) = self.text(import);
             source.append(path, text.lines());
         }
         for (constant, value) in constants {
