@@ -1,8 +1,8 @@
 // The steps of a gated recurrent layer walked back, with dh of the state after the step: dn = dh·(1 − z)·(1 − n²), dz = dh·(h − n)·z·(1 − z),
 // dr = dn·q·r·(1 − r), dq = dn·r; dh ← dh·z + [dr, dz, dq]·W_hh
 //
-// A workgroup runs ROWS rows, with dh and the three gates' gradients of the present step in workgroup memory. An invocation takes every THREADS-th
-// unit; W_hh is read along its rows, as it is.
+// A workgroup runs ROWS rows, one invocation a unit, with dh and the three gates' gradients of the present step in workgroup memory. W_hh is read along
+// its rows, as it is. Widths over 256 units take gru_gates.wgsl.
 #import shared/grid
 
 struct Parameters {
@@ -10,75 +10,77 @@ struct Parameters {
     batch: u32,
     hidden: u32,
     reverse: u32, // 1 where the forward pass walked each row from its end to its start
+    present: u32, // one bit for each upstream gradient that is there
 }
 @group(0) @binding(0) var<storage, read> states: array<f32>; // [T + 1, B, H]
 @group(0) @binding(1) var<storage, read> saved: array<f32>; // [T, B, 4, H]: r, z, n, q
 @group(0) @binding(2) var<storage, read> weight: array<f32>; // W_hh [3·H, H]
 @group(0) @binding(3) var<storage, read> lengths: array<u32>; // [B]
-@group(0) @binding(4) var<storage, read> doutputs: array<f32>; // [T, B, H], read where bit 0 of PRESENT is set
+@group(0) @binding(4) var<storage, read> doutputs: array<f32>; // [T, B, H], read where bit 0 of present is set
 @group(0) @binding(5) var<storage, read> dhidden: array<f32>; // [B, H], bit 1
 @group(0) @binding(6) var<storage, read_write> dgates: array<f32>; // [2, T, B, 3·H]: dr, dz, dn of xw, then dr, dz, dq of h·W_hhᵀ
 @group(0) @binding(7) var<storage, read_write> dinitial: array<f32>; // [B, H]
 @group(0) @binding(8) var<uniform> p: Parameters;
 
-var<workgroup> dh: array<f32, ROWS * HIDDEN>; // [unit][row]
-var<workgroup> step_gates: array<f32, 3u * ROWS * HIDDEN>; // [gate·H + unit][row]
+var<workgroup> dh: array<f32, ROWS * THREADS>; // [unit][row]
+var<workgroup> step_gates: array<f32, 3u * ROWS * THREADS>; // [gate·H + unit][row]
 
 @compute @workgroup_size(THREADS)
-fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) u: u32) {
+    let hidden = p.hidden;
     let first = linear_group(group, groups) * ROWS;
-    let of_h = p.time * p.batch * 3u * HIDDEN;
-    for (var u = local; u < HIDDEN; u += THREADS) {
+    let of_h = p.time * p.batch * 3u * hidden;
+    if u < hidden {
         for (var r = 0u; r < ROWS; r++) {
             var start = 0.0;
-            if (PRESENT & 2u) != 0u && first + r < p.batch {
-                start = dhidden[(first + r) * HIDDEN + u];
+            if (p.present & 2u) != 0u && first + r < p.batch {
+                start = dhidden[(first + r) * hidden + u];
             }
             dh[u * ROWS + r] = start;
         }
     }
     for (var s = 0u; s < p.time; s++) {
         let t = select(p.time - 1u - s, s, p.reverse == 1u);
-        for (var u = local; u < HIDDEN; u += THREADS) {
+        if u < hidden {
             for (var r = 0u; r < ROWS; r++) {
                 let row = first + r;
                 var d = vec4f(0.0); // dr, dz, dn, dq
                 if row < p.batch {
                     let position = t * p.batch + row;
                     var upstream = dh[u * ROWS + r];
-                    if (PRESENT & 1u) != 0u {
-                        upstream += doutputs[position * HIDDEN + u];
+                    if (p.present & 1u) != 0u {
+                        upstream += doutputs[position * hidden + u];
                     }
                     if t < lengths[row] {
-                        let kept = position * 4u * HIDDEN + u;
+                        let kept = position * 4u * hidden + u;
                         let reset = saved[kept];
-                        let keep = saved[kept + HIDDEN];
-                        let n = saved[kept + 2u * HIDDEN];
-                        let q = saved[kept + 3u * HIDDEN];
-                        let state = states[(position + p.reverse * p.batch) * HIDDEN + u];
+                        let keep = saved[kept + hidden];
+                        let n = saved[kept + 2u * hidden];
+                        let q = saved[kept + 3u * hidden];
+                        let state = states[(position + p.reverse * p.batch) * hidden + u];
                         let dn = upstream * (1.0 - keep) * (1.0 - n * n);
                         d = vec4f(dn * q * reset * (1.0 - reset), upstream * (state - n) * keep * (1.0 - keep), dn, dn * reset);
                         upstream = upstream * keep;
                     }
                     dh[u * ROWS + r] = upstream;
-                    let at = position * 3u * HIDDEN + u;
+                    let at = position * 3u * hidden + u;
                     dgates[at] = d.x;
-                    dgates[at + HIDDEN] = d.y;
-                    dgates[at + 2u * HIDDEN] = d.z;
+                    dgates[at + hidden] = d.y;
+                    dgates[at + 2u * hidden] = d.z;
                     dgates[of_h + at] = d.x;
-                    dgates[of_h + at + HIDDEN] = d.y;
-                    dgates[of_h + at + 2u * HIDDEN] = d.w;
+                    dgates[of_h + at + hidden] = d.y;
+                    dgates[of_h + at + 2u * hidden] = d.w;
                 }
                 step_gates[u * ROWS + r] = d.x;
-                step_gates[(HIDDEN + u) * ROWS + r] = d.y;
-                step_gates[(2u * HIDDEN + u) * ROWS + r] = d.w;
+                step_gates[(hidden + u) * ROWS + r] = d.y;
+                step_gates[(2u * hidden + u) * ROWS + r] = d.w;
             }
         }
         workgroupBarrier();
-        for (var u = local; u < HIDDEN; u += THREADS) {
+        if u < hidden {
             var sums: array<f32, ROWS>;
-            for (var j = 0u; j < 3u * HIDDEN; j++) {
-                let w = weight[j * HIDDEN + u];
+            for (var j = 0u; j < 3u * hidden; j++) {
+                let w = weight[j * hidden + u];
                 for (var r = 0u; r < ROWS; r++) {
                     sums[r] += w * step_gates[j * ROWS + r];
                 }
@@ -89,10 +91,10 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
         }
         workgroupBarrier();
     }
-    for (var u = local; u < HIDDEN; u += THREADS) {
+    if u < hidden {
         for (var r = 0u; r < ROWS; r++) {
             if first + r < p.batch {
-                dinitial[(first + r) * HIDDEN + u] = dh[u * ROWS + r];
+                dinitial[(first + r) * hidden + u] = dh[u * ROWS + r];
             }
         }
     }

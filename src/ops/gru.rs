@@ -6,18 +6,15 @@ use rayon::prelude::*;
 
 use crate::graph::{
     Alias, Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
-    groups, reference,
+    reference,
 };
 
 use super::case::{Bench, Case, CaseSet, lengths};
 use super::fast::{self, Layout};
 use super::matmul::matmul_tn;
-use super::recurrence::{Walk, check};
+use super::recurrence::{ROWS, Steps, Walk, check, pack, step_by_step, whole};
 use super::slice::slice;
 use super::sum_rows::sum_rows;
-
-/// Widest layer: the backward pass keeps four numbers a unit and row in workgroup memory, of which 16 KiB are guaranteed.
-const WIDEST: usize = 1024;
 
 /// Numbers saved for the backward pass at each position: r, z, n and q.
 const SAVED: usize = 4;
@@ -64,9 +61,6 @@ impl Op for Gru {
 
     fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
         let Walk { time, batch, hidden, .. } = check(inputs, 3, usize::from(self.initial), self.reverse)?;
-        if hidden > WIDEST {
-            return Err(format!("a layer has at most {WIDEST} units, got {hidden}"));
-        }
         let states = |t| TensorType::f32(&[t, batch, hidden]);
         let saved = TensorType::f32(&[time, batch, SAVED, hidden]);
         Ok(vec![states(time), TensorType::f32(&[batch, hidden]), states(time + 1), saved])
@@ -112,42 +106,32 @@ impl Op for Gru {
         Work::moving(self, types).flops(6 * hidden + 17, time * batch * hidden)
     }
 
-    fn scratch(&self, types: &Types, _target: &Target) -> Vec<usize> {
-        let hidden = self.walk(types).hidden;
-        vec![(hidden + 2) * 3 * hidden]
+    fn scratch(&self, types: &Types, target: &Target) -> Vec<usize> {
+        let walk = self.walk(types);
+        let hidden = walk.hidden;
+        vec![if step_by_step(hidden, target) { Steps::scratch(walk, 3) } else { (hidden + 2) * 3 * hidden }]
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let walk = self.walk(types);
+        if step_by_step(walk.hidden, target) {
+            return steps(walk, target).forward(self.initial, &[Operand::Output(2), Operand::Output(3)]);
+        }
         let Walk { time, batch, hidden, reverse } = walk;
-        let weights = Operand::Scratch(0);
-        let uniform = [time, batch, hidden, reverse.into()];
-        let pack = constants(Dispatch::new("gru", "pack"), walk, target, 0);
-        let pack = (1..4).fold(pack, |d, i| d.read(Operand::Input(i))).write(weights).uniform(&uniform);
-        let forward = constants(Dispatch::new("gru", "forward"), walk, target, self.initial.into())
+        let forward = whole("gru", "forward", walk)
             .read(Operand::Input(0))
-            .read(weights)
+            .read(Operand::Scratch(0))
             .read(Operand::Input(4))
             .read(Operand::Input(if self.initial { 5 } else { 0 }))
             .write(Operand::Output(2))
             .write(Operand::Output(3))
-            .uniform(&uniform)
-            .workgroups(groups(batch.div_ceil(rows_per_workgroup(hidden, target))));
-        vec![pack.workgroups(groups(((hidden + 2) * 3 * hidden).div_ceil(64))), forward]
+            .uniform(&[time, batch, hidden, reverse.into(), self.initial.into()]);
+        vec![pack("gru", walk, (hidden + 2) * 3 * hidden), forward]
     }
 }
 
-/// Sequences that a workgroup runs side by side: 4 as `lstm` (not measured on hardware), fewer where 16 KiB cannot hold four numbers a unit each.
-fn rows_per_workgroup(hidden: usize, _target: &Target) -> usize {
-    (WIDEST / hidden).clamp(1, 4)
-}
-
-fn constants(dispatch: Dispatch, walk: Walk, target: &Target, present: u32) -> Dispatch {
-    dispatch
-        .constant("ROWS", rows_per_workgroup(walk.hidden, target) as u32)
-        .constant("HIDDEN", walk.hidden as u32)
-        .constant("THREADS", walk.hidden.next_multiple_of(32).min(256) as u32)
-        .constant("PRESENT", present)
+fn steps(walk: Walk, target: &Target) -> Steps<'_> {
+    Steps { shader: "gru_gates", walk, gates: 3, target }
 }
 
 impl Gru {
@@ -287,14 +271,21 @@ impl Op for GruBackward {
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let walk = self.walk(types);
         let Walk { time, batch, hidden, reverse } = walk;
-        let bits = self.upstream.iter().enumerate().map(|(i, &u)| u32::from(u) << i).sum();
-        let dispatch = constants(Dispatch::new("gru_backward", "backward"), walk, target, bits);
-        let dispatch = (0..4).fold(dispatch, |d, i| d.read(Operand::Input(i)));
-        let upstream = [0, 1].map(|i| Operand::Input(self.upstream_input(i).unwrap_or(0)));
-        let dispatch = upstream.into_iter().fold(dispatch, Dispatch::read);
-        let dispatch = dispatch.write(Operand::Output(3)).write(Operand::Output(2));
-        let count = batch.div_ceil(rows_per_workgroup(hidden, target));
-        vec![dispatch.uniform(&[time, batch, hidden, reverse.into()]).workgroups(groups(count))]
+        let present = [0, 1].map(|i| self.upstream_input(i));
+        let upstream = present.map(|i| Operand::Input(i.unwrap_or(0)));
+        let [states, saved, w_hh, lengths] = [0, 1, 2, 3].map(Operand::Input);
+        let (dh, dgates) = (Operand::Output(2), Operand::Output(3));
+        if step_by_step(hidden, target) {
+            let steps = steps(walk, target);
+            let (reads, of_h) = ([states, saved, lengths, upstream[0]], types.outputs[0].len());
+            let mut dispatches = vec![steps.start(present[1], dh, 0)];
+            dispatches.extend(steps.backward(w_hh, of_h, self.upstream[0], &reads, &[dh, dgates]));
+            return dispatches;
+        }
+        let bits = self.upstream.iter().enumerate().map(|(i, &u)| usize::from(u) << i).sum();
+        let reads = [states, saved, w_hh, lengths].into_iter().chain(upstream);
+        let dispatch = reads.fold(whole("gru_backward", "backward", walk), Dispatch::read).write(dgates).write(dh);
+        vec![dispatch.uniform(&[time, batch, hidden, reverse.into(), bits])]
     }
 }
 
@@ -373,9 +364,9 @@ impl GruBackward {
 
 pub fn cases(set: &CaseSet) -> Vec<Case> {
     let mut cases = vec![];
-    let quick = [[1, 1, 1], [3, 7, 5], [6, 5, 33], [2, 9, 65], [2, 2, 300]];
+    let quick = [[1, 1, 1], [3, 7, 5], [6, 5, 33], [2, 9, 65], [4, 3, 64], [2, 2, 300]];
     // Enough sequences for more workgroups than a row of the grid has.
-    let many = set.many(8).map(|batch| [1, batch, 1]);
+    let many = set.many(ROWS).map(|batch| [1, batch, 1]);
     let sizes = set.sizes(&quick, [6, 65, 33]).into_iter().chain(many);
     for (n, [time, batch, hidden]) in sizes.enumerate() {
         let (reverse, initial) = (n % 2 == 1, n % 3 != 0);

@@ -6,23 +6,18 @@ use rayon::prelude::*;
 
 use crate::graph::{
     Alias, Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value,
-    Work, expect, groups, reference,
+    Work, expect, reference,
 };
 
 use super::case::{Bench, Case, CaseSet, lengths};
 use super::fast::{self, Layout};
-use super::lstm_gates;
 use super::matmul::matmul_tn;
-use super::recurrence::{Walk, check};
+use super::recurrence::{ROWS, Steps, Walk, check, pack, step_by_step, whole};
 use super::slice::slice;
 use super::sum_rows::sum_rows_twice;
 
-/// Widest layer that one workgroup runs through a whole sequence: one invocation a unit, and 256 is what WebGPU guarantees. Wider layers take
-/// a product and `lstm_gates` a step.
-const WIDEST: usize = 256;
-
 /// Numbers saved for the backward pass at each position: i, f, g, o and the cell before the step.
-pub const SAVED: usize = 5;
+const SAVED: usize = 5;
 
 /// The weights of a layer: w_hh [4·H, H], b_ih [4·H], b_hh [4·H].
 #[derive(Clone, Copy)]
@@ -134,57 +129,37 @@ impl Op for Lstm {
     }
 
     fn scratch(&self, types: &Types, target: &Target) -> Vec<usize> {
-        let Walk { batch, hidden, .. } = self.walk(types);
-        vec![if step_by_step(hidden, target) { batch * 4 * hidden } else { (hidden + 1) * 4 * hidden }]
+        let walk = self.walk(types);
+        let hidden = walk.hidden;
+        vec![if step_by_step(hidden, target) { Steps::scratch(walk, 4) } else { (hidden + 1) * 4 * hidden }]
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let walk = self.walk(types);
         if step_by_step(walk.hidden, target) {
-            return lstm_gates::forward(walk, self.initial, target);
+            let (steps, cell) = (steps(walk, target), Operand::Output(2));
+            let mut dispatches = steps.forward(self.initial, &[Operand::Output(3), cell, Operand::Output(4)]);
+            dispatches.insert(0, steps.start(self.initial.then_some(6), cell, 0));
+            return dispatches;
         }
         let Walk { time, batch, hidden, reverse } = walk;
-        let rows = rows_per_workgroup(hidden);
-        let (weights, initial) = (Operand::Scratch(0), if self.initial { [5, 6] } else { [0, 0] });
-        let pack = (1..4).fold(Dispatch::new("lstm", "pack"), |d, i| d.read(Operand::Input(i))).write(weights);
-        let forward = Dispatch::new("lstm", "forward")
-            .constant("ROWS", rows as u32)
-            .constant("THREADS", threads(hidden))
+        let initial = if self.initial { [5, 6] } else { [0, 0] };
+        let forward = whole("lstm", "forward", walk)
             .read(Operand::Input(0))
-            .read(weights)
+            .read(Operand::Scratch(0))
             .read(Operand::Input(4))
             .read(Operand::Input(initial[0]))
             .read(Operand::Input(initial[1]))
             .write(Operand::Output(3))
             .write(Operand::Output(2))
             .write(Operand::Output(4))
-            .uniform(&[time, batch, hidden, reverse.into(), self.initial.into()])
-            .workgroups(groups(batch.div_ceil(rows)));
-        let pack = pack.constant("ROWS", 1).constant("THREADS", 64);
-        vec![
-            pack.uniform(&[time, batch, hidden, 0, 0]).workgroups(groups(((hidden + 1) * hidden).div_ceil(64))),
-            forward,
-        ]
+            .uniform(&[time, batch, hidden, reverse.into(), self.initial.into()]);
+        vec![pack("lstm", walk, (hidden + 1) * hidden), forward]
     }
 }
 
-/// Whether a layer takes a product and an `lstm_gates` launch a step: where it is too wide for one workgroup, and on software adapters, to which a launch
-/// costs little beside a gather of weights for each unit. On llvmpipe 20 steps of 128 rows and units took 94 ms forward and 159 ms backward in one
-/// launch.
-fn step_by_step(hidden: usize, target: &Target) -> bool {
-    hidden > WIDEST || target.software
-}
-
-/// Sequences that a workgroup runs side by side. Each weight read serves them all, and fewer rows fill more of a large GPU: 4 by design.md's
-/// arithmetic, not measured on hardware. The backward pass keeps four numbers a unit and row in workgroup memory, of which 16 KiB are guaranteed:
-/// 1,024 units and rows together.
-fn rows_per_workgroup(hidden: usize) -> usize {
-    (1024 / threads(hidden) as usize).min(4)
-}
-
-/// One invocation a unit, in whole subgroups of up to 32.
-fn threads(hidden: usize) -> u32 {
-    hidden.next_multiple_of(32) as u32
+fn steps(walk: Walk, target: &Target) -> Steps<'_> {
+    Steps { shader: "lstm_gates", walk, gates: 4, target }
 }
 
 impl Lstm {
@@ -353,28 +328,23 @@ impl Op for LstmBackward {
         Work::moving(self, types).flops(8 * hidden + 25, time * batch * hidden)
     }
 
-    fn scratch(&self, types: &Types, target: &Target) -> Vec<usize> {
-        let Walk { batch, hidden, .. } = self.walk(types);
-        if step_by_step(hidden, target) { vec![batch * hidden] } else { vec![] }
-    }
-
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let walk = self.walk(types);
         let present = [0, 1, 2].map(|i| self.upstream_input(i));
         if step_by_step(walk.hidden, target) {
-            return lstm_gates::backward(walk, present, target);
+            let (steps, state) = (steps(walk, target), Operand::Output(3));
+            let (reads, writes) = ([0, 2, present[0].unwrap_or(0)].map(Operand::Input), [state, Operand::Output(0)]);
+            let mut dispatches =
+                vec![steps.start(present[1], state, 0), steps.start(present[2], state, walk.batch * walk.hidden)];
+            dispatches.extend(steps.backward(Operand::Input(1), 0, self.upstream[0], &reads, &writes));
+            return dispatches;
         }
         let Walk { time, batch, hidden, reverse } = walk;
-        let rows = rows_per_workgroup(hidden);
         let bits: usize = self.upstream.iter().enumerate().map(|(i, &u)| usize::from(u) << i).sum();
-        let dispatch = (0..3).fold(Dispatch::new("lstm", "backward"), |d, i| d.read(Operand::Input(i)));
+        let dispatch = (0..3).fold(whole("lstm", "backward", walk), |d, i| d.read(Operand::Input(i)));
         let dispatch = present.into_iter().fold(dispatch, |d, i| d.read(Operand::Input(i.unwrap_or(0))));
-        let dispatch = dispatch
-            .constant("ROWS", rows as u32)
-            .constant("THREADS", threads(hidden))
-            .write(Operand::Output(0))
-            .write(Operand::Output(3));
-        vec![dispatch.uniform(&[time, batch, hidden, reverse.into(), bits]).workgroups(groups(batch.div_ceil(rows)))]
+        let dispatch = dispatch.write(Operand::Output(0)).write(Operand::Output(3));
+        vec![dispatch.uniform(&[time, batch, hidden, reverse.into(), bits])]
     }
 }
 
@@ -491,7 +461,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     let mut cases = vec![];
     let quick = [[1, 1, 1], [3, 7, 5], [6, 5, 33], [2, 17, 65], [4, 3, 64], [2, 2, 257]];
     // Enough sequences for more workgroups than a row of the grid has.
-    let many = set.many(8).map(|batch| [1, batch, 1]);
+    let many = set.many(ROWS).map(|batch| [1, batch, 1]);
     let sizes = set.sizes(&quick, [6, 65, 127]).into_iter().chain(many);
     for (n, [time, batch, hidden]) in sizes.enumerate() {
         let (reverse, initial, gates) = (n % 2 == 1, n % 3 != 0, 4 * hidden);

@@ -27,7 +27,6 @@ pub mod layer_norm;
 pub mod linear_cross_entropy;
 pub mod log_softmax;
 pub mod lstm;
-mod lstm_gates;
 pub mod matmul;
 pub mod mean;
 pub mod mul;

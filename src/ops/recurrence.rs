@@ -1,10 +1,41 @@
-//! What `rnn` and `lstm` share: directions, lengths, and where the states of a sequence lie.
+//! What `rnn`, `lstm` and `gru` share: directions, lengths, where the states of a sequence lie, and the form that takes the steps one by one.
 //!
 //! States are [T + 1, B, H]. Forwards, the initial state comes first and step t leaves states[t + 1]; backwards in time (`reverse`) it comes last
 //! and step t leaves states[t]. Past the end of a sequence the state is carried along unchanged, so that the last state of every sequence lies
 //! at one place, and padding changes nothing.
 
-use crate::graph::{Alias, DType, TensorType, expect};
+use crate::graph::{Alias, DType, Dispatch, Operand, Target, TensorType, expect, groups};
+
+use super::elementwise::{grid, kernel, width};
+use super::matmul::{Activation, Added};
+use super::product::{Product, Strided};
+
+/// Widest layer that one workgroup runs through a whole sequence: one invocation a unit, and 256 is what WebGPU guarantees.
+const WIDEST: usize = 256;
+
+/// Whether a layer takes a product and a launch for its gates a step: where it is too wide for one workgroup, and on software adapters, to which a launch
+/// costs little beside a gather of weights for each unit. On llvmpipe 20 steps of 128 rows and units took, in ms:
+///
+/// |      | forward, one launch | step by step | backward, one launch | step by step |
+/// |------|---------------------|--------------|----------------------|--------------|
+/// | lstm | 94                  | 15.7         | 159                  | 11.4         |
+/// | gru  | 39.4                | 11.4         | 70.3                 | 9.4          |
+/// | rnn  | 20.2                | 4.8          | 21.0                 | 4.4          |
+pub fn step_by_step(hidden: usize, target: &Target) -> bool {
+    hidden > WIDEST || target.software
+}
+
+/// Sequences that a workgroup runs side by side. Each weight read serves them all, and fewer rows fill more of a large GPU: 4 by design.md's
+/// arithmetic, not measured on hardware. The backward passes keep up to four numbers a unit and row in workgroup memory, of which 16 KiB are
+/// guaranteed: 1,024 units and rows together.
+pub const ROWS: usize = 4;
+
+/// A kernel that runs whole sequences: ROWS rows a workgroup, one invocation a unit, in whole subgroups of up to 32.
+pub fn whole(shader: &'static str, entry: &'static str, walk: Walk) -> Dispatch {
+    let dispatch = Dispatch::new(shader, entry).constant("ROWS", ROWS as u32);
+    let dispatch = dispatch.constant("THREADS", walk.hidden.next_multiple_of(32) as u32);
+    dispatch.workgroups(groups(walk.batch.div_ceil(ROWS)))
+}
 
 /// Sizes of a recurrence and its direction.
 #[derive(Debug, Clone, Copy)]
@@ -66,4 +97,110 @@ pub fn check(inputs: &[TensorType], gates: usize, initial: usize, reverse: bool)
         return Err(format!("the {initial} initial states must be f32[{batch}, {hidden}]"));
     }
     Ok(Walk { time, batch, hidden, reverse })
+}
+
+/// The launch before that of a whole sequence: entry `pack` lays W_hh and the biases, inputs 1 to 3, out anew as `len` elements of scratch 0.
+pub fn pack(shader: &'static str, walk: Walk, len: usize) -> Dispatch {
+    // The kernel needs neither constant: one pipeline for all widths.
+    let dispatch = Dispatch::new(shader, "pack").constant("ROWS", 1).constant("THREADS", 64);
+    let dispatch = (1..4).fold(dispatch, |d, i| d.read(Operand::Input(i))).write(Operand::Scratch(0));
+    dispatch.uniform(&[walk.time, walk.batch, walk.hidden, 0, 0]).workgroups(groups(len.div_ceil(64)))
+}
+
+/// A recurrence step by step. Each step is a product for the whole batch and an element-wise launch of `shader`, whose kernels see
+/// `shaders/shared/step.wgsl`.
+pub struct Steps<'a> {
+    /// `lstm_gates`, `gru_gates` or `rnn_gates`.
+    pub shader: &'static str,
+    pub walk: Walk,
+    /// Rows of W_hh over units.
+    pub gates: usize,
+    pub target: &'a Target,
+}
+
+impl Steps<'_> {
+    /// Elements of the forward pass's scratch 0, h·W_hhᵀ [B, gates·H].
+    pub fn scratch(walk: Walk, gates: usize) -> usize {
+        walk.batch * gates * walk.hidden
+    }
+
+    /// h of every step. The op's inputs are xw, w_hh, b_ih, b_hh and lengths; `initial` is input 5 where there is one. `writes` begins with the states.
+    pub fn forward(&self, initial: bool, writes: &[Operand]) -> Vec<Dispatch> {
+        let Self { walk, gates, .. } = *self;
+        let (states, hw) = (writes[0], Operand::Scratch(0));
+        let reads = [Operand::Input(0), hw, Operand::Input(2), Operand::Input(3), Operand::Input(4)];
+        let mut dispatches = vec![self.start(initial.then_some(5), states, walk.initial())];
+        for t in walk.steps() {
+            dispatches.push(self.product(
+                gates * walk.hidden,
+                walk.hidden,
+                (states, walk.before(t), [0, walk.hidden, 1]),
+                (Operand::Input(1), 0, [0, 1, walk.hidden]),
+                (hw, false),
+            ));
+            dispatches.push(self.gates("forward", t, false, &reads, writes));
+        }
+        dispatches
+    }
+
+    /// Walked back: a kernel makes of dh the gates' gradients of a step and leaves in dh what does not pass W_hh; the product adds what does. `reads`
+    /// ends with the upstream gradient of the outputs, used where `upstream`; `writes` is dh and whatever else, last dgates. The product takes the
+    /// gates' gradients from element `first` of dgates on. Past a row's end they are zeros, which add nothing.
+    pub fn backward(
+        &self,
+        w_hh: Operand,
+        first: usize,
+        upstream: bool,
+        reads: &[Operand],
+        writes: &[Operand],
+    ) -> Vec<Dispatch> {
+        let Self { walk, gates, .. } = *self;
+        let Walk { batch, hidden, .. } = walk;
+        let (dh, dgates) = (writes[0], writes[writes.len() - 1]);
+        let mut dispatches = vec![];
+        for t in walk.steps().rev() {
+            dispatches.push(self.gates("backward", t, upstream, reads, writes));
+            dispatches.push(self.product(
+                hidden,
+                gates * hidden,
+                (dgates, first + t * batch * gates * hidden, [0, gates * hidden, 1]),
+                (w_hh, 0, [0, hidden, 1]),
+                (dh, true),
+            ));
+        }
+        dispatches
+    }
+
+    /// Copies input `from`, or zeros, a state [B, H], to element `offset` of `to`.
+    pub fn start(&self, from: Option<usize>, to: Operand, offset: usize) -> Dispatch {
+        let (width, len) = (width(&[self.walk.hidden]), self.walk.batch * self.walk.hidden);
+        let dispatch = kernel("recurrence", "start", width, self.target).read(Operand::Input(from.unwrap_or(0)));
+        let dispatch = dispatch.write(to).uniform(&[len / width, offset / width, from.is_some().into()]);
+        dispatch.workgroups(grid(len / width, self.target))
+    }
+
+    /// c [B, n] = a·b, or c += a·b.
+    fn product(&self, n: usize, k: usize, a: Strided, b: Strided, (c, accumulate): (Operand, bool)) -> Dispatch {
+        let product = Product {
+            sizes: [1, self.walk.batch, n, k],
+            a,
+            b,
+            c: (c, 0, [0, n, 1]),
+            added: (Added::None, b.0),
+            activation: Activation::None,
+            accumulate,
+        };
+        product.dispatch(self.target)
+    }
+
+    fn gates(&self, entry: &'static str, t: usize, upstream: bool, reads: &[Operand], writes: &[Operand]) -> Dispatch {
+        let Walk { time, batch, hidden, .. } = self.walk;
+        let width = width(&[hidden]);
+        let dispatch = kernel(self.shader, entry, width, self.target);
+        let dispatch = reads.iter().fold(dispatch, |d, &operand| d.read(operand));
+        let dispatch = writes.iter().fold(dispatch, |d, &operand| d.write(operand));
+        let [hidden, before, after] = [hidden, self.walk.before(t), self.walk.after(t)].map(|size| size / width);
+        let dispatch = dispatch.uniform(&[t, time, batch, hidden, before, after, upstream.into()]);
+        dispatch.workgroups(grid(batch * hidden, self.target))
+    }
 }

@@ -4,18 +4,15 @@ use multiversion::multiversion;
 
 use crate::graph::{
     Alias, Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
-    groups, reference,
+    reference,
 };
 
 use super::case::{Bench, Case, CaseSet, lengths};
 use super::fast::{self, Layout};
 use super::matmul::matmul_tn;
-use super::recurrence::{Walk, check};
+use super::recurrence::{ROWS, Steps, Walk, check, pack, step_by_step, whole};
 use super::slice::slice;
 use super::sum_rows::sum_rows_twice;
-
-/// Widest layer: two states of one row fill the guaranteed 16 KiB of workgroup memory.
-const WIDEST: usize = 2048;
 
 /// What a layer leaves: the state after every step [T, B, H], and the last one [B, H].
 #[derive(Clone, Copy)]
@@ -59,9 +56,6 @@ impl Op for Rnn {
 
     fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
         let Walk { time, batch, hidden, .. } = check(inputs, 1, usize::from(self.initial), self.reverse)?;
-        if hidden > WIDEST {
-            return Err(format!("a layer has at most {WIDEST} units, got {hidden}"));
-        }
         let states = |t| TensorType::f32(&[t, batch, hidden]);
         Ok(vec![states(time), TensorType::f32(&[batch, hidden]), states(time + 1)])
     }
@@ -104,41 +98,31 @@ impl Op for Rnn {
         Work::moving(self, types).flops(2 * hidden + 4, time * batch * hidden)
     }
 
-    fn scratch(&self, types: &Types, _target: &Target) -> Vec<usize> {
-        let hidden = self.walk(types).hidden;
-        vec![(hidden + 1) * hidden]
+    fn scratch(&self, types: &Types, target: &Target) -> Vec<usize> {
+        let walk = self.walk(types);
+        let hidden = walk.hidden;
+        vec![if step_by_step(hidden, target) { Steps::scratch(walk, 1) } else { (hidden + 1) * hidden }]
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let walk = self.walk(types);
+        if step_by_step(walk.hidden, target) {
+            return steps(walk, target).forward(self.initial, &[Operand::Output(2)]);
+        }
         let Walk { time, batch, hidden, reverse } = walk;
-        let weights = Operand::Scratch(0);
-        let uniform = [time, batch, hidden, reverse.into()];
-        let pack = constants(Dispatch::new("rnn", "pack"), walk, target, 0);
-        let pack = (1..4).fold(pack, |d, i| d.read(Operand::Input(i))).write(weights).uniform(&uniform);
-        let forward = constants(Dispatch::new("rnn", "forward"), walk, target, self.initial.into())
+        let forward = whole("rnn", "forward", walk)
             .read(Operand::Input(0))
-            .read(weights)
+            .read(Operand::Scratch(0))
             .read(Operand::Input(4))
             .read(Operand::Input(if self.initial { 5 } else { 0 }))
             .write(Operand::Output(2))
-            .uniform(&uniform)
-            .workgroups(groups(batch.div_ceil(rows_per_workgroup(hidden, target))));
-        vec![pack.workgroups(groups(((hidden + 1) * hidden).div_ceil(64))), forward]
+            .uniform(&[time, batch, hidden, reverse.into(), self.initial.into()]);
+        vec![pack("rnn", walk, (hidden + 1) * hidden), forward]
     }
 }
 
-/// Sequences that a workgroup runs side by side: 4 on hardware (as `lstm`, not measured), 8 on llvmpipe, fewer where 16 KiB cannot hold two states each.
-fn rows_per_workgroup(hidden: usize, target: &Target) -> usize {
-    (WIDEST / hidden).clamp(1, if target.software { 8 } else { 4 })
-}
-
-fn constants(dispatch: Dispatch, walk: Walk, target: &Target, present: u32) -> Dispatch {
-    dispatch
-        .constant("ROWS", rows_per_workgroup(walk.hidden, target) as u32)
-        .constant("HIDDEN", walk.hidden as u32)
-        .constant("THREADS", walk.hidden.next_multiple_of(32).min(256) as u32)
-        .constant("PRESENT", present)
+fn steps(walk: Walk, target: &Target) -> Steps<'_> {
+    Steps { shader: "rnn_gates", walk, gates: 1, target }
 }
 
 impl Rnn {
@@ -253,14 +237,20 @@ impl Op for RnnBackward {
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let walk = self.walk(types);
         let Walk { time, batch, hidden, reverse } = walk;
-        let bits = self.upstream.iter().enumerate().map(|(i, &u)| u32::from(u) << i).sum();
-        let dispatch = constants(Dispatch::new("rnn", "backward"), walk, target, bits);
-        let dispatch = (0..3).fold(dispatch, |d, i| d.read(Operand::Input(i)));
-        let upstream = [0, 1].map(|i| Operand::Input(self.upstream_input(i).unwrap_or(0)));
-        let dispatch = upstream.into_iter().fold(dispatch, Dispatch::read);
-        let dispatch = dispatch.write(Operand::Output(0)).write(Operand::Output(1));
-        let count = batch.div_ceil(rows_per_workgroup(hidden, target));
-        vec![dispatch.uniform(&[time, batch, hidden, reverse.into()]).workgroups(groups(count))]
+        let present = [0, 1].map(|i| self.upstream_input(i));
+        let upstream = present.map(|i| Operand::Input(i.unwrap_or(0)));
+        let [states, w_hh, lengths] = [0, 1, 2].map(Operand::Input);
+        let (dz, dh) = (Operand::Output(0), Operand::Output(1));
+        if step_by_step(hidden, target) {
+            let steps = steps(walk, target);
+            let mut dispatches = vec![steps.start(present[1], dh, 0)];
+            dispatches.extend(steps.backward(w_hh, 0, self.upstream[0], &[states, lengths, upstream[0]], &[dh, dz]));
+            return dispatches;
+        }
+        let bits = self.upstream.iter().enumerate().map(|(i, &u)| usize::from(u) << i).sum();
+        let reads = [states, w_hh, lengths].into_iter().chain(upstream);
+        let dispatch = reads.fold(whole("rnn", "backward", walk), Dispatch::read).write(dz).write(dh);
+        vec![dispatch.uniform(&[time, batch, hidden, reverse.into(), bits])]
     }
 }
 
@@ -304,9 +294,9 @@ impl RnnBackward {
 
 pub fn cases(set: &CaseSet) -> Vec<Case> {
     let mut cases = vec![];
-    let quick = [[1, 1, 1], [3, 7, 5], [6, 5, 33], [2, 17, 65], [2, 2, 300]];
+    let quick = [[1, 1, 1], [3, 7, 5], [6, 5, 33], [2, 17, 65], [4, 3, 64], [2, 2, 300]];
     // Enough sequences for more workgroups than a row of the grid has.
-    let many = set.many(8).map(|batch| [1, batch, 1]);
+    let many = set.many(ROWS).map(|batch| [1, batch, 1]);
     let sizes = set.sizes(&quick, [6, 65, 127]).into_iter().chain(many);
     for (n, [time, batch, hidden]) in sizes.enumerate() {
         let (reverse, initial) = (n % 2 == 1, n % 3 != 0);
