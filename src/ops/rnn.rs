@@ -294,7 +294,7 @@ impl RnnBackward {
 
 pub fn cases(set: &CaseSet) -> Vec<Case> {
     let mut cases = vec![];
-    let quick = [[1, 1, 1], [3, 7, 5], [6, 5, 33], [2, 17, 65], [4, 3, 64], [2, 2, 300]];
+    let quick = [[1, 1, 1], [3, 7, 5], [6, 5, 33], [2, 17, 65], [4, 3, 64], [2, 2, 257], [2, 2, 300]];
     // Enough sequences for more workgroups than a row of the grid has.
     let many = set.many(ROWS).map(|batch| [1, batch, 1]);
     let sizes = set.sizes(&quick, [6, 65, 127]).into_iter().chain(many);
