@@ -1,6 +1,5 @@
 // C[s] = activation(A[s]·B[s] + added), for a batch of matrices in any layout
-//
-// A is m × k, B k × n, C m × n; element (s, r, c) of a matrix lies at offset + s·batch + r·row + c·column.
+// (shared/product.wgsl says how they lie; few_rows.wgsl is the product for the smallest m)
 //
 // tiles (hardware): a workgroup of 16 × 16 computes 64 × 64 of C, each invocation 4 × 4 in registers, over slabs of 16 of k in workgroup
 // memory: 16 multiply-adds for 2 vec4 reads. Rows of a slab are 17 vec4 apart: at 16, the four rows that a quarter of a subgroup writes would
@@ -14,46 +13,12 @@
 // slow again); 41 since the place of a lane's row is found before the loop.
 #import shared/activation
 #import shared/grid
+#import shared/product
 #import shared/rows_of_a{BROADCAST}
 #import shared/vector1
 
-struct Parameters {
-    m: u32,
-    n: u32,
-    k: u32,
-    a_offset: u32, a_batch: u32, a_row: u32, a_column: u32,
-    b_offset: u32, b_batch: u32, b_row: u32, b_column: u32,
-    c_offset: u32, c_batch: u32, c_row: u32, c_column: u32,
-    added: u32, // 0: nothing; 1: a bias [n]; 2: a tensor laid out as C
-    activation: u32, // 0: none; 1: relu; 2: sigmoid; 3: tanh
-    accumulate: u32, // 1: add to the old C
-}
 @group(0) @binding(0) var<storage, read> a: array<f32>;
 @group(0) @binding(1) var<storage, read> b: array<f32>;
-@group(0) @binding(2) var<storage, read> added: array<f32>; // see p.added
-@group(0) @binding(3) var<storage, read_write> c: array<f32>;
-@group(0) @binding(4) var<uniform> p: Parameters;
-
-fn store(batch: u32, row: u32, column: u32, sum: f32) {
-    let at = p.c_offset + batch * p.c_batch + row * p.c_row + column * p.c_column;
-    var value = sum;
-    if p.added == 1u {
-        value += added[column];
-    } else if p.added == 2u {
-        value += added[at];
-    }
-    if p.activation == 1u {
-        value = max(value, 0.0);
-    } else if p.activation == 2u {
-        value = sigmoid(value);
-    } else if p.activation == 3u {
-        value = stable_tanh(value);
-    }
-    if p.accumulate == 1u {
-        value += c[at];
-    }
-    c[at] = value;
-}
 
 // Row and column of a workgroup's tile: tiles of `columns` columns are numbered along the rows of C, and the grid's rows hold as many as a grid may.
 fn tile_of(group: vec3u, groups: vec3u, columns: u32) -> vec2u {

@@ -4,6 +4,10 @@ const WIDTH: u32 = 1u;
 alias Numbers = f32;
 alias Words = u32;
 
+fn first_of(v: Numbers) -> f32 {
+    return v;
+}
+
 fn sum_of(v: Numbers) -> f32 {
     return v;
 }

@@ -6,6 +6,10 @@ const WIDTH: u32 = 4u;
 alias Numbers = vec4f;
 alias Words = vec4u;
 
+fn first_of(v: Numbers) -> f32 {
+    return v.x;
+}
+
 fn sum_of(v: Numbers) -> f32 {
     return (v.x + v.y) + (v.z + v.w);
 }

@@ -121,8 +121,8 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
 pub fn benches() -> Vec<Bench> {
     let pairs = 29_000;
     let offsets = (0..=pairs).map(|s| 20 * s).collect();
-    let control = (0..SENTENCES as u32).chain((0..128).map(|b| b * 211)).collect();
-    let op = GatherBatch { batch: 128, time: 20, labels: true, padding: 0 };
+    let control = (0..SENTENCES as u32).chain((0..12_800).map(|b| b * 211 % pairs)).collect();
+    let op = GatherBatch { batch: 12_800, time: 20, labels: true, padding: 0 };
     let case = Case::new(op).random_ids(&[20 * pairs as usize], 8014).ids(&[pairs as usize + 1], offsets);
-    vec![Bench::new("128 of 29,000 sentences of 20 tokens", case.ids(&[SENTENCES + 128], control))]
+    vec![Bench::new("12,800 of 29,000 sentences of 20 tokens", case.ids(&[SENTENCES + 12_800], control))]
 }

@@ -292,6 +292,8 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         [64, 64, 16],
         [9, 33, 9],
         [128, 128, 8],
+        [2, 31, 36],
+        [4, 130, 7],
     ];
     let sizes = set.sizes(&quick, [1000, 1000, 1000]);
     let stored = |transposed| Stored { transposed, batch_axis: 0 };
@@ -364,6 +366,7 @@ pub fn benches() -> Vec<Bench> {
         Bench::new("feed-forward, 2560 x 128 x 2048", two(plain(n, t), &[2560, 2048], &[128, 2048])),
         Bench::new("one step, 128 x 128 x 128", two(plain(n, t), &[128, 128], &[128, 128])),
         Bench::new("one row, 1 x 6191 x 128", two(plain(n, t), &[1, 128], &[6191, 128])),
+        Bench::new("one row, 1 x 61,910 x 128", two(plain(n, t), &[1, 128], &[61_910, 128])),
         Bench::new(
             "scores, 128 times 20 x 20 x 128",
             two(plain(time_major, time_major.flipped()), &[20, 128, 128], &[20, 128, 128]),

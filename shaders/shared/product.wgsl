@@ -1,0 +1,39 @@
+// What a matrix product does with its sums, for matmul.wgsl and few_rows.wgsl: C[s] = activation(A[s]·B[s] + added), for a batch of matrices in any layout
+//
+// A is m × k, B k × n, C m × n; element (s, r, c) of a matrix lies at offset + s·batch + r·row + c·column. Bindings 0 and 1 are A and B.
+
+struct Parameters {
+    m: u32,
+    n: u32,
+    k: u32,
+    a_offset: u32, a_batch: u32, a_row: u32, a_column: u32,
+    b_offset: u32, b_batch: u32, b_row: u32, b_column: u32,
+    c_offset: u32, c_batch: u32, c_row: u32, c_column: u32,
+    added: u32, // 0: nothing; 1: a bias [n]; 2: a tensor laid out as C
+    activation: u32, // 0: none; 1: relu; 2: sigmoid; 3: tanh
+    accumulate: u32, // 1: add to the old C
+}
+@group(0) @binding(2) var<storage, read> added: array<f32>; // see p.added
+@group(0) @binding(3) var<storage, read_write> c: array<f32>;
+@group(0) @binding(4) var<uniform> p: Parameters;
+
+fn store(batch: u32, row: u32, column: u32, sum: f32) {
+    let at = p.c_offset + batch * p.c_batch + row * p.c_row + column * p.c_column;
+    var value = sum;
+    if p.added == 1u {
+        value += added[column];
+    } else if p.added == 2u {
+        value += added[at];
+    }
+    if p.activation == 1u {
+        value = max(value, 0.0);
+    } else if p.activation == 2u {
+        value = first_of(sigmoid(Numbers(value)));
+    } else if p.activation == 3u {
+        value = first_of(stable_tanh(Numbers(value)));
+    }
+    if p.accumulate == 1u {
+        value += c[at];
+    }
+    c[at] = value;
+}
