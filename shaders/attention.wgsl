@@ -11,7 +11,7 @@
 // A tile of keys in workgroup memory should pay on hardware from some dozens of positions on; not measured.
 #import shared/four
 #import shared/grid
-#import shared/philox
+#import shared/threefry
 #import shared/vector{VECTOR}
 
 // key to v_start count vectors.
@@ -80,7 +80,7 @@ fn scores(parameters: Parameters, q_at: u32, k_at: vec4u) -> vec4f {
 // The random words of keys 4·block to 4·block + 3 in a row of the probabilities.
 fn random(parameters: Parameters, row: u32, block: u32) -> vec4u {
     let blocks = (parameters.keys + 3u) / 4u;
-    return philox(vec4u(row * blocks + block, parameters.stream, control[2], 0u), vec2u(control[0], control[1]));
+    return random_words(row * blocks + block, parameters.stream, vec2u(control[0], control[1]), control[2]);
 }
 
 const LOWEST: f32 = -3.4e38;

@@ -1,7 +1,7 @@
 // y[b] = forced[b] where the random word of b lies below the threshold, else own[b]; words as in dropout.wgsl
 #import shared/elements
 #import shared/grid
-#import shared/philox
+#import shared/threefry
 #import shared/vector{VECTOR}
 
 struct Parameters {
@@ -19,8 +19,10 @@ struct Parameters {
 @compute @workgroup_size(LANES)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let e = elements(group, groups, local, parameters.len);
+    let seed = vec2u(control[0], control[1]);
+    let count = control[2];
     for (var b = e.first; b < e.end; b += LANES) {
-        let block = philox(vec4u(b * WIDTH / 4u, parameters.stream, control[2], 0u), vec2u(control[0], control[1]));
+        let block = random_words(b * WIDTH / 4u, parameters.stream, seed, count);
         y[b] = select(own[b], forced[b], words_of(b, block) < Words(parameters.threshold));
     }
 }

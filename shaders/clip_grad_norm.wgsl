@@ -1,6 +1,6 @@
 // result = (min(1, max_norm / (‖g‖ + 1e-6)), ‖g‖)
 //
-// Two passes: 256 workgroups sum the squares of a block each, one workgroup adds their partial sums. The order is fixed.
+// Two passes: 256 workgroups (64 on software adapters) sum the squares of a block each, one workgroup adds their partial sums. The order is fixed.
 #import shared/elements
 #import shared/grid
 #import shared/vector{VECTOR}
@@ -10,7 +10,7 @@ struct Parameters {
     len: u32, // vectors
     max_norm: f32,
 }
-@group(0) @binding(0) var<storage, read> x: array<Numbers>; // gradients; in `total`, the 256 partial sums
+@group(0) @binding(0) var<storage, read> x: array<Numbers>; // gradients; in `total`, the partial sums
 @group(0) @binding(1) var<storage, read_write> result: array<f32>; // [workgroups]; in `total`, [2]
 @group(0) @binding(2) var<uniform> p: Parameters;
 

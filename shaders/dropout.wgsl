@@ -1,10 +1,10 @@
 // y = x · scale where the element's random word lies below the threshold, else 0; scale = 1 / (1 − p)
 //
-// One Philox call gives four words: those of a vector of four. The backward pass runs the same kernel on dy. A mask that repeats for every time step
+// One Threefry call gives four words: those of a vector of four. The backward pass runs the same kernel on dy. A mask that repeats for every time step
 // (variational dropout) has a period below the length.
 #import shared/elements
 #import shared/grid
-#import shared/philox
+#import shared/threefry
 #import shared/vector{VECTOR}
 
 struct Parameters {
@@ -23,10 +23,12 @@ struct Parameters {
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let p = parameters;
     let e = elements(group, groups, local, p.len);
+    let seed = vec2u(control[0], control[1]);
+    let count = control[2];
     let step = cell_of(LANES, p.period);
     var cell = cell_of(e.first, p.period);
     for (var i = e.first; i < e.end; i += LANES) {
-        let block = philox(vec4u(cell.column * WIDTH / 4u, p.stream, control[2], 0u), vec2u(control[0], control[1]));
+        let block = random_words(cell.column * WIDTH / 4u, p.stream, seed, count);
         y[i] = select(Numbers(), x[i] * p.scale, words_of(cell.column, block) < Words(p.threshold));
         cell = walk_on(cell, step, p.period);
     }

@@ -1,7 +1,7 @@
 // y[n] = weight[ids[n]], times a dropout mask where DROPOUT
 #import shared/elements
 #import shared/grid
-#import shared/philox
+#import shared/threefry
 #import shared/vector{VECTOR}
 
 struct Parameters {
@@ -18,7 +18,7 @@ struct Parameters {
 @group(0) @binding(3) var<storage, read_write> y: array<Numbers>; // [positions, width]
 @group(0) @binding(4) var<uniform> parameters: Parameters;
 
-// A vector an invocation: one Philox call serves four elements.
+// A vector an invocation: one Threefry call serves four elements.
 @compute @workgroup_size(LANES)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let p = parameters;
@@ -38,7 +38,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 
 // Vector i of a tensor after dropout
 fn dropped(value: Numbers, i: u32, p: Parameters) -> Numbers {
-    let block = philox(vec4u(i * WIDTH / 4u, p.stream, control[2], 0u), vec2u(control[0], control[1]));
+    let block = random_words(i * WIDTH / 4u, p.stream, vec2u(control[0], control[1]), control[2]);
     return select(Numbers(), value * p.scale, words_of(i, block) < Words(p.threshold));
 }
 
@@ -46,33 +46,61 @@ fn dropped(value: Numbers, i: u32, p: Parameters) -> Numbers {
 // positions of each id, `backward` lets the first position of an id walk its chain. The buffer was filled with zeros before;
 // where ACCUMULATE it holds a gradient to which this one is added.
 //
-// link: links[n] = the next position with the same id (0 where there is none), plus FIRST if none comes before. Every invocation scans
-// all ids, a vector at a time: n² comparisons (6.5 million for 2,560 positions), all uniform loads, cheaper than sorting.
+// link: links[n] = the next position with the same id (0 where there is none), plus FIRST if none comes before. Every workgroup compares the ids of its
+// 64 positions with all ids, a vector at a time: n² comparisons (6.5 million for 2,560 positions), cheaper than sorting. On software adapters a lane
+// holds 8 positions, so that one load serves 64 comparisons. Only among the workgroup's own positions must an order be asked for.
 const FIRST: u32 = 0x80000000u;
+const BLOCK: u32 = 64u;
+const HELD: u32 = BLOCK / ROW_LANES;
 
 @group(0) @binding(0) var<storage, read> link_ids: array<Words>; // [positions]
 @group(0) @binding(1) var<storage, read_write> links: array<u32>; // [positions]
 @group(0) @binding(2) var<uniform> link_parameters: Parameters;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(ROW_LANES)
 fn link(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-    let n = linear_group(group, groups) * 64u + local;
     let vectors = link_parameters.len;
     let positions = WIDTH * vectors;
     let last = Words(link_parameters.vocabulary - 1u);
-    let own = min(n, positions - 1u);
-    let id = min(Words(word_at(link_ids[own / WIDTH], own)), last);
-    var before = Words();
-    var next = Words(FIRST);
-    for (var i = 0u; i < vectors; i++) {
-        let m = places_of(i);
-        let same = min(link_ids[i], last) == id;
-        before |= select(Words(), Words(1u), same & (m < Words(n)));
-        next = min(next, select(Words(FIRST), m, same & (m > Words(n))));
+    let start = linear_group(group, groups) * BLOCK;
+    var own: array<Words, HELD>;
+    var before: array<Words, HELD>;
+    var next: array<Words, HELD>;
+    for (var h = 0u; h < HELD; h++) {
+        let n = min(start + h * ROW_LANES + local, positions - 1u);
+        own[h] = min(Words(word_at(link_ids[n / WIDTH], n)), last);
+        next[h] = Words(FIRST);
     }
-    if n < positions {
-        let nearest = least_of(next);
-        links[n] = select(nearest, 0u, nearest == FIRST) | select(FIRST, 0u, any_of(before));
+    let block = min(start / WIDTH, vectors);
+    let behind = min(block + BLOCK / WIDTH, vectors);
+    for (var i = 0u; i < block; i++) {
+        let ids = min(link_ids[i], last);
+        for (var h = 0u; h < HELD; h++) {
+            before[h] |= select(Words(), Words(1u), ids == own[h]);
+        }
+    }
+    for (var i = block; i < behind; i++) {
+        let ids = min(link_ids[i], last);
+        let m = places_of(i);
+        for (var h = 0u; h < HELD; h++) {
+            let n = Words(start + h * ROW_LANES + local);
+            before[h] |= select(Words(), Words(1u), (ids == own[h]) & (m < n));
+            next[h] = min(next[h], select(Words(FIRST), m, (ids == own[h]) & (m > n)));
+        }
+    }
+    for (var i = behind; i < vectors; i++) {
+        let ids = min(link_ids[i], last);
+        let m = places_of(i);
+        for (var h = 0u; h < HELD; h++) {
+            next[h] = min(next[h], select(Words(FIRST), m, ids == own[h]));
+        }
+    }
+    for (var h = 0u; h < HELD; h++) {
+        let n = start + h * ROW_LANES + local;
+        if n < positions {
+            let nearest = least_of(next[h]);
+            links[n] = select(nearest, 0u, nearest == FIRST) | select(FIRST, 0u, any_of(before[h]));
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use wgrad::cpu::Cpu;
 use wgrad::graph::TensorType;
 use wgrad::graph::draw::{drawing, svg};
 use wgrad::models::textbook_rnn::{PARAMETERS, Sizes, TextbookRnn, textbook_rnn};
-use wgrad::ops::philox::{philox, uniform};
+use wgrad::ops::threefry::{threefry, uniform};
 use wgrad::plan::{Device, Plan, Prepared};
 
 const SIZES: Sizes = Sizes { steps: 4, inputs: 3, hidden: 5, outputs: 7 };
@@ -12,7 +12,7 @@ const CLASSES: [u32; 4] = [6, 0, 3, 3];
 
 /// Numbers in [−1, 1).
 fn random(count: usize, stream: u32) -> Vec<f64> {
-    (0..count).map(|i| 2.0 * f64::from(uniform(philox([i as u32, stream, 0, 0], [5, 6])[0])) - 1.0).collect()
+    (0..count).map(|i| 2.0 * f64::from(uniform(threefry([i as u32, stream, 0, 0], [5, 6, 0, 0])[0])) - 1.0).collect()
 }
 
 /// Everything that the network reads, in the order of [`PARAMETERS`], then h0 and the x_t.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::cpu::Cpu;
 use crate::decode::{Beam, Search};
 use crate::models::{self, Model};
-use crate::ops::philox::philox;
+use crate::ops::threefry::threefry;
 use crate::plan::{Clock, Counters, Device, Plan, Prepared};
 use crate::text::{BatchShape, EOS};
 use crate::train::Split;
@@ -101,7 +101,7 @@ impl<'d> Ready<'d> {
         let words = TOKENS - config.data.frame.positions(0);
         let sentences = |side: usize| -> Vec<Vec<u32>> {
             let end = vocabularies[side] as u32 - EOS - 1;
-            let word = |i: usize| EOS + 1 + philox([i as u32, side as u32, 0, 7], [0, 0])[0] % end;
+            let word = |i: usize| EOS + 1 + threefry([i as u32, side as u32, 0, 7], [0; 4])[0] % end;
             (0..BATCH).map(|b| (0..words).map(|t| word(b * TOKENS + t)).collect()).collect()
         };
         let (sources, targets) = (sentences(0), sentences(1));

@@ -3,7 +3,7 @@
 use crate::cpu::Cpu;
 use crate::graph::{DType, Graph, GraphError, Value};
 use crate::ops::case::{Case, Tensor};
-use crate::ops::philox::{philox, uniform};
+use crate::ops::threefry::{threefry, uniform};
 use crate::ops::{add, gradients, mul, sum};
 use crate::plan::{Device, Plan};
 
@@ -118,6 +118,7 @@ fn input(graph: &mut Graph, cpu: &mut Cpu<f64>, name: &str, tensor: &Tensor) -> 
 
 fn random(shape: &[usize], stream: u32, low: f32, high: f32) -> Tensor {
     let count = shape.iter().product::<usize>() as u32;
-    let values = (0..count).map(|i| low + (high - low) * uniform(philox([i, stream, 1, 0], [3, 4])[0])).collect();
+    let values =
+        (0..count).map(|i| low + (high - low) * uniform(threefry([i, stream, 1, 0], [3, 4, 0, 0])[0])).collect();
     Tensor::F32(shape.to_vec(), values)
 }

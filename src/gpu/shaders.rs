@@ -58,7 +58,6 @@ const SHADERS: &[(&str, &str)] = &[
     ("shared/four", include_str!("../../shaders/shared/four.wgsl")),
     ("shared/grid", include_str!("../../shaders/shared/grid.wgsl")),
     ("shared/log_sum_exp", include_str!("../../shaders/shared/log_sum_exp.wgsl")),
-    ("shared/philox", include_str!("../../shaders/shared/philox.wgsl")),
     ("shared/product", include_str!("../../shaders/shared/product.wgsl")),
     ("shared/reduce0", include_str!("../../shaders/shared/reduce0.wgsl")),
     ("shared/reduce1", include_str!("../../shaders/shared/reduce1.wgsl")),
@@ -66,6 +65,7 @@ const SHADERS: &[(&str, &str)] = &[
     ("shared/rows_of_a1", include_str!("../../shaders/shared/rows_of_a1.wgsl")),
     ("shared/step", include_str!("../../shaders/shared/step.wgsl")),
     ("shared/strided", include_str!("../../shaders/shared/strided.wgsl")),
+    ("shared/threefry", include_str!("../../shaders/shared/threefry.wgsl")),
     ("shared/vector1", include_str!("../../shaders/shared/vector1.wgsl")),
     ("shared/vector4", include_str!("../../shaders/shared/vector4.wgsl")),
 ];

@@ -1,7 +1,7 @@
 //! The parameters of a model: parts of one flat buffer, with the names that PyTorch gives them.
 
 use crate::graph::ALIGNMENT;
-use crate::ops::philox::{philox, uniform};
+use crate::ops::threefry::{threefry, uniform};
 
 /// How a parameter starts. The defaults of torch.nn, so that a model starts where its PyTorch twin would.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -112,9 +112,9 @@ impl Parameters {
 impl Parameter {
     /// The values at the start of training, of the parameter with this `number`.
     fn start(&self, number: usize, seed: u64) -> Vec<f32> {
-        let key = [seed as u32, (seed >> 32) as u32];
+        let key = [seed as u32, (seed >> 32) as u32, 0, number as u32];
         // The last counter word sets these numbers apart from dropout's.
-        let words = |i: usize| philox([i as u32, number as u32, 0, 1], key);
+        let words = |i: usize| threefry([i as u32, 0, 0, 1], key);
         let columns = self.shape.last().copied().unwrap_or(1);
         let value = |i: usize| match self.init {
             Init::Uniform(bound) => bound * (2.0 * uniform(words(i)[0]) - 1.0),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::graph::{Op, TensorType};
 
-use super::philox::{philox, uniform};
+use super::threefry::{threefry, uniform};
 
 /// A tensor's type and contents.
 #[derive(Clone, Debug)]
@@ -68,7 +68,7 @@ impl CaseSet {
                 all.push(sizes);
             }
         }
-        let word = |n: usize, axis: usize| uniform(philox([n as u32, axis as u32, 2, 0], self.key())[0]);
+        let word = |n: usize, axis: usize| uniform(threefry([n as u32, axis as u32, 2, 0], self.key())[0]);
         for n in 0..RANDOM_SIZES {
             let mut room = RANDOM_ELEMENTS;
             // Powers of a uniform number, so that small sizes are as likely as large ones.
@@ -93,8 +93,8 @@ impl CaseSet {
         self.full.then_some((ROW_OF_GROUPS + 1) * each + each / 2 + 1)
     }
 
-    fn key(&self) -> [u32; 2] {
-        [17 ^ self.seed as u32, 4 ^ (self.seed >> 32) as u32]
+    fn key(&self) -> [u32; 4] {
+        [17 ^ self.seed as u32, 4 ^ (self.seed >> 32) as u32, 0, 0]
     }
 }
 
@@ -105,13 +105,13 @@ pub struct Case {
     pub inputs: Vec<Tensor>,
     /// Inputs by which the derivative is checked.
     pub differentiable: Vec<usize>,
-    key: [u32; 2],
+    key: [u32; 4],
 }
 
 impl Case {
     /// An op with the inputs that a device really gave it.
     pub fn observed(op: Arc<dyn Op>, inputs: Vec<Tensor>) -> Self {
-        Self { op, inputs, differentiable: vec![], key: [0; 2] }
+        Self { op, inputs, differentiable: vec![], key: [0; 4] }
     }
 
     /// A case of a bench, whose random numbers are always the same.
@@ -121,7 +121,7 @@ impl Case {
 
     /// A random word, the same for the same seed.
     fn word(&self, element: u32, stream: u32) -> u32 {
-        philox([element, stream, 0, 0], self.key)[0]
+        threefry([element, stream, 0, 0], self.key)[0]
     }
 
     /// Random numbers in [−1, 1), by which the derivative is checked as well.

@@ -6,9 +6,9 @@ use crate::graph::{
 };
 
 use super::case::{Bench, Case, CaseSet};
-use super::elementwise::{kernel, reducing, width};
+use super::elementwise::{blocks, kernel, reducing, width};
 
-/// Workgroups of the first pass, each leaving one partial sum.
+/// Workgroups of the first pass on hardware, each leaving one partial sum; a software adapter takes fewer.
 const PARTIALS: usize = 256;
 
 /// Global-norm clipping as torch.nn.utils.clip_grad_norm_: (factor, norm) as `[2]`, for the flat gradients of all parameters.
@@ -49,8 +49,9 @@ impl Op for ClipGradNorm {
             kernel.uniform(&[len / width]).number(self.max_norm)
         };
         let partial = pass("partial", Operand::Input(0), Operand::Scratch(0), len);
-        let total = pass("total", Operand::Scratch(0), Operand::Output(0), PARTIALS);
-        vec![partial.workgroups([PARTIALS as u32, 1, 1]), total]
+        let grid = blocks(PARTIALS, target);
+        let total = pass("total", Operand::Scratch(0), Operand::Output(0), grid[0] as usize);
+        vec![partial.workgroups(grid), total]
     }
 }
 

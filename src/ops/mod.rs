@@ -31,7 +31,6 @@ pub mod matmul;
 pub mod mean;
 pub mod mul;
 pub mod normalize;
-pub mod philox;
 mod product;
 mod recurrence;
 pub mod relu;
@@ -45,6 +44,7 @@ pub mod stack;
 pub mod sum;
 pub mod sum_rows;
 pub mod tanh;
+pub mod threefry;
 
 use crate::graph::{Graph, GraphError, Value};
 

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use judges::Judges;
 use mutants::{Mutant, mutants};
-use wgrad::ops::philox::philox;
+use wgrad::ops::threefry::threefry;
 
 /// Far longer than the slowest case, on a machine that is busy with other things: a mutant that takes this long has an endless loop.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -59,7 +59,7 @@ fn chosen(options: &Options) -> Vec<(usize, Mutant)> {
     let all = files().into_iter().flat_map(|(name, text)| mutants(&name, &text)).enumerate();
     let mut chosen: Vec<_> = all.filter(|(_, m)| options.files.is_empty() || options.files.contains(&m.file)).collect();
     if let Some(count) = options.sample {
-        chosen.sort_by_key(|(number, _)| philox([*number as u32, 0, 0, 0], [options.seed, 0]));
+        chosen.sort_by_key(|(number, _)| threefry([*number as u32, 0, 0, 0], [options.seed, 0, 0, 0]));
         chosen.truncate(count);
         chosen.sort_by_key(|(number, _)| *number);
     }
