@@ -26,16 +26,14 @@ pub fn threefry_lanes<const N: usize>(first: u32, key: [u32; 4]) -> [[u32; N]; 4
 fn lanes<const N: usize>(rounds: usize, counter: [u32; 4], key: [u32; 4]) -> [[u32; N]; 4] {
     let schedule = [key[0], key[1], key[2], key[3], key.iter().fold(0x1BD1_1BDA, |all, word| all ^ word)];
     let mut x: [[u32; N]; 4] = std::array::from_fn(|word| [counter[word].wrapping_add(key[word]); N]);
-    for i in 0..N {
-        x[0][i] = x[0][i].wrapping_add(i as u32);
-    }
+    x[0].iter_mut().enumerate().for_each(|(i, x)| *x = x.wrapping_add(i as u32));
     for turn in 0..rounds / 4 {
         let left = LEFT[turn % 2];
         // Written out, so that LLVM keeps every word in registers.
-        mix(&mut x, [1, 3], left[0]);
-        mix(&mut x, [3, 1], left[1]);
-        mix(&mut x, [1, 3], left[2]);
-        mix(&mut x, [3, 1], left[3]);
+        mix(&mut x, false, left[0]);
+        mix(&mut x, true, left[1]);
+        mix(&mut x, false, left[2]);
+        mix(&mut x, true, left[3]);
         for (word, x) in x.iter_mut().enumerate() {
             let count = if word == 3 { turn as u32 + 1 } else { 0 };
             let add = schedule[(turn + 1 + word) % 5].wrapping_add(count);
@@ -45,13 +43,15 @@ fn lanes<const N: usize>(rounds: usize, counter: [u32; 4], key: [u32; 4]) -> [[u
     x
 }
 
-/// One round: words 0 and 2 meet the words `odd`, which are rotated by `left`.
+/// One round: words 0 and 2 meet words 1 and 3, or 3 and 1 where `swapped`, which are rotated by `left`.
 #[inline(always)]
-fn mix<const N: usize>(x: &mut [[u32; N]; 4], odd: [usize; 2], left: [u32; 2]) {
-    for (even, (odd, left)) in [0, 2].into_iter().zip(odd.into_iter().zip(left)) {
-        for i in 0..N {
-            x[even][i] = x[even][i].wrapping_add(x[odd][i]);
-            x[odd][i] = x[odd][i].rotate_left(left) ^ x[even][i];
+fn mix<const N: usize>(x: &mut [[u32; N]; 4], swapped: bool, left: [u32; 2]) {
+    let [x0, x1, x2, x3] = x;
+    let (one, other) = if swapped { (x3, x1) } else { (x1, x3) };
+    for (even, odd, left) in [(x0, one, left[0]), (x2, other, left[1])] {
+        for (even, odd) in even.iter_mut().zip(odd) {
+            *even = even.wrapping_add(*odd);
+            *odd = odd.rotate_left(left) ^ *even;
         }
     }
 }
