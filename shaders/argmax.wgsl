@@ -1,66 +1,72 @@
 // y[r] = the first column with the largest x[r, c]
 //
-// One workgroup a row: each invocation keeps the best of its columns, four at a time, then halves in workgroup memory; of equals the lower column wins.
+// One workgroup a row: each invocation keeps the best of its columns, a vector at a time, then halves in workgroup memory; of equals the lower column wins.
+// A row need not begin with a vector, only the tensor must be made of them: what lies before a row's first whole vector and behind its last is read by itself.
+// On llvmpipe, 2 cores, 1280 × 6191: 2.5 ms with four columns LANES apart, 1.75 so.
 #import shared/grid
-#import shared/strided
+#import shared/vector{VECTOR}
 
 struct Parameters {
     rows: u32,
     columns: u32,
 }
-@group(0) @binding(0) var<storage, read> x: array<f32>; // [rows, columns]
+@group(0) @binding(0) var<storage, read> x: array<Numbers>; // [rows, columns]
 @group(0) @binding(1) var<storage, read_write> y: array<u32>; // [rows]
 @group(0) @binding(2) var<uniform> parameters: Parameters;
 
-fn four_of_x(at: u32) -> vec4f {
-    return vec4f(x[at], x[at + LANES], x[at + 2u * LANES], x[at + 3u * LANES]);
+struct Best {
+    value: f32,
+    column: u32,
 }
 
-var<workgroup> best_value: array<f32, LANES>;
-var<workgroup> best_column: array<u32, LANES>;
+fn better(a: Best, b: Best) -> Best {
+    if b.value > a.value || (b.value == a.value && b.column < a.column) {
+        return b;
+    }
+    return a;
+}
+
+fn candidate(start: u32, i: u32) -> Best {
+    return Best(number_at(x[i / WIDTH], i), i - start);
+}
+
+var<workgroup> bests: array<Best, LANES>;
 
 @compute @workgroup_size(LANES)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let row = linear_group(group, groups);
     let start = min(row, parameters.rows - 1u) * parameters.columns;
+    let end = start + parameters.columns;
+    let first = (start + WIDTH - 1u) / WIDTH;
+    let last = end / WIDTH;
     // Column 0, until something larger is found.
-    var columns = vec4u();
-    var values = vec4f(x[start]);
-    let body = in_strides(parameters.columns);
-    for (var c = local; c < body; c += STRIDE) {
-        let candidates = four_of_x(start + c);
-        let better = candidates > values;
-        values = select(values, candidates, better);
-        columns = select(columns, c + vec4u(0u, LANES, 2u * LANES, 3u * LANES), better);
+    var best = candidate(start, start);
+    let head = start + local;
+    if head < min(WIDTH * first, end) {
+        best = better(best, candidate(start, head));
     }
-    for (var c = body + local; c < parameters.columns; c += LANES) {
-        if x[start + c] > values.x {
-            values.x = x[start + c];
-            columns.x = c;
-        }
+    var values = Numbers(best.value);
+    var columns = Words(best.column);
+    for (var i = first + local; i < last; i += LANES) {
+        let larger = x[i] > values;
+        values = select(values, x[i], larger);
+        columns = select(columns, places_of(i) - Words(start), larger);
     }
-    var value = values.x;
-    var column = columns.x;
-    for (var i = 1u; i < 4u; i++) {
-        if values[i] > value || (values[i] == value && columns[i] < column) {
-            value = values[i];
-            column = columns[i];
-        }
+    for (var i = 0u; i < WIDTH; i++) {
+        best = better(best, Best(number_at(values, i), word_at(columns, i)));
     }
-    best_value[local] = value;
-    best_column[local] = column;
+    let tail = max(WIDTH * last, start) + local;
+    if tail < end {
+        best = better(best, candidate(start, tail));
+    }
+    bests[local] = best;
     for (var half = LANES / 2u; half > 0u; half /= 2u) {
         workgroupBarrier();
         if local < half {
-            let other = best_value[local + half];
-            let other_column = best_column[local + half];
-            if other > best_value[local] || (other == best_value[local] && other_column < best_column[local]) {
-                best_value[local] = other;
-                best_column[local] = other_column;
-            }
+            bests[local] = better(bests[local], bests[local + half]);
         }
     }
     if local == 0u && row < parameters.rows {
-        y[row] = best_column[0];
+        y[row] = bests[0].column;
     }
 }

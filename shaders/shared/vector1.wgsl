@@ -24,6 +24,10 @@ fn any_of(v: Words) -> bool {
     return v != 0u;
 }
 
+fn number_at(v: Numbers, i: u32) -> f32 {
+    return v;
+}
+
 fn word_at(v: Words, i: u32) -> u32 {
     return v;
 }

@@ -27,6 +27,10 @@ fn any_of(v: Words) -> bool {
 }
 
 // Element i of a tensor, of the vector that it lies in.
+fn number_at(v: Numbers, i: u32) -> f32 {
+    return v[i % 4u];
+}
+
 fn word_at(v: Words, i: u32) -> u32 {
     return v[i % 4u];
 }

@@ -8,7 +8,7 @@ use crate::graph::{
 };
 
 use super::case::{Bench, Case, CaseSet};
-use super::elementwise::lanes;
+use super::elementwise::{kernel, width};
 use super::fast;
 
 /// Index of the largest number in each row of x [.., C]: ids [..]. The first of equals wins. No gradient passes.
@@ -46,10 +46,8 @@ impl Op for Argmax {
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let (rows, columns) = (types.inputs[0].rows(), types.inputs[0].columns());
-        let dispatch = Dispatch::new("argmax", "forward")
-            .constant("LANES", lanes(target))
-            .read(Operand::Input(0))
-            .write(Operand::Output(0));
+        let dispatch = kernel("argmax", "forward", width(&[rows * columns]), target);
+        let dispatch = dispatch.read(Operand::Input(0)).write(Operand::Output(0));
         vec![dispatch.uniform(&[rows, columns]).workgroups(groups(rows))]
     }
 }
@@ -74,11 +72,26 @@ impl Argmax {
 }
 
 pub fn cases(set: &CaseSet) -> Vec<Case> {
-    let shapes: [&[usize]; 7] = [&[1, 1], &[7, 17], &[3, 65], &[33, 257], &[5, 1000], &[3, 2103], &[2, 1024]];
-    let ties = set.case(Argmax).values(&[2, 2103], (0..4206).map(|i| f32::from(i % 3 == 1)).collect());
+    let shapes: [&[usize]; 11] = [
+        &[1, 1],
+        &[7, 17],
+        &[4, 1],
+        &[4, 2],
+        &[8, 3],
+        &[4, 7],
+        &[3, 65],
+        &[32, 257],
+        &[5, 1000],
+        &[3, 2103],
+        &[2, 1024],
+    ];
+    let ties = [[2, 2103], [4, 2103]].map(|[rows, columns]| {
+        set.case(Argmax).values(&[rows, columns], (0..rows * columns).map(|i| f32::from(i % 3 == 1)).collect())
+    });
     let lowest = set.case(Argmax).values(&[3, 2], vec![f32::MIN, f32::MIN, f32::MIN, -3e38, 0.0, -1e-40]);
     let mut cases: Vec<_> = set.shapes(&shapes).iter().map(|s| set.case(Argmax).constant(s, 1.0)).collect();
-    cases.extend([ties, lowest]);
+    cases.extend(ties);
+    cases.push(lowest);
     cases.extend(set.many(1).map(|rows| set.case(Argmax).constant(&[rows, 3], 1.0)));
     cases
 }
