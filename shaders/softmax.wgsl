@@ -46,9 +46,9 @@ fn forward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
     var sum = Numbers();
     for (var c = 0u; WIDTH * c < valid; c++) {
         let value = select(Numbers(LOWEST), short_x[start + c], places_of(c) < Words(valid));
-        let larger = max(largest, value);
-        sum = sum * exp(largest - larger) + exp(value - larger);
-        largest = larger;
+        let factor = exp(-abs(value - largest)); // as in log_sum_exp.wgsl
+        sum = select(sum + factor, sum * factor + 1.0, value > largest);
+        largest = max(largest, value);
     }
     let row_largest = largest_of(largest);
     let row_sum = sum_of(sum * exp(largest - row_largest));

@@ -12,15 +12,16 @@ fn nothing() -> LogSumExp {
     return LogSumExp(vec4f(LOWEST), vec4f());
 }
 
+// Of e^(largest so far − largest) and e^(x − largest) one is 1: an exponential of the distance is all that is missing.
 fn with_four(s: LogSumExp, x: vec4f) -> LogSumExp {
-    let larger = max(s.largest, x);
-    return LogSumExp(larger, s.sum * exp(s.largest - larger) + exp(x - larger));
+    let factor = exp(-abs(x - s.largest));
+    return LogSumExp(max(s.largest, x), select(s.sum + factor, s.sum * factor + 1.0, x > s.largest));
 }
 
 fn with_one(s: LogSumExp, x: f32) -> LogSumExp {
-    let larger = max(s.largest.x, x);
-    let sum = s.sum.x * exp(s.largest.x - larger) + exp(x - larger);
-    return LogSumExp(vec4f(larger, s.largest.yzw), vec4f(sum, s.sum.yzw));
+    let factor = exp(-abs(x - s.largest.x));
+    let sum = select(s.sum.x + factor, s.sum.x * factor + 1.0, x > s.largest.x);
+    return LogSumExp(vec4f(max(s.largest.x, x), s.largest.yzw), vec4f(sum, s.sum.yzw));
 }
 
 // Largest number and Σ e^(x − largest) of the whole workgroup
