@@ -15,7 +15,7 @@ use super::add::Add;
 use super::bias_add::BiasAdd;
 use super::case::{Bench, Case, CaseSet};
 use super::fast;
-use super::product::Product;
+use super::product::{FEW, Product};
 use super::relu::Relu;
 use super::sigmoid::Sigmoid;
 use super::tanh::Tanh;
@@ -325,7 +325,16 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         let op = MatMul { added: Added::None, ..whole };
         set.case(op).constant(&[m, 1], 1.0).constant(&[1, 2], 1.0)
     }));
-    cases.push(set.case(whole).constant(&[33, 17], 1.0).constant(&[17, 65], 1.0).constant(&[33, 65], 1.0));
+    cases.push(set.case(whole.clone()).constant(&[33, 17], 1.0).constant(&[17, 65], 1.0).constant(&[33, 65], 1.0));
+    // Few rows, and one more than `few_rows` takes, over columns that share their k among four lanes: whole vectors of k, with and without a rest, and scalars.
+    for m in 1..=FEW + 1 {
+        for k in [4, 7, 36, 128] {
+            let op = MatMul { b: Stored::TRANSPOSED, added: Added::Whole, activation: Activation::Tanh, ..whole };
+            cases.push(set.case(op).constant(&[m, k], 1.0).constant(&[37, k], 1.0).constant(&[m, 37], 1.0));
+            let op = MatMul { a: Stored::TIME_MAJOR, b: Stored::TIME_MAJOR.flipped(), added: Added::None, ..whole };
+            cases.push(set.case(op).constant(&[m, 3, k], 1.0).constant(&[9, 3, k], 1.0));
+        }
+    }
     // The three products of attention over time-major states: scores, context, and their gradients' layouts.
     let (time, source, batch, width) = (5, 7, 3, 17);
     let op = |a, b, output| MatMul { a, b, output, added: Added::None, activation: Activation::None };

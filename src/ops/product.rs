@@ -22,7 +22,7 @@ pub struct Product {
 }
 
 /// Most rows of a product that `shaders/few_rows.wgsl` computes: each costs it a load of A for four of B.
-const FEW: usize = 4;
+pub(super) const FEW: usize = 4;
 
 impl Product {
     pub fn dispatch(&self, target: &Target) -> Dispatch {
