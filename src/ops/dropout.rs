@@ -216,7 +216,8 @@ impl Dropout {
 
 pub fn cases(set: &CaseSet) -> Vec<Case> {
     let shapes: [&[usize]; 5] = [&[1], &[7, 17], &[257], &[33, 65], &[9, 1000]];
-    let control = vec![7, 1, 42, 0, 0, 0, 0, 0];
+    // A large seed: words of the key that change places then change more than the last bits.
+    let control = vec![0xDEAD_BEEF, 0x0BAD_CAFE, 42, 0, 0, 0, 0, 0];
     let shapes = set.shapes(&shapes);
     let plain = shapes.iter().map(|s| set.case(Dropout::new(0.3, 5)).random(s).ids(&[8], control.clone()));
     let variational = [(7, 17), (33, 65), (5, 260)].into_iter().map(|(time, period)| {
