@@ -254,6 +254,8 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         (9, 12, &[33]),
         (5, 300, &[20]),
         (9, 128, &[64]),
+        // Vectors of ids in four of `link`'s blocks, most ids in two or three of them.
+        (99, 6, &[4, 52]),
     ];
     let mut shapes: Vec<_> =
         quick.into_iter().map(|(vocabulary, width, ids)| (vocabulary, width, ids.to_vec())).collect();
