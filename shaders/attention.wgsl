@@ -80,7 +80,7 @@ fn scores(parameters: Parameters, q_at: u32, k_at: vec4u) -> vec4f {
 // The random words of keys 4·block to 4·block + 3 in a row of the probabilities.
 fn random(parameters: Parameters, row: u32, block: u32) -> vec4u {
     let blocks = (parameters.keys + 3u) / 4u;
-    return random_words(row * blocks + block, parameters.stream, vec2u(control[0], control[1]), control[2]);
+    return random_words(row * blocks + block, vec4u(control[0], control[1], control[2], parameters.stream));
 }
 
 const LOWEST: f32 = -3.4e38;

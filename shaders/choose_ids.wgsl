@@ -19,10 +19,9 @@ struct Parameters {
 @compute @workgroup_size(LANES)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let e = elements(group, groups, local, parameters.len);
-    let seed = vec2u(control[0], control[1]);
-    let count = control[2];
+    let key = vec4u(control[0], control[1], control[2], parameters.stream);
     for (var b = e.first; b < e.end; b += LANES) {
-        let block = random_words(b * WIDTH / 4u, parameters.stream, seed, count);
+        let block = random_words(b * WIDTH / 4u, key);
         y[b] = select(own[b], forced[b], words_of(b, block) < Words(parameters.threshold));
     }
 }

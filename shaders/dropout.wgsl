@@ -23,12 +23,11 @@ struct Parameters {
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let p = parameters;
     let e = elements(group, groups, local, p.len);
-    let seed = vec2u(control[0], control[1]);
-    let count = control[2];
+    let key = vec4u(control[0], control[1], control[2], p.stream);
     let step = cell_of(LANES, p.period);
     var cell = cell_of(e.first, p.period);
     for (var i = e.first; i < e.end; i += LANES) {
-        let block = random_words(cell.column * WIDTH / 4u, p.stream, seed, count);
+        let block = random_words(cell.column * WIDTH / 4u, key);
         y[i] = select(Numbers(), x[i] * p.scale, words_of(cell.column, block) < Words(p.threshold));
         cell = walk_on(cell, step, p.period);
     }

@@ -38,7 +38,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 
 // Vector i of a tensor after dropout
 fn dropped(value: Numbers, i: u32, p: Parameters) -> Numbers {
-    let block = random_words(i * WIDTH / 4u, p.stream, vec2u(control[0], control[1]), control[2]);
+    let block = random_words(i * WIDTH / 4u, vec4u(control[0], control[1], control[2], p.stream));
     return select(Numbers(), value * p.scale, words_of(i, block) < Words(p.threshold));
 }
 

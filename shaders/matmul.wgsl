@@ -1,5 +1,5 @@
 // C[s] = activation(A[s]·B[s] + added), for a batch of matrices in any layout
-// (shared/product.wgsl says how they lie; few_rows.wgsl is the product for the smallest m)
+// (shared/product.wgsl says how they lie; matmul_few_rows.wgsl is the product for the smallest m)
 //
 // tiles (hardware): a workgroup of 16 × 16 computes 64 × 64 of C, each invocation 4 × 4 in registers, over slabs of 16 of k in workgroup
 // memory: 16 multiply-adds for 2 vec4 reads. Rows of a slab are 17 vec4 apart: at 16, the four rows that a quarter of a subgroup writes would

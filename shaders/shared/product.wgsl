@@ -1,4 +1,4 @@
-// What a matrix product does with its sums, for matmul.wgsl and few_rows.wgsl: C[s] = activation(A[s]·B[s] + added), for a batch of matrices in any layout
+// What a matrix product does with its sums, for matmul.wgsl and matmul_few_rows.wgsl: C[s] = activation(A[s]·B[s] + added), for a batch of matrices in any layout
 //
 // A is m × k, B k × n, C m × n; element (s, r, c) of a matrix lies at offset + s·batch + r·row + c·column. Bindings 0 and 1 are A and B.
 

@@ -29,7 +29,7 @@ fn threefry(counter: vec4u, key: vec4u) -> vec4u {
     return vec4u(x.even.x, x.odd.x, x.even.y, x.odd.y);
 }
 
-// The words of elements 4·block to 4·block + 3 in a stream; control holds the seed in words 0 and 1, the step in word 2.
-fn random_words(block: u32, stream: u32, seed: vec2u, step: u32) -> vec4u {
-    return threefry(vec4u(block, 0u, 0u, 0u), vec4u(seed, step, stream));
+// The words of elements 4·block to 4·block + 3 under a key: the seed and step of the control words, and the stream.
+fn random_words(block: u32, key: vec4u) -> vec4u {
+    return threefry(vec4u(block, 0u, 0u, 0u), key);
 }

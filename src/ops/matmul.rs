@@ -326,7 +326,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         set.case(op).constant(&[m, 1], 1.0).constant(&[1, 2], 1.0)
     }));
     cases.push(set.case(whole.clone()).constant(&[33, 17], 1.0).constant(&[17, 65], 1.0).constant(&[33, 65], 1.0));
-    // Few rows, and one more than `few_rows` takes, over columns that share their k among four lanes: whole vectors of k, with and without a rest, and scalars.
+    // Few rows, and one more than `matmul_few_rows` takes, over columns that share their k among four lanes: whole vectors of k, with and without a rest, and scalars.
     for m in 1..=FEW + 1 {
         for k in [4, 7, 36, 128] {
             let op = MatMul { b: Stored::TRANSPOSED, added: Added::Whole, activation: Activation::Tanh, ..whole };

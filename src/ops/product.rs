@@ -21,7 +21,7 @@ pub struct Product {
     pub accumulate: bool,
 }
 
-/// Most rows of a product that `shaders/few_rows.wgsl` computes: each costs it a load of A for four of B.
+/// Most rows of a product that `shaders/matmul_few_rows.wgsl` computes: each costs it a load of A for four of B.
 pub(super) const FEW: usize = 4;
 
 impl Product {
@@ -37,7 +37,7 @@ impl Product {
         // A's rows and B's columns along k.
         let along_k = self.b.2[1] == 1 && self.a.2[2] == 1;
         let (kernel, tile_m, tile_n) = if broadcast && m <= FEW && along_k {
-            let kernel = Dispatch::new("few_rows", "dots").constant("VECTOR", self.width() as u32);
+            let kernel = Dispatch::new("matmul_few_rows", "dots").constant("VECTOR", self.width() as u32);
             (kernel.constant("ROWS", m as u32), m, 64)
         } else {
             let kernel = Dispatch::new("matmul", entry)
@@ -57,7 +57,7 @@ impl Product {
         dispatch.workgroups([x, y, batch as u32])
     }
 
-    /// How many neighbours along k `few_rows` reads at once.
+    /// How many neighbours along k `matmul_few_rows` reads at once.
     fn width(&self) -> usize {
         let (_, offset_a, [batch_a, row, _]) = self.a;
         let (_, offset_b, [batch_b, _, column]) = self.b;

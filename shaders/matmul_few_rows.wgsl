@@ -10,7 +10,7 @@
 //     eight lanes, twice four columns                     0.33    2.0 to 2.5
 //     eight lanes, 4 vectors each of the eight columns    0.6     4.8: so many loads in a row are no longer fast
 //     two lanes for four columns each                     0.34    2.8
-//     four lanes for four columns each (this one)         0.26    1.7
+//     four lanes for four columns each (this one)         0.26    1.7; in the whole bench, later, 0.30 and 1.86
 #import shared/activation
 #import shared/grid
 #import shared/product
