@@ -61,6 +61,8 @@ const SHADERS: &[(&str, &str)] = &[
     ("shared/product", include_str!("../../shaders/shared/product.wgsl")),
     ("shared/reduce0", include_str!("../../shaders/shared/reduce0.wgsl")),
     ("shared/reduce1", include_str!("../../shaders/shared/reduce1.wgsl")),
+    ("shared/reduce2", include_str!("../../shaders/shared/reduce2.wgsl")),
+    ("shared/row", include_str!("../../shaders/shared/row.wgsl")),
     ("shared/rows_of_a0", include_str!("../../shaders/shared/rows_of_a0.wgsl")),
     ("shared/rows_of_a1", include_str!("../../shaders/shared/rows_of_a1.wgsl")),
     ("shared/step", include_str!("../../shaders/shared/step.wgsl")),

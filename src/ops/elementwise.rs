@@ -23,7 +23,12 @@ pub fn grid(len: usize, target: &Target) -> [u32; 3] {
 
 /// The grid of a kernel whose workgroups share `count` things out by `block_of`: one a workgroup on hardware.
 pub fn blocks(count: usize, target: &Target) -> [u32; 3] {
-    groups(if target.software { count.min(SOFTWARE_WORKGROUPS) } else { count })
+    groups(workgroups(count, target))
+}
+
+/// How many workgroups share `count` things out.
+pub fn workgroups(count: usize, target: &Target) -> usize {
+    if target.software { count.min(SOFTWARE_WORKGROUPS) } else { count }
 }
 
 /// `LANES`: invocations of a workgroup that walks elements (`shaders/shared/elements.wgsl`) or adds up (`reduce0.wgsl`). On software adapters one vector
@@ -32,12 +37,23 @@ pub fn lanes(target: &Target) -> u32 {
     if target.software { 8 } else { WORKGROUP as u32 }
 }
 
-/// The constant that chooses `shaders/shared/reduce0.wgsl` or `reduce1.wgsl`, for a kernel that adds up.
+/// The constant that chooses among `shaders/shared/reduce0.wgsl`, `reduce1.wgsl` and `reduce2.wgsl`, for a kernel that adds up over its LANES.
 pub fn reducing(dispatch: Dispatch, target: &Target) -> Dispatch {
-    dispatch.constant(SUBGROUPS, (target.subgroup > 0 && !target.software).into())
+    let file = match (target.subgroup, target.software) {
+        (0, _) => 0,
+        (_, false) => 1,
+        (size, true) => {
+            if size as usize >= lanes(target) as usize {
+                2
+            } else {
+                0
+            }
+        }
+    };
+    dispatch.constant(SUBGROUPS, file)
 }
 
-/// Whether `shaders/shared/reduce1.wgsl` takes the place of `reduce0.wgsl`.
+/// Which of `shaders/shared/reduce0.wgsl` to `reduce2.wgsl` a kernel adds up by.
 pub const SUBGROUPS: &str = "SUBGROUPS";
 
 /// Elements that a kernel handles at a time: 4 where these sizes (a tensor's length, or its rows' and whatever else tells their places) are multiples

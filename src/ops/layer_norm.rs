@@ -10,9 +10,9 @@ use crate::graph::{
 };
 
 use super::case::{Bench, Case, CaseSet, Tensor};
-use super::elementwise::{SUBGROUPS, WORKGROUP, kernel, width};
+use super::elementwise::{SUBGROUPS, WORKGROUP, kernel, workgroups};
 use super::fast;
-use super::rowwise::per_row;
+use super::rowwise::held_rows;
 
 /// PyTorch's default.
 const EPSILON: f32 = 1e-5;
@@ -102,22 +102,14 @@ impl Op for LayerNorm {
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
-        let entries = match self.residual {
-            true => ["add_rows", "add_wide"],
-            false => ["rows", "wide"],
-        };
-        let dispatch = per_row("layer_norm", entries, &types.inputs[0], short(target), target).number(EPSILON);
+        let entry = if self.residual { "add" } else { "forward" };
+        let dispatch = held_rows("layer_norm", entry, &types.inputs[0], target).number(EPSILON);
         let dispatch = (0..3).fold(dispatch, |d, i| d.read(Operand::Input(i)));
         // Without a residual x is bound again, unread, and s is x.
         let dispatch = dispatch.read(Operand::Input(if self.residual { 3 } else { 0 })).write(Operand::Output(0));
         let dispatch = dispatch.write(Operand::Output(1));
         vec![if self.residual { dispatch.write(Operand::Output(2)) } else { dispatch }]
     }
-}
-
-/// Rows up to this many columns take one invocation each: all on a software adapter, where barriers cost more than they bring.
-fn short(target: &Target) -> usize {
-    if target.software { usize::MAX } else { 0 }
 }
 
 /// Mean and 1/√(variance + ε), in two passes: the mean square minus the squared mean would cancel where the mean is large.
@@ -216,36 +208,40 @@ impl Op for LayerNormBackward {
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
+        const SHADER: &str = "layer_norm_backward";
         let (rows, columns) = (types.inputs[0].rows(), types.inputs[0].columns());
-        let entries = ["backward_rows", "backward_wide"];
-        let gradient = per_row("layer_norm_backward", entries, &types.inputs[0], short(target), target);
-        let gradient = (0..4).fold(gradient, |d, i| d.read(Operand::Input(i)));
-        let gradient = gradient.read(Operand::Input(if self.passed_on { 4 } else { 2 })).write(Operand::Output(0));
-
         let blocks = blocks(types, target);
         let totals = [Operand::Output(1), Operand::Output(2)];
         let sums = if blocks == 1 { totals } else { [Operand::Scratch(0), Operand::Scratch(1)] };
-        let width = if target.software { width(&[columns]) } else { 1 };
-        let kernel = |entry| kernel("layer_norm_backward", entry, width, target).constant(SUBGROUPS, 0);
-        let entry = if target.software { "parameters_walk" } else { "parameters" };
-        let parameters = kernel(entry).read(Operand::Input(0)).read(Operand::Input(2));
-        let parameters = parameters.read(Operand::Input(3)).write(sums[0]).write(sums[1]);
-        let parameters = parameters.uniform(&[rows, columns / width, rows.div_ceil(blocks), blocks]);
-        let tiles = if target.software { (columns / width).div_ceil(8) } else { columns.div_ceil(32) };
-        let parameters = parameters.workgroups(groups(tiles * blocks));
-        let passed_on = |d: Dispatch| d.constant("PASSED_ON", self.passed_on.into());
-        let mut dispatches = vec![passed_on(gradient), passed_on(parameters)];
+
+        let gradient =
+            (0..4).fold(held_rows(SHADER, "backward", &types.inputs[0], target), |d, i| d.read(Operand::Input(i)));
+        let gradient = gradient.read(Operand::Input(if self.passed_on { 4 } else { 2 })).write(Operand::Output(0));
+        let mut dispatches = vec![gradient.write(sums[0]).write(sums[1])];
+        // The other kernels take columns one by one, and add up for themselves.
+        let kernel =
+            |entry| kernel(SHADER, entry, 1, target).constant(SUBGROUPS, 0).constant("HELD", 1).constant("WHOLE", 0);
+        if !target.software {
+            let parameters =
+                kernel("parameters").read(Operand::Input(0)).read(Operand::Input(2)).read(Operand::Input(3));
+            let parameters = parameters.write(sums[0]).write(sums[1]);
+            let parameters = parameters.uniform(&[rows, columns, rows.div_ceil(blocks), blocks]);
+            dispatches.push(parameters.workgroups(groups(columns.div_ceil(32) * blocks)));
+        }
         if blocks > 1 {
-            let add = passed_on(kernel("add_blocks")).read(sums[0]).read(sums[1]).write(totals[0]).write(totals[1]);
+            let add = kernel("add_blocks").read(sums[0]).read(sums[1]).write(totals[0]).write(totals[1]);
             dispatches.push(add.uniform(&[blocks, columns]).workgroups(groups(columns.div_ceil(WORKGROUP))));
         }
-        dispatches
+        let constants =
+            |d: Dispatch| d.constant("PASSED_ON", self.passed_on.into()).constant("SUMMED", target.software.into());
+        dispatches.into_iter().map(constants).collect()
     }
 }
 
-/// Blocks of rows whose sums are added in a second stage. A software adapter has few cores to share the first one, and a launch costs it more.
+/// Blocks of rows whose sums are added in a second stage: those of `backward`'s workgroups on a software adapter.
 fn blocks(types: &Types, target: &Target) -> usize {
-    if target.software { 1 } else { types.inputs[0].rows().div_ceil(BLOCK).max(1) }
+    let rows = types.inputs[0].rows();
+    if target.software { workgroups(rows, target) } else { rows.div_ceil(BLOCK).max(1) }
 }
 
 impl LayerNormBackward {

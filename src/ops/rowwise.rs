@@ -2,7 +2,23 @@
 
 use crate::graph::{Dispatch, Target, TensorType, groups};
 
-use super::elementwise::{SUBGROUPS, kernel, reducing, width};
+use super::elementwise::{SUBGROUPS, blocks, kernel, lanes, reducing, width};
+
+/// Vectors of a row that an invocation holds in registers at most (`shaders/shared/row.wgsl`).
+const HELD: usize = 8;
+
+/// Workgroups that take whole rows, held in registers. The uniform begins with the rows and their vectors. On hardware a row gets a lane for each of its
+/// vectors, between 32 (a subgroup of most GPUs) and a whole workgroup.
+pub fn held_rows(shader: &'static str, entry: &'static str, x: &TensorType, target: &Target) -> Dispatch {
+    let (rows, width) = (x.rows(), width(&[x.columns()]));
+    let vectors = x.columns() / width;
+    let most = lanes(target) as usize;
+    let lanes = if target.software { most } else { vectors.next_power_of_two().clamp(32, most) };
+    let dispatch = Dispatch::new(shader, entry).constant("VECTOR", width as u32).constant("LANES", lanes as u32);
+    let held = vectors.div_ceil(lanes).clamp(1, HELD);
+    let dispatch = dispatch.constant("HELD", held as u32).constant("WHOLE", (vectors == held * lanes).into());
+    reducing(dispatch, target).uniform(&[rows, vectors]).workgroups(blocks(rows, target))
+}
 
 /// Rows up to this many columns take one invocation each: attention over a sentence has some twenty, and a workgroup of 256 would idle.
 pub const SHORT: usize = 64;
