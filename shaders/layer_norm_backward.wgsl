@@ -54,44 +54,43 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
         let start = row * p.columns;
         let mean = moments[2u * row];
         let scale = moments[2u * row + 1u];
-        var n: array<Numbers, HELD>;
-        var g: array<Numbers, HELD>;
+        var normed: array<Numbers, HELD>;
+        var upstream: array<Numbers, HELD>;
         var sum_g = Numbers();
         var sum_gn = Numbers();
         for (var k = 0u; k < HELD; k++) {
             let c = local + k * LANES;
             if inside(c, p.columns) {
-                let upstream = dy[start + c];
-                n[k] = (s[start + c] - mean) * scale;
-                g[k] = upstream * weights[k];
-                sum_g += g[k];
-                sum_gn += g[k] * n[k];
-                if SUMMED == 1u {
-                    dweight[k] += upstream * n[k];
-                    dbias[k] += upstream;
-                }
+                upstream[k] = dy[start + c];
+                normed[k] = (s[start + c] - mean) * scale;
+                sum_g += upstream[k] * weights[k];
+                sum_gn += upstream[k] * weights[k] * normed[k];
             }
         }
         for (var c = behind(local); c < p.columns; c += LANES) {
-            let upstream = dy[start + c];
-            let of_column = (s[start + c] - mean) * scale;
-            sum_g += upstream * weight[c];
-            sum_gn += upstream * weight[c] * of_column;
+            let d = dy[start + c];
+            let n = (s[start + c] - mean) * scale;
+            sum_g += d * weight[c];
+            sum_gn += d * weight[c] * n;
             if SUMMED == 1u {
-                dweight_of_workgroups[sums + c] += upstream * of_column;
-                dbias_of_workgroups[sums + c] += upstream;
+                dweight_of_workgroups[sums + c] += d * n;
+                dbias_of_workgroups[sums + c] += d;
             }
         }
         let mean_g = reduce_sum(sum_of(sum_g), local) / count;
         let mean_gn = reduce_sum(sum_of(sum_gn), local) / count;
         for (var k = 0u; k < HELD; k++) {
+            dweight[k] += upstream[k] * normed[k];
+            dbias[k] += upstream[k];
+        }
+        for (var k = 0u; k < HELD; k++) {
             if inside(local + k * LANES, p.columns) {
-                store(start + local + k * LANES, scale * (g[k] - mean_g - n[k] * mean_gn));
+                store(start + local + k * LANES, scale * (upstream[k] * weights[k] - mean_g - normed[k] * mean_gn));
             }
         }
         for (var c = behind(local); c < p.columns; c += LANES) {
-            let of_column = (s[start + c] - mean) * scale;
-            store(start + c, scale * (dy[start + c] * weight[c] - mean_g - of_column * mean_gn));
+            let n = (s[start + c] - mean) * scale;
+            store(start + c, scale * (dy[start + c] * weight[c] - mean_g - n * mean_gn));
         }
     }
     if SUMMED == 1u {
@@ -104,8 +103,9 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     }
 }
 
-// dweight[c] = Σ_r dy·n, dbias[c] = Σ_r dy, over a block of rows: on hardware, where `backward` takes one row a workgroup. A workgroup adds 32 columns of one block: 8 lanes walk its rows side by side,
-// as in sum_rows.wgsl, and lane 0 adds the 8 sums in order. Where rows are many, `add_blocks` then adds the blocks, in order too.
+// dweight[c] = Σ_r dy·n, dbias[c] = Σ_r dy, over a block of rows: on hardware, where `backward` takes one row a workgroup. A workgroup adds 32 columns of one
+// block: 8 lanes walk its rows side by side, as in sum_rows.wgsl, and lane 0 adds the 8 sums in order. Where rows are many, `add_blocks` then adds the blocks,
+// in order too.
 struct BlockParameters {
     rows: u32,
     columns: u32,

@@ -5,12 +5,12 @@ use rayon::prelude::*;
 
 use crate::graph::{
     Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
-    groups, reference,
+    reference,
 };
 
 use super::case::{Bench, Case, CaseSet};
-use super::elementwise::width;
 use super::fast;
+use super::rowwise::held_rows;
 
 /// Shortest length that is divided by, as in torch.nn.functional.cosine_similarity.
 const EPSILON: f32 = 1e-8;
@@ -36,14 +36,10 @@ fn rows(inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
     }
 }
 
-/// One invocation a row: rows are a state's few hundred numbers, and there are many. 64 a workgroup, as softmax's short rows.
-fn per_row(entry: &'static str, inputs: usize, types: &Types) -> Dispatch {
-    let (rows, columns) = (types.inputs[0].rows(), types.inputs[0].columns());
-    let width = width(&[columns]);
-    let dispatch = (0..inputs)
-        .fold(Dispatch::new("normalize", entry).constant("VECTOR", width as u32), |d, i| d.read(Operand::Input(i)));
-    let dispatch = dispatch.write(Operand::Output(0)).uniform(&[rows, columns / width]).number(EPSILON);
-    dispatch.workgroups(groups(rows.div_ceil(64)))
+/// Binds `inputs` inputs, then output 0.
+fn rowwise(entry: &'static str, inputs: usize, types: &Types, target: &Target) -> Dispatch {
+    let dispatch = held_rows("normalize", entry, &types.inputs[0], target).number(EPSILON);
+    (0..inputs).fold(dispatch, |d, i| d.read(Operand::Input(i))).write(Operand::Output(0))
 }
 
 impl Op for Normalize {
@@ -68,8 +64,8 @@ impl Op for Normalize {
         Work::moving(self, types).flops(3, types.outputs[0].len())
     }
 
-    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
-        vec![per_row("forward", 1, types)]
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
+        vec![rowwise("forward", 1, types, target)]
     }
 }
 
@@ -118,8 +114,8 @@ impl Op for NormalizeBackward {
         Work::moving(self, types).flops(8, types.outputs[0].len())
     }
 
-    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
-        vec![per_row("backward", 2, types)]
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
+        vec![rowwise("backward", 2, types, target)]
     }
 }
 
