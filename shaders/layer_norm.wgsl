@@ -66,7 +66,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
                 sum += held[k];
             }
         }
-        for (var c = behind(local); c < p.columns; c += LANES) {
+        for (var c = behind(local); is_left(c, p.columns); c += LANES) {
             sum += x[start + c];
         }
         let mean = reduce_sum(sum_of(sum), local) / count;
@@ -76,7 +76,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
                 squares += (held[k] - mean) * (held[k] - mean);
             }
         }
-        for (var c = behind(local); c < p.columns; c += LANES) {
+        for (var c = behind(local); is_left(c, p.columns); c += LANES) {
             let distance = x[start + c] - mean;
             squares += distance * distance;
         }
@@ -87,7 +87,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
                 y[start + local + k * LANES] = (held[k] - mean) * scale * a.weight[k] + a.bias[k];
             }
         }
-        for (var c = behind(local); c < p.columns; c += LANES) {
+        for (var c = behind(local); is_left(c, p.columns); c += LANES) {
             y[start + c] = (x[start + c] - mean) * scale * weight[c] + bias[c];
         }
     }
@@ -116,7 +116,7 @@ fn add(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec
                 sum += held[k];
             }
         }
-        for (var c = behind(local); c < p.columns; c += LANES) {
+        for (var c = behind(local); is_left(c, p.columns); c += LANES) {
             let added = x[start + c] + residual[start + c];
             s[start + c] = added;
             sum += added;
@@ -128,7 +128,7 @@ fn add(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec
                 squares += (held[k] - mean) * (held[k] - mean);
             }
         }
-        for (var c = behind(local); c < p.columns; c += LANES) {
+        for (var c = behind(local); is_left(c, p.columns); c += LANES) {
             let distance = s[start + c] - mean;
             squares += distance * distance;
         }
@@ -139,7 +139,7 @@ fn add(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec
                 y[start + local + k * LANES] = (held[k] - mean) * scale * a.weight[k] + a.bias[k];
             }
         }
-        for (var c = behind(local); c < p.columns; c += LANES) {
+        for (var c = behind(local); is_left(c, p.columns); c += LANES) {
             y[start + c] = (s[start + c] - mean) * scale * weight[c] + bias[c];
         }
     }

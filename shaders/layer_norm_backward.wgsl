@@ -15,7 +15,7 @@ struct Parameters {
 @group(0) @binding(0) var<storage, read> s: array<Numbers>; // [rows, columns]
 @group(0) @binding(1) var<storage, read> weight: array<Numbers>; // [columns]
 @group(0) @binding(2) var<storage, read> dy: array<Numbers>; // [rows, columns]
-@group(0) @binding(3) var<storage, read> moments: array<f32>; // [rows, 2]: mean, scale
+@group(0) @binding(3) var<storage, read> moments: array<vec2f>; // [rows]: mean, scale
 @group(0) @binding(4) var<storage, read> dsum: array<Numbers>; // [rows, columns], read where PASSED_ON
 @group(0) @binding(5) var<storage, read_write> ds: array<Numbers>; // [rows, columns]
 @group(0) @binding(6) var<storage, read_write> dweight_of_workgroups: array<Numbers>; // [workgroups, columns], written where SUMMED
@@ -45,15 +45,15 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
         }
     }
     if SUMMED == 1u {
-        for (var c = behind(local); c < p.columns; c += LANES) {
+        for (var c = behind(local); is_left(c, p.columns); c += LANES) {
             dweight_of_workgroups[sums + c] = Numbers();
             dbias_of_workgroups[sums + c] = Numbers();
         }
     }
     for (var row = block.x; row < block.y; row++) {
         let start = row * p.columns;
-        let mean = moments[2u * row];
-        let scale = moments[2u * row + 1u];
+        let mean = moments[row].x;
+        let scale = moments[row].y;
         var normed: array<Numbers, HELD>;
         var upstream: array<Numbers, HELD>;
         var sum_g = Numbers();
@@ -67,7 +67,7 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
                 sum_gn += upstream[k] * weights[k] * normed[k];
             }
         }
-        for (var c = behind(local); c < p.columns; c += LANES) {
+        for (var c = behind(local); is_left(c, p.columns); c += LANES) {
             let d = dy[start + c];
             let n = (s[start + c] - mean) * scale;
             sum_g += d * weight[c];
@@ -88,7 +88,7 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
                 store(start + local + k * LANES, scale * (upstream[k] * weights[k] - mean_g - normed[k] * mean_gn));
             }
         }
-        for (var c = behind(local); c < p.columns; c += LANES) {
+        for (var c = behind(local); is_left(c, p.columns); c += LANES) {
             let n = (s[start + c] - mean) * scale;
             store(start + c, scale * (dy[start + c] * weight[c] - mean_g - n * mean_gn));
         }
@@ -114,7 +114,7 @@ struct BlockParameters {
 }
 @group(0) @binding(0) var<storage, read> s_of_parameters: array<f32>; // [rows, columns]
 @group(0) @binding(1) var<storage, read> dy_of_parameters: array<f32>; // [rows, columns]
-@group(0) @binding(2) var<storage, read> known_moments: array<f32>; // [rows, 2]
+@group(0) @binding(2) var<storage, read> known_moments: array<vec2f>; // [rows]
 @group(0) @binding(3) var<storage, read_write> dweight: array<f32>; // [blocks, columns]
 @group(0) @binding(4) var<storage, read_write> dbias: array<f32>; // [blocks, columns]
 @group(0) @binding(5) var<uniform> sizes: BlockParameters;
@@ -135,7 +135,7 @@ fn parameters(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grou
         let end = min((block + 1u) * sizes.block, sizes.rows);
         for (var r = block * sizes.block + local / COLUMNS; r < end; r += WALKERS) {
             let at = r * sizes.columns + column;
-            let n = (s_of_parameters[at] - known_moments[2u * r]) * known_moments[2u * r + 1u];
+            let n = (s_of_parameters[at] - known_moments[r].x) * known_moments[r].y;
             sums += vec2f(dy_of_parameters[at] * n, dy_of_parameters[at]);
         }
     }

@@ -39,7 +39,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
                 squares += held[k] * held[k];
             }
         }
-        for (var c = behind(local); c < p.columns; c += LANES) {
+        for (var c = behind(local); is_left(c, p.columns); c += LANES) {
             squares += x[start + c] * x[start + c];
         }
         let norm = max(length_of(reduce_sum(sum_of(squares), local)), p.epsilon);
@@ -48,7 +48,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
                 y[start + local + k * LANES] = held[k] / norm;
             }
         }
-        for (var c = behind(local); c < p.columns; c += LANES) {
+        for (var c = behind(local); is_left(c, p.columns); c += LANES) {
             y[start + c] = x[start + c] / norm;
         }
     }
@@ -80,7 +80,7 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
                 squares += held[k] * held[k];
             }
         }
-        for (var c = behind(local); c < p.columns; c += LANES) {
+        for (var c = behind(local); is_left(c, p.columns); c += LANES) {
             squares += x[start + c] * x[start + c];
         }
         let norm = length_of(reduce_sum(sum_of(squares), local));
@@ -95,7 +95,7 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
                 products += held[k] * upstream[k];
             }
         }
-        for (var c = behind(local); c < p.columns; c += LANES) {
+        for (var c = behind(local); is_left(c, p.columns); c += LANES) {
             products += x[start + c] / divisor * dy[start + c];
         }
         let dot = reduce_sum(sum_of(products), local);
@@ -104,7 +104,7 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
                 dx[start + local + k * LANES] = gradient(upstream[k], held[k], dot, norm, p.epsilon);
             }
         }
-        for (var c = behind(local); c < p.columns; c += LANES) {
+        for (var c = behind(local); is_left(c, p.columns); c += LANES) {
             dx[start + c] = gradient(dy[start + c], x[start + c] / divisor, dot, norm, p.epsilon);
         }
     }

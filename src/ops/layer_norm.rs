@@ -219,8 +219,13 @@ impl Op for LayerNormBackward {
         let gradient = gradient.read(Operand::Input(if self.passed_on { 4 } else { 2 })).write(Operand::Output(0));
         let mut dispatches = vec![gradient.write(sums[0]).write(sums[1])];
         // The other kernels take columns one by one, and add up for themselves.
-        let kernel =
-            |entry| kernel(SHADER, entry, 1, target).constant(SUBGROUPS, 0).constant("HELD", 1).constant("WHOLE", 0);
+        let kernel = |entry| {
+            kernel(SHADER, entry, 1, target)
+                .constant(SUBGROUPS, 0)
+                .constant("HELD", 1)
+                .constant("WHOLE", 0)
+                .constant("LONGER", 0)
+        };
         if !target.software {
             let parameters =
                 kernel("parameters").read(Operand::Input(0)).read(Operand::Input(2)).read(Operand::Input(3));

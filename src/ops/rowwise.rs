@@ -17,6 +17,7 @@ pub fn held_rows(shader: &'static str, entry: &'static str, x: &TensorType, targ
     let dispatch = Dispatch::new(shader, entry).constant("VECTOR", width as u32).constant("LANES", lanes as u32);
     let held = vectors.div_ceil(lanes).clamp(1, HELD);
     let dispatch = dispatch.constant("HELD", held as u32).constant("WHOLE", (vectors == held * lanes).into());
+    let dispatch = dispatch.constant("LONGER", (vectors > held * lanes).into());
     reducing(dispatch, target).uniform(&[rows, vectors]).workgroups(blocks(rows, target))
 }
 
