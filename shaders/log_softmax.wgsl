@@ -1,7 +1,8 @@
 // y[r, c] = x[r, c] − max − ln Σ_c' e^(x[r, c'] − max)
 //
-// As softmax.wgsl, in two passes over a row. `short`: one invocation a row, for rows of at most 64 columns, where a workgroup would mostly idle.
-// `wide`: one workgroup a row.
+// As softmax.wgsl. `short`: one invocation a row, held in HELD registers, for rows of at most 32 columns, where a workgroup would mostly idle.
+// `wide`: one workgroup a row, which it reads twice.
+#import shared/elements
 #import shared/four
 #import shared/grid
 #import shared/log_sum_exp
@@ -20,25 +21,33 @@ struct Parameters {
 @group(0) @binding(0) var<storage, read> short_x: array<Numbers>; // as x
 @group(0) @binding(1) var<storage, read_write> short_y: array<Numbers>; // as y
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(LANES)
 fn forward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-    let row = linear_group(group, groups) * 64u + local;
-    if row >= parameters.rows {
-        return;
-    }
-    let start = row * parameters.columns;
-    var largest = Numbers(LOWEST);
-    var sum = Numbers();
-    for (var c = 0u; c < parameters.columns; c++) {
-        let value = short_x[start + c];
-        let factor = exp(-abs(value - largest)); // as in log_sum_exp.wgsl
-        sum = select(sum + factor, sum * factor + 1.0, value > largest);
-        largest = max(largest, value);
-    }
-    let row_largest = largest_of(largest);
-    let log_sum = log(sum_of(sum * exp(largest - row_largest)));
-    for (var c = 0u; c < parameters.columns; c++) {
-        short_y[start + c] = short_x[start + c] - row_largest - log_sum;
+    let columns = parameters.columns;
+    let rows = elements(group, groups, local, parameters.rows);
+    for (var row = rows.first; row < rows.end; row += LANES) {
+        let start = row * columns;
+        var held: array<Numbers, HELD>;
+        var largest = Numbers(LOWEST);
+        for (var c = 0u; c < HELD; c++) {
+            if c < columns {
+                held[c] = short_x[start + c];
+                largest = max(largest, held[c]);
+            }
+        }
+        let row_largest = largest_of(largest);
+        var sums = Numbers();
+        for (var c = 0u; c < HELD; c++) {
+            if c < columns {
+                sums += exp(held[c] - row_largest);
+            }
+        }
+        let log_sum = log(sum_of(sums));
+        for (var c = 0u; c < HELD; c++) {
+            if c < columns {
+                short_y[start + c] = held[c] - row_largest - log_sum;
+            }
+        }
     }
 }
 
@@ -83,20 +92,26 @@ fn forward_wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) gr
 @group(0) @binding(1) var<storage, read> short_dy: array<Numbers>; // as dy
 @group(0) @binding(2) var<storage, read_write> short_dx: array<Numbers>; // as dx
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(LANES)
 fn backward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-    let row = linear_group(group, groups) * 64u + local;
     let columns = backward_parameters.columns;
-    if row >= backward_parameters.rows {
-        return;
-    }
-    var sums = Numbers();
-    for (var i = row * columns; i < (row + 1u) * columns; i++) {
-        sums += short_dy[i];
-    }
-    let sum = sum_of(sums);
-    for (var i = row * columns; i < (row + 1u) * columns; i++) {
-        short_dx[i] = short_dy[i] - exp(short_x[i]) * sum;
+    let rows = elements(group, groups, local, backward_parameters.rows);
+    for (var row = rows.first; row < rows.end; row += LANES) {
+        let start = row * columns;
+        var upstream: array<Numbers, HELD>;
+        var sums = Numbers();
+        for (var c = 0u; c < HELD; c++) {
+            if c < columns {
+                upstream[c] = short_dy[start + c];
+                sums += upstream[c];
+            }
+        }
+        let sum = sum_of(sums);
+        for (var c = 0u; c < HELD; c++) {
+            if c < columns {
+                short_dx[start + c] = upstream[c] - exp(short_x[start + c]) * sum;
+            }
+        }
     }
 }
 

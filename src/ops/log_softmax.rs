@@ -11,7 +11,7 @@ use crate::graph::{
 use super::case::{Bench, Case, CaseSet};
 use super::elementwise::same_shape;
 use super::fast;
-use super::rowwise::{SHORT, per_row};
+use super::rowwise::per_row;
 
 /// The logarithm of softmax over the last axis.
 ///
@@ -47,7 +47,7 @@ impl Op for LogSoftmax {
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
-        let dispatch = per_row("log_softmax", ["forward_short", "forward_wide"], &types.inputs[0], SHORT, target);
+        let dispatch = per_row("log_softmax", ["forward_short", "forward_wide"], &types.inputs[0], target);
         vec![dispatch.read(Operand::Input(0)).write(Operand::Output(0))]
     }
 }
@@ -119,7 +119,7 @@ impl Op for LogSoftmaxBackward {
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
-        let dispatch = per_row("log_softmax", ["backward_short", "backward_wide"], &types.inputs[0], SHORT, target);
+        let dispatch = per_row("log_softmax", ["backward_short", "backward_wide"], &types.inputs[0], target);
         vec![dispatch.read(Operand::Input(0)).read(Operand::Input(1)).write(Operand::Output(0))]
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::graph::{Dispatch, Target, TensorType, groups};
 
-use super::elementwise::{SUBGROUPS, blocks, kernel, lanes, reducing, width};
+use super::elementwise::{SUBGROUPS, blocks, grid, kernel, lanes, reducing, width};
 
 /// Vectors of a row that an invocation holds in registers at most (`shaders/shared/row.wgsl`).
 const HELD: usize = 8;
@@ -22,21 +22,24 @@ pub fn held_rows(shader: &'static str, entry: &'static str, x: &TensorType, targ
 }
 
 /// Rows up to this many columns take one invocation each: attention over a sentence has some twenty, and a workgroup of 256 would idle.
-pub const SHORT: usize = 64;
+pub const SHORT: usize = 32;
 
-/// One invocation a row, 64 a workgroup, and vectors of columns where rows have at most `short` columns; else one workgroup a row. The uniform begins
-/// with the rows and their columns, or vectors.
+/// One invocation a row, which it holds in registers, where rows have at most [`SHORT`] columns; else one workgroup a row. The uniform begins with the
+/// rows and their columns, or vectors.
 pub fn per_row(
     shader: &'static str,
     [short_entry, wide_entry]: [&'static str; 2],
     x: &TensorType,
-    short: usize,
     target: &Target,
 ) -> Dispatch {
     let (rows, columns) = (x.rows(), x.columns());
-    let (entry, width, workgroups) =
-        if columns <= short { (short_entry, width(&[columns]), rows.div_ceil(64)) } else { (wide_entry, 1, rows) };
-    let dispatch = kernel(shader, entry, width, target);
-    let dispatch = if columns <= short { dispatch.constant(SUBGROUPS, 0) } else { reducing(dispatch, target) };
-    dispatch.uniform(&[rows, columns / width]).workgroups(groups(workgroups))
+    if columns > SHORT {
+        let dispatch = kernel(shader, wide_entry, 1, target).constant("HELD", 1);
+        return reducing(dispatch, target).uniform(&[rows, columns]).workgroups(groups(rows));
+    }
+    let width = width(&[columns]);
+    let dispatch = kernel(shader, short_entry, width, target).constant(SUBGROUPS, 0);
+    // A power of two, since a kernel for each length of a sentence would be many.
+    let dispatch = dispatch.constant("HELD", (columns / width).next_power_of_two() as u32);
+    dispatch.uniform(&[rows, columns / width]).workgroups(grid(rows, target))
 }

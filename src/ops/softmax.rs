@@ -54,7 +54,7 @@ impl Op for Softmax {
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
-        let dispatch = per_row("softmax", ["forward_short", "forward_wide"], &types.inputs[0], SHORT, target);
+        let dispatch = per_row("softmax", ["forward_short", "forward_wide"], &types.inputs[0], target);
         let dispatch = dispatch.constant("MASKED", self.masked.into()).read(Operand::Input(0));
         let dispatch = dispatch.read(Operand::Input(usize::from(self.masked))).write(Operand::Output(0));
         let batch = if self.masked { types.inputs[1].len() } else { 1 };
@@ -105,7 +105,7 @@ impl Op for SoftmaxBackward {
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
-        let dispatch = per_row("softmax", ["backward_short", "backward_wide"], &types.inputs[0], SHORT, target);
+        let dispatch = per_row("softmax", ["backward_short", "backward_wide"], &types.inputs[0], target);
         let dispatch = dispatch.constant("MASKED", 0).read(Operand::Input(0)).read(Operand::Input(1));
         vec![dispatch.write(Operand::Output(0)).uniform(&[1])]
     }
