@@ -13,7 +13,7 @@ use crate::graph::{
 use super::add::Add;
 use super::case::{Bench, Case, CaseSet};
 use super::dropout::Dropout;
-use super::elementwise::{self, WORKGROUP, blocks, grid};
+use super::elementwise::{self, WORKGROUP, blocks, lanes};
 
 /// Rows of weight [V, E] for ids [..]: [.., E]. An id outside the vocabulary reads the last row.
 pub fn embedding(graph: &mut Graph, weight: Value, ids: Value) -> Result<Value, GraphError> {
@@ -72,11 +72,18 @@ impl Op for Embedding {
         // Bound even without dropout: the ids again, which the kernel does not read there.
         let control = Operand::Input(if self.dropout.is_some() { 2 } else { 1 });
         let vector = elementwise::width(&[width]);
-        let sizes = [len / vector, vocabulary, width / vector];
+        let positions = len / width;
+        let sizes = [positions, vocabulary, width / vector];
         let dispatch = kernel("forward", self.dropout.as_ref(), vector, sizes, target).constant("ACCUMULATE", 0);
         let dispatch = dispatch.read(Operand::Input(0)).read(Operand::Input(1)).read(control).write(Operand::Output(0));
-        vec![dispatch.workgroups(grid(len / vector, target))]
+        let rows = lanes(target) as usize / per_row(width / vector, target);
+        vec![dispatch.workgroups(blocks(positions.div_ceil(rows), target))]
     }
+}
+
+/// Lanes of a workgroup that share a row of `vectors`.
+fn per_row(vectors: usize, target: &Target) -> usize {
+    vectors.next_power_of_two().clamp(8, lanes(target) as usize)
 }
 
 /// An entry point for vectors of `vector` elements, with its parameters.
@@ -89,7 +96,7 @@ fn kernel(
 ) -> Dispatch {
     let dispatch =
         elementwise::kernel("embedding", entry, vector, target).constant("DROPOUT", dropout.is_some().into());
-    let dispatch = dispatch.uniform(&sizes);
+    let dispatch = dispatch.constant("PER_ROW", per_row(sizes[2], target) as u32).uniform(&sizes);
     match dropout {
         Some(dropout) => dropout.uniform(dispatch),
         None => dispatch.uniform(&[0, 0, 0]),
