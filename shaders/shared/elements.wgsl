@@ -25,12 +25,18 @@ fn elements(group: vec3u, groups: vec3u, local: u32, len: u32) -> Elements {
     return Elements(block.x + local, block.y);
 }
 
-// First element of a workgroup's block and the one past its last, in multiples of `unit`.
+// First element of a workgroup's block and the one past its last, in multiples of `unit`. Blocks differ by one unit at most, and larger ones lie among
+// smaller: llvmpipe gives each thread as many neighbouring workgroups, and blocks of one size, the last ones empty, would leave threads idle.
 fn block_of(group: vec3u, groups: vec3u, len: u32, unit: u32) -> vec2u {
+    let number = linear_group(group, groups);
     let workgroups = groups.x * groups.y;
-    let block = ((len + workgroups - 1u) / workgroups + unit - 1u) / unit * unit;
-    let start = linear_group(group, groups) * block;
-    return vec2u(start, min(start + block, len));
+    let units = (len + unit - 1u) / unit;
+    if workgroups >= units {
+        return min(vec2u(number, number + 1u) * unit, vec2u(len));
+    }
+    let larger = units % workgroups;
+    let first = vec2u(number, number + 1u) * (units / workgroups) + vec2u(number, number + 1u) * larger / workgroups;
+    return min(first * unit, vec2u(len));
 }
 
 // An element's place in rows of `columns`. Walking on by LANES takes no division: llvmpipe has none for vectors.

@@ -8,7 +8,7 @@ use crate::graph::{
 };
 
 use super::case::{Bench, Case, CaseSet};
-use super::elementwise::{WORKGROUP, grid, kernel, width};
+use super::elementwise::{WORKGROUP, blocks, grid, kernel, width};
 use super::fill::fill;
 use super::scale::scale as multiply;
 
@@ -133,7 +133,9 @@ impl Op for AddPositionBackward {
         let dispatch =
             kernel("add_position", "backward", width, target).read(Operand::Input(0)).write(Operand::Output(0));
         let (len, columns) = (self.positions * columns / width, columns / width);
-        vec![dispatch.uniform(&[len, columns, batch, self.first, time]).workgroups(grid(len, target))]
+        // On software adapters a workgroup has 32 of the vectors that have a dy at a time.
+        let grid = if target.software { blocks((time * columns).div_ceil(32), target) } else { grid(len, target) };
+        vec![dispatch.uniform(&[len, columns, batch, self.first, time]).workgroups(grid)]
     }
 }
 
