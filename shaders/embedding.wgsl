@@ -127,12 +127,12 @@ fn link(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 @group(0) @binding(4) var<storage, read> backward_ids: array<u32>; // [positions]
 @group(0) @binding(5) var<uniform> backward_parameters: Parameters;
 
-// A workgroup takes one position or, on software adapters, a block of them; an invocation vectors of its row.
+// A workgroup takes one position or, on software adapters, many; an invocation vectors of its row. Positions that are first with their id come early, so that
+// neighbouring ones fall to different workgroups.
 @compute @workgroup_size(ROW_LANES)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-    let block = block_of(group, groups, backward_parameters.len, 1u);
     let mask = mask_of(backward_parameters);
-    for (var n = block.x; n < block.y; n++) {
+    for (var n = linear_group(group, groups); n < backward_parameters.len; n += groups.x * groups.y) {
         if (chain[n] & FIRST) != 0u {
             add_chain(n, local, mask);
         }
