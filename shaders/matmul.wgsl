@@ -1,32 +1,20 @@
 // C[s] = activation(A[s]·B[s] + added), for a batch of matrices in any layout
-// (shared/product.wgsl says how they lie; matmul_few_rows.wgsl is the product for the smallest m)
+// (shared/product.wgsl says how they lie; matmul_broadcast.wgsl is the product for software adapters, matmul_few_rows.wgsl that for the smallest m)
 //
 // tiles (hardware): a workgroup of 16 × 16 computes 64 × 64 of C, each invocation 4 × 4 in registers, over slabs of 16 of k in workgroup
 // memory: 16 multiply-adds for 2 vec4 reads. Rows of a slab are 17 vec4 apart: at 16, the four rows that a quarter of a subgroup writes would
 // share a bank. Edges of the matrix read zeros. Not measured on hardware yet.
 //
-// registers (software adapters): llvmpipe runs 8 invocations as one vector of the CPU, so barriers and workgroup memory only cost. A workgroup is one
-// such vector; its lanes take neighbouring columns of C, 8 rows × 4 or 8 columns each, so that a gather from B serves 8 rows. Mesa 25.0.7 on 2 cores
-// of an EPYC: 1280 × 6191 × 128 and its transposes 7.6 to 10.6 GFLOP/s; with 6 × 2 4.4 to 6.4, with 8 × 1 2.2 to 2.9, and with k unrolled by 4 half of
-// each. On 2 cores of a Zen 5, 768³ and the gradients of 2560 × 6191 × 128: 20 GFLOP/s; with A's rows broadcast within a subgroup (rows_of_a1.wgsl) 26, and
-// 8 × 8 34 (8 × 6 27 to 31, 8 × 12 26 to 37, 8 × 16 39 to 40, but where n is 20 half as
-// slow again); 41 since the place of a lane's row is found before the loop.
+// registers (software adapters without large subgroups): a barrier and workgroup memory cost more than they bring. A workgroup is one vector of the CPU; its lanes take
+// neighbouring columns of C, 8 rows × 4 columns each, so that a gather from B serves 8 rows. Mesa 25.0.7 on 2 cores of an EPYC: 1280 × 6191 × 128 and its
+// transposes 7.6 to 10.6 GFLOP/s; with 6 × 2 4.4 to 6.4, with 8 × 1 2.2 to 2.9, and with k unrolled by 4 half of each. On 2 cores of a Zen 5 20.
 #import shared/activation
 #import shared/grid
 #import shared/product
-#import shared/rows_of_a{BROADCAST}
 #import shared/vector1
 
 @group(0) @binding(0) var<storage, read> a: array<f32>;
 @group(0) @binding(1) var<storage, read> b: array<f32>;
-
-// Row and column of a workgroup's tile: tiles of `columns` columns are numbered along the rows of C, and the grid's rows hold as many as a grid may.
-fn tile_of(group: vec3u, groups: vec3u, columns: u32) -> vec2u {
-    let number = linear_group(group, groups);
-    let across = (p.n + columns - 1u) / columns;
-    let row = number / across;
-    return vec2u(row, number - row * across);
-}
 
 const SLAB: u32 = 16u;
 const STRIDE: u32 = 17u;
@@ -99,6 +87,7 @@ fn tiles(
 }
 
 const ROWS: u32 = 8u;
+const COLUMNS: u32 = 4u;
 const LANES: u32 = 8u;
 
 @compute @workgroup_size(LANES)
@@ -110,22 +99,24 @@ fn registers(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) group
         return;
     }
     // Lanes and rows past the edge compute the last one again and store nothing.
-    find_rows(p.a_offset + group.z * p.a_batch, first_row);
+    var a_at: array<u32, ROWS>;
     var b_at: array<u32, COLUMNS>;
     var sums: array<f32, ROWS * COLUMNS>;
+    for (var r = 0u; r < ROWS; r++) {
+        a_at[r] = p.a_offset + group.z * p.a_batch + min(first_row + r, p.m - 1u) * p.a_row;
+    }
     for (var i = 0u; i < COLUMNS; i++) {
         b_at[i] = p.b_offset + group.z * p.b_batch + min(first_column + i * LANES, p.n - 1u) * p.b_column;
     }
     for (var k = 0u; k < p.k; k++) {
-        let left = column_of_a(k * p.a_column);
-        let kb = k * p.b_row;
         var right: array<f32, COLUMNS>;
         for (var i = 0u; i < COLUMNS; i++) {
-            right[i] = b[b_at[i] + kb];
+            right[i] = b[b_at[i] + k * p.b_row];
         }
         for (var r = 0u; r < ROWS; r++) {
+            let left = a[a_at[r] + k * p.a_column];
             for (var i = 0u; i < COLUMNS; i++) {
-                sums[r * COLUMNS + i] += left[r] * right[i];
+                sums[r * COLUMNS + i] += left * right[i];
             }
         }
     }

@@ -1,4 +1,4 @@
-// What a matrix product does with its sums, for matmul.wgsl and matmul_few_rows.wgsl: C[s] = activation(A[s]·B[s] + added), for a batch of matrices in any layout
+// What matrix products share (matmul.wgsl, matmul_broadcast.wgsl, matmul_few_rows.wgsl): where their matrices lie, and what becomes of their sums: C[s] = activation(A[s]·B[s] + added), for a batch of matrices in any layout
 //
 // A is m × k, B k × n, C m × n; element (s, r, c) of a matrix lies at offset + s·batch + r·row + c·column. Bindings 0 and 1 are A and B.
 
@@ -36,4 +36,12 @@ fn store(batch: u32, row: u32, column: u32, sum: f32) {
         value += c[at];
     }
     c[at] = value;
+}
+
+// Row and column of a workgroup's tile: tiles of `columns` columns are numbered along the rows of C, and the grid's rows hold as many as a grid may.
+fn tile_of(group: vec3u, groups: vec3u, columns: u32) -> vec2u {
+    let number = linear_group(group, groups);
+    let across = (p.n + columns - 1u) / columns;
+    let row = number / across;
+    return vec2u(row, number - row * across);
 }

@@ -28,24 +28,23 @@ impl Product {
     pub fn dispatch(&self, target: &Target) -> Dispatch {
         let [batch, m, n, k] = self.sizes;
         // A tile is what one workgroup computes.
-        let broadcast = target.software && target.subgroup >= 8;
-        let (entry, tile_m, tile_n) = match target.software {
-            true if broadcast => ("registers", 8, 64),
-            true => ("registers", 8, 32),
-            false => ("tiles", 64, 64),
-        };
-        // A's rows and B's columns along k.
-        let along_k = self.b.2[1] == 1 && self.a.2[2] == 1;
-        let (kernel, tile_m, tile_n) = if broadcast && m <= FEW && along_k {
-            let kernel = Dispatch::new("matmul_few_rows", "dots").constant("VECTOR", self.width() as u32);
+        let (kernel, tile_m, tile_n) = if !target.software {
+            let kernel = Dispatch::new("matmul", "tiles")
+                .constant("A_ROWS_ADJACENT", (self.a.2[1] == 1).into())
+                .constant("B_COLUMNS_ADJACENT", (self.b.2[2] == 1).into());
+            (kernel, 64, 64)
+        } else if target.subgroup < 8 {
+            // Elements one by one in any layout: one pipeline for all, at a second of a software adapter's compiler each.
+            let kernel = Dispatch::new("matmul", "registers");
+            (kernel.constant("A_ROWS_ADJACENT", 0).constant("B_COLUMNS_ADJACENT", 0), 8, 32)
+        } else if m <= FEW && self.a.2[2] == 1 && self.b.2[1] == 1 {
+            let width = if self.vectors(&self.a, 2, k) && self.vectors(&self.b, 1, k) { 4 } else { 1 };
+            let kernel = Dispatch::new("matmul_few_rows", "dots").constant("VECTOR", width);
             (kernel.constant("ROWS", m as u32), m, 64)
         } else {
-            let kernel = Dispatch::new("matmul", entry)
-                // The registers kernel reads elements one by one in any layout: one pipeline for all, at a second of llvmpipe's compiler each.
-                .constant("A_ROWS_ADJACENT", (!target.software && self.a.2[1] == 1).into())
-                .constant("B_COLUMNS_ADJACENT", (!target.software && self.b.2[2] == 1).into())
-                .constant("BROADCAST", broadcast.into());
-            (kernel, tile_m, tile_n)
+            let along = if self.vectors(&self.b, 1, k) { 1 } else { 2 * u32::from(self.vectors(&self.b, 2, n)) };
+            let kernel = Dispatch::new("matmul_broadcast", "tiles").constant("B_ALONG", along);
+            (kernel.constant("A_ALONG_K", self.vectors(&self.a, 2, k).into()), 16, 32)
         };
         let mut dispatch = kernel.read(self.a.0).read(self.b.0).read(self.added.1).write(self.c.0).uniform(&[m, n, k]);
         for (_, offset, strides) in [self.a, self.b, self.c] {
@@ -57,10 +56,9 @@ impl Product {
         dispatch.workgroups([x, y, batch as u32])
     }
 
-    /// How many neighbours along k `matmul_few_rows` reads at once.
-    fn width(&self) -> usize {
-        let (_, offset_a, [batch_a, row, _]) = self.a;
-        let (_, offset_b, [batch_b, _, column]) = self.b;
-        width(&[self.sizes[3], offset_a, batch_a, row, offset_b, batch_b, column])
+    /// Whether an operand's `len` elements along `axis` (1: rows, 2: columns) are whole vectors of four, wherever the other indices stand.
+    fn vectors(&self, &(_, offset, strides): &Strided, axis: usize, len: usize) -> bool {
+        let elsewhere = [strides[0], strides[3 - axis]];
+        strides[axis] == 1 && width(&[offset, elsewhere[0], elsewhere[1], len]) == 4
     }
 }

@@ -1,0 +1,72 @@
+// C[s] = activation(A[s]·B[s] + added) for software adapters whose subgroups have at least eight invocations, as llvmpipe's
+//
+// llvmpipe runs eight invocations as one vector of the CPU, and reads memory for each of them by itself: some 10 instructions a number, 15 where numbers are read one
+// by one, whether lanes share an address or not. So a workgroup is one such vector, and no number of a tile is read twice: of A's 16 rows each lane reads two, four
+// steps of k at a time, and tells the others; of B each lane reads its own four columns. Four steps of k a loop turn, since at its end every sum is
+// masked; 16 × 32 outputs, since 64 vectors of sums are what the CPU holds without much spilling. 2 cores of a Zen 5, GFLOP/s of 768³, B as it is and
+// transposed:
+//
+//     8 × 64, one step of k at a time, numbers read one by one     41   34
+//     8 × 64, four steps of k                                      48   47
+//     16 × 32 (this one)                                           56   58
+//     24 × 32                                                      34   42
+//     16 × 64, 32 × 32                                             15 to 20
+//
+// The last two no longer fit into the cache of decoded instructions.
+#import shared/activation
+#import shared/grid
+#import shared/left_of_product{A_ALONG_K}
+#import shared/product
+#import shared/right_of_product{B_ALONG}
+#import shared/vector1
+
+const ROWS: u32 = 16u;
+const COLUMNS: u32 = 32u;
+
+fn row_products(row: vec4f, right: array<vec4f, 4>) -> vec4f {
+    return (row.x * right[0] + row.y * right[1]) + (row.z * right[2] + row.w * right[3]);
+}
+
+// `left`: what this lane read of A, two rows × four steps of k; `right`: of B, four steps of k × four columns. The lane of a broadcast must be a constant.
+fn add_products(sums: ptr<function, array<vec4f, ROWS>>, left: array<vec4f, 2>, right: array<vec4f, 4>) {
+    (*sums)[0] += row_products(subgroupBroadcast(left[0], 0u), right);
+    (*sums)[1] += row_products(subgroupBroadcast(left[0], 1u), right);
+    (*sums)[2] += row_products(subgroupBroadcast(left[0], 2u), right);
+    (*sums)[3] += row_products(subgroupBroadcast(left[0], 3u), right);
+    (*sums)[4] += row_products(subgroupBroadcast(left[0], 4u), right);
+    (*sums)[5] += row_products(subgroupBroadcast(left[0], 5u), right);
+    (*sums)[6] += row_products(subgroupBroadcast(left[0], 6u), right);
+    (*sums)[7] += row_products(subgroupBroadcast(left[0], 7u), right);
+    (*sums)[8] += row_products(subgroupBroadcast(left[1], 0u), right);
+    (*sums)[9] += row_products(subgroupBroadcast(left[1], 1u), right);
+    (*sums)[10] += row_products(subgroupBroadcast(left[1], 2u), right);
+    (*sums)[11] += row_products(subgroupBroadcast(left[1], 3u), right);
+    (*sums)[12] += row_products(subgroupBroadcast(left[1], 4u), right);
+    (*sums)[13] += row_products(subgroupBroadcast(left[1], 5u), right);
+    (*sums)[14] += row_products(subgroupBroadcast(left[1], 6u), right);
+    (*sums)[15] += row_products(subgroupBroadcast(left[1], 7u), right);
+}
+
+@compute @workgroup_size(8)
+fn tiles(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+    let tile = tile_of(group, groups, COLUMNS);
+    let first_row = tile.x * ROWS;
+    let first_column = tile.y * COLUMNS + 4u * local;
+    if first_row >= p.m {
+        return;
+    }
+    // Rows and columns past the edge compute the last ones again and store nothing.
+    find_left(p.a_offset + group.z * p.a_batch, first_row + local);
+    find_right(p.b_offset + group.z * p.b_batch, first_column);
+    var sums: array<vec4f, ROWS>;
+    for (var k = 0u; k < p.k; k += 4u) {
+        add_products(&sums, left_at(k), right_at(k));
+    }
+    for (var r = 0u; r < ROWS; r++) {
+        for (var i = 0u; i < 4u; i++) {
+            if first_row + r < p.m && first_column + i < p.n {
+                store(group.z, first_row + r, first_column + i, sums[r][i]);
+            }
+        }
+    }
+}

@@ -1,0 +1,13 @@
+// The same as left_of_product0.wgsl where A's rows are whole vectors along k.
+
+@group(0) @binding(0) var<storage, read> a: array<vec4f>;
+
+var<private> a_at: vec2u;
+
+fn find_left(start: u32, row: u32) {
+    a_at = (start + min(row + vec2u(0u, 8u), vec2u(p.m - 1u)) * p.a_row) / 4u;
+}
+
+fn left_at(k: u32) -> array<vec4f, 2> {
+    return array<vec4f, 2>(a[a_at.x + k / 4u], a[a_at.y + k / 4u]);
+}
