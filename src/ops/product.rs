@@ -46,12 +46,12 @@ impl Product {
             let kernel = Dispatch::new("matmul_broadcast", "tiles").constant("B_ALONG", along);
             (kernel.constant("A_ALONG_K", self.vectors(&self.a, 2, k).into()), 16, 32)
         };
+        let kernel = kernel.constant("ADDED", self.added.0 as u32).constant("ACTIVATION", self.activation as u32);
+        let kernel = kernel.constant("ACCUMULATE", self.accumulate.into());
         let mut dispatch = kernel.read(self.a.0).read(self.b.0).read(self.added.1).write(self.c.0).uniform(&[m, n, k]);
         for (_, offset, strides) in [self.a, self.b, self.c] {
             dispatch = dispatch.uniform(&[offset, strides[0], strides[1], strides[2]]);
         }
-        // Not compile-time constants: a pipeline for each combination cost llvmpipe a second of compiling, and a branch here costs nothing.
-        let dispatch = dispatch.uniform(&[self.added.0 as usize, self.activation as usize, self.accumulate.into()]);
         let [x, y, _] = groups(n.div_ceil(tile_n) * m.div_ceil(tile_m));
         dispatch.workgroups([x, y, batch as u32])
     }
