@@ -472,8 +472,9 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
             forward = forward.random(&[keys, batch, second]);
             backward = backward.constant(&[keys, batch, second], 1.0);
         }
-        // The kept logarithms are as large as those of scores between −1 and 1 can be.
-        let kept = vec![((keys.unwrap_or(queries) + 1) as f32).ln() + 1.0; batch * heads.count * queries];
+        // The kept logarithms are as large as those of scores between −1 and 1 can be, and no two neighbours alike.
+        let largest = ((keys.unwrap_or(queries) + 1) as f32).ln() + 1.0;
+        let kept = (0..batch * heads.count * queries).map(|row| largest + 0.25 * (row % 5) as f32).collect();
         backward = backward.values(&[batch, heads.count, queries], kept);
         for _ in 0..2 {
             backward = backward.constant(&[queries, batch, heads.count * heads.value], 1.0);

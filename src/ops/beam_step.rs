@@ -167,6 +167,11 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     };
     cases.push(wide(2103, (0..6 * 2103).map(|i| (i * 7919 % 2111) as f32 / 64.0).collect()));
     cases.push(wide(600, (0..6 * 600).map(|i| if i % 600 % 7 == 5 { 1.0 } else { 0.0 }).collect()));
+    // A hypothesis that has ended competes with the others by its own length: here it comes first in one sentence, second in the other.
+    let ended = set.case(BeamStep { beam: 3, length_penalty: 0.7, length: 4, end: 3 });
+    let ended = ended.values(&[6, 17], (0..6 * 17).map(|i| (i * 37 % 101) as f32 / 16.0).collect());
+    let ended = ended.values(&[6], vec![-1.5, -1.0, -1.2, -1.1, -2.0, -0.9]).ids(&[6], vec![3, 2, 3, 3, 3, 2]);
+    cases.push(ended.ids(&[6], vec![7, 3, 5, 8, 9, 3]));
     if let Some(rows) = set.many(1) {
         let steps = |count: usize, step: usize| (0..count).map(|i| (i * step % 193) as f32 / -32.0).collect();
         let case = set.case(BeamStep { beam: 1, length_penalty: 0.7, length: 4, end: 3 });

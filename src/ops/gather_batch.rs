@@ -106,7 +106,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     // The first sentence starts behind the first token, so that offsets[0] is not nothing.
     let offsets = vec![2, 3, 3, 4, 12, 40];
     let mut cases = vec![];
-    let quick = [(1, 1, false), (7, 17, true), (65, 9, true), (3, 33, false), (1, 1, true)];
+    let quick = [(1, 1, false), (7, 17, true), (65, 9, true), (3, 33, false), (130, 2, false), (1, 1, true)];
     let odd = set.sizes(&[], [1000, 127]).into_iter().enumerate().map(|(i, [batch, time])| (batch, time, i % 2 == 0));
     let many = set.many(64).map(|batch| (batch, 2, true));
     for (batch, time, labels) in quick.into_iter().chain(odd).chain(many) {
