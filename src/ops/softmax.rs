@@ -140,6 +140,9 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     cases.push(set.case(Softmax { masked: false }).values(&[2, 17], far));
     // Logits whose e^x overflows unless the largest of the whole row was found; zeros, which are empty sequences to a kernel that takes them for lengths.
     cases.push(set.case(Softmax { masked: false }).constant(&[2, 600], 300.0));
+    // The same where only the columns of one of eight lanes are large, each lane in its turn.
+    let one_lane = (0..8 * 600).map(|i| if i % 600 % 8 == i / 600 { 300.0 } else { (i % 7) as f32 }).collect();
+    cases.push(set.case(Softmax { masked: false }).values(&[8, 600], one_lane));
     let zeros = |columns: usize| set.case(Softmax { masked: false }).values(&[3, columns], vec![0.0; 3 * columns]);
     cases.extend([17, 257].map(zeros));
     let padded = (0..34).map(|i| if i % 17 < 9 { i as f32 * 0.1 } else { f32::NAN }).collect();
