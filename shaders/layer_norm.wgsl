@@ -1,7 +1,7 @@
 // y[r, c] = (s[r, c] − mean)·scale·weight[c] + bias[c], s = x or x + residual, mean and 1/scale² − ε = variance over the columns of row r
 //
 // A workgroup takes rows one after the other (on hardware one), each held in registers: the variance takes the mean, and the mean square minus the squared mean
-// cancels where the mean is large. On llvmpipe, 2 cores, 25,600 × 128: 3.8 ms with one invocation a row that reads it three times, NOW so. Not measured on
+// cancels where the mean is large. On llvmpipe, 2 cores, 25,600 × 128: 3.8 ms with one invocation a row that reads it three times, 1.5 so. Not measured on
 // hardware.
 #import shared/elements
 #import shared/grid
