@@ -18,8 +18,8 @@ struct Parameters {
 @group(0) @binding(3) var<storage, read_write> y: array<Numbers>; // [positions, width]
 @group(0) @binding(4) var<uniform> parameters: Parameters;
 
-// PER_ROW lanes share a row, so that its id is read once, and a workgroup has LANES / PER_ROW rows at a time. On llvmpipe, 2 cores, 20 × 1280 ids of 128, binaries alternating: 2.1
-// ms, and 2.6 where lanes went from vector to vector, each with its id.
+// PER_ROW lanes share a row, so that its id is read once, and a workgroup has LANES / PER_ROW rows at a time. On llvmpipe, 2 cores, 20 × 1280 ids of 128,
+// binaries alternating: 2.1 ms, and 2.6 where lanes went from vector to vector, each with its id.
 @compute @workgroup_size(LANES)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let p = parameters;

@@ -5,8 +5,8 @@
 // memory: 16 multiply-adds for 2 vec4 reads. Rows of a slab are 17 vec4 apart: at 16, the four rows that a quarter of a subgroup writes would
 // share a bank. Edges of the matrix read zeros. Not measured on hardware yet.
 //
-// registers (software adapters without large subgroups): a barrier and workgroup memory cost more than they bring. A workgroup is one vector of the CPU; its lanes take
-// neighbouring columns of C, 8 rows × 4 columns each, so that a gather from B serves 8 rows. Mesa 25.0.7 on 2 cores of an EPYC: 1280 × 6191 × 128 and its
+// registers (software adapters without large subgroups): a barrier and workgroup memory cost more than they bring. A workgroup is one vector of the CPU; its
+// lanes take neighbouring columns of C, 8 rows × 4 columns each, so that a gather from B serves 8 rows. Mesa 25.0.7 on 2 cores of an EPYC: 1280 × 6191 × 128 and its
 // transposes 7.6 to 10.6 GFLOP/s; with 6 × 2 4.4 to 6.4, with 8 × 1 2.2 to 2.9, and with k unrolled by 4 half of each. On 2 cores of a Zen 5 20.
 #import shared/activation
 #import shared/grid

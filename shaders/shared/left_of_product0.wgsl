@@ -1,5 +1,5 @@
-// For matmul_broadcast.wgsl: rows `row` and `row + 8` of A, numbers read one by one. The constant A_ALONG_K chooses this file or left_of_product1.wgsl. Past the end of k stand
-// zeros, here and in B, so that what stands in memory there does not matter.
+// For matmul_broadcast.wgsl: rows `row` and `row + 8` of A, numbers read one by one. The constant A_ALONG_K chooses this file or left_of_product1.wgsl. Past the
+// end of k stand zeros, here and in B: the last k is read again there, and it may be infinite.
 
 @group(0) @binding(0) var<storage, read> a: array<f32>;
 

@@ -1,4 +1,5 @@
-// What matrix products share (matmul.wgsl, matmul_broadcast.wgsl, matmul_few_rows.wgsl): where their matrices lie, and what becomes of their sums: C[s] = activation(A[s]·B[s] + added), for a batch of matrices in any layout
+// What matrix products share (matmul.wgsl, matmul_broadcast.wgsl, matmul_few_rows.wgsl): where their matrices lie, and what becomes of their sums,
+// C[s] = activation(A[s]·B[s] + added), for a batch of matrices in any layout
 //
 // A is m × k, B k × n, C m × n; element (s, r, c) of a matrix lies at offset + s·batch + r·row + c·column. Bindings 0 and 1 are A and B.
 
@@ -14,8 +15,8 @@ struct Parameters {
 @group(0) @binding(3) var<storage, read_write> c: array<f32>;
 @group(0) @binding(4) var<uniform> p: Parameters;
 
-// ACTIVATION: 0 none, 1 relu, 2 sigmoid, 3 tanh. ACCUMULATE: 1 adds to the old C. These are constants, since llvmpipe computes every branch for all its lanes: asked
-// for at run time, they took a tenth of 2560 × 6191 × 128.
+// ACTIVATION: 0 none, 1 relu, 2 sigmoid, 3 tanh. ACCUMULATE: 1 adds to the old C. These are constants, since llvmpipe computes every branch for all its
+// lanes: asked for at run time, they took a tenth of 2560 × 6191 × 128.
 fn store(batch: u32, row: u32, column: u32, sum: f32) {
     let at = p.c_offset + batch * p.c_batch + row * p.c_row + column * p.c_column;
     var value = sum;
