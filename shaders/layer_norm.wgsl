@@ -44,6 +44,25 @@ fn scale_of(squares: f32, count: f32, epsilon: f32) -> f32 {
     return 1.0 / sqrt(squares / count + epsilon);
 }
 
+// Squared distances of the held vectors from the mean
+fn squares_of_held(held: array<Numbers, HELD>, mean: f32, local: u32, columns: u32) -> Numbers {
+    var squares = Numbers();
+    for (var k = 0u; k < HELD; k++) {
+        if inside(local + k * LANES, columns) {
+            squares += (held[k] - mean) * (held[k] - mean);
+        }
+    }
+    return squares;
+}
+
+fn put_held(start: u32, held: array<Numbers, HELD>, mean: f32, scale: f32, a: Affine, local: u32, columns: u32) {
+    for (var k = 0u; k < HELD; k++) {
+        if inside(local + k * LANES, columns) {
+            y[start + local + k * LANES] = (held[k] - mean) * scale * a.weight[k] + a.bias[k];
+        }
+    }
+}
+
 fn keep(row: u32, mean: f32, scale: f32, local: u32) {
     if local < 2u {
         moments[2u * row + local] = select(mean, scale, local == 1u);
@@ -70,23 +89,14 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
             sum += x[start + c];
         }
         let mean = reduce_sum(sum_of(sum), local) / count;
-        var squares = Numbers();
-        for (var k = 0u; k < HELD; k++) {
-            if inside(local + k * LANES, p.columns) {
-                squares += (held[k] - mean) * (held[k] - mean);
-            }
-        }
+        var squares = squares_of_held(held, mean, local, p.columns);
         for (var c = behind(local); is_left(c, p.columns); c += LANES) {
             let distance = x[start + c] - mean;
             squares += distance * distance;
         }
         let scale = scale_of(reduce_sum(sum_of(squares), local), count, p.epsilon);
         keep(row, mean, scale, local);
-        for (var k = 0u; k < HELD; k++) {
-            if inside(local + k * LANES, p.columns) {
-                y[start + local + k * LANES] = (held[k] - mean) * scale * a.weight[k] + a.bias[k];
-            }
-        }
+        put_held(start, held, mean, scale, a, local, p.columns);
         for (var c = behind(local); is_left(c, p.columns); c += LANES) {
             y[start + c] = (x[start + c] - mean) * scale * weight[c] + bias[c];
         }
@@ -122,23 +132,14 @@ fn add(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec
             sum += added;
         }
         let mean = reduce_sum(sum_of(sum), local) / count;
-        var squares = Numbers();
-        for (var k = 0u; k < HELD; k++) {
-            if inside(local + k * LANES, p.columns) {
-                squares += (held[k] - mean) * (held[k] - mean);
-            }
-        }
+        var squares = squares_of_held(held, mean, local, p.columns);
         for (var c = behind(local); is_left(c, p.columns); c += LANES) {
             let distance = s[start + c] - mean;
             squares += distance * distance;
         }
         let scale = scale_of(reduce_sum(sum_of(squares), local), count, p.epsilon);
         keep(row, mean, scale, local);
-        for (var k = 0u; k < HELD; k++) {
-            if inside(local + k * LANES, p.columns) {
-                y[start + local + k * LANES] = (held[k] - mean) * scale * a.weight[k] + a.bias[k];
-            }
-        }
+        put_held(start, held, mean, scale, a, local, p.columns);
         for (var c = behind(local); is_left(c, p.columns); c += LANES) {
             y[start + c] = (s[start + c] - mean) * scale * weight[c] + bias[c];
         }

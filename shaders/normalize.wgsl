@@ -25,6 +25,21 @@ fn length_of(squares: f32) -> f32 {
     return 0.0;
 }
 
+// Holds this invocation's vectors of the row at `start`, and gives the sum of their squares.
+fn read_row(held: ptr<function, array<Numbers, HELD>>, start: u32, local: u32, columns: u32) -> f32 {
+    var squares = Numbers();
+    for (var k = 0u; k < HELD; k++) {
+        if inside(local + k * LANES, columns) {
+            (*held)[k] = x[start + local + k * LANES];
+            squares += (*held)[k] * (*held)[k];
+        }
+    }
+    for (var c = behind(local); is_left(c, columns); c += LANES) {
+        squares += x[start + c] * x[start + c];
+    }
+    return sum_of(squares);
+}
+
 @compute @workgroup_size(LANES)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let p = parameters;
@@ -32,17 +47,8 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     for (var row = block.x; row < block.y; row++) {
         let start = row * p.columns;
         var held: array<Numbers, HELD>;
-        var squares = Numbers();
-        for (var k = 0u; k < HELD; k++) {
-            if inside(local + k * LANES, p.columns) {
-                held[k] = x[start + local + k * LANES];
-                squares += held[k] * held[k];
-            }
-        }
-        for (var c = behind(local); is_left(c, p.columns); c += LANES) {
-            squares += x[start + c] * x[start + c];
-        }
-        let norm = max(length_of(reduce_sum(sum_of(squares), local)), p.epsilon);
+        let squares = read_row(&held, start, local, p.columns);
+        let norm = max(length_of(reduce_sum(squares, local)), p.epsilon);
         for (var k = 0u; k < HELD; k++) {
             if inside(local + k * LANES, p.columns) {
                 y[start + local + k * LANES] = held[k] / norm;
@@ -73,17 +79,8 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     for (var row = block.x; row < block.y; row++) {
         let start = row * p.columns;
         var held: array<Numbers, HELD>;
-        var squares = Numbers();
-        for (var k = 0u; k < HELD; k++) {
-            if inside(local + k * LANES, p.columns) {
-                held[k] = x[start + local + k * LANES];
-                squares += held[k] * held[k];
-            }
-        }
-        for (var c = behind(local); is_left(c, p.columns); c += LANES) {
-            squares += x[start + c] * x[start + c];
-        }
-        let norm = length_of(reduce_sum(sum_of(squares), local));
+        let squares = read_row(&held, start, local, p.columns);
+        let norm = length_of(reduce_sum(squares, local));
         // A row shorter than ε has no y, and `gradient` asks for none.
         let divisor = max(norm, p.epsilon);
         var upstream: array<Numbers, HELD>;

@@ -42,13 +42,8 @@ pub fn reducing(dispatch: Dispatch, target: &Target) -> Dispatch {
     let file = match (target.subgroup, target.software) {
         (0, _) => 0,
         (_, false) => 1,
-        (size, true) => {
-            if size as usize >= lanes(target) as usize {
-                2
-            } else {
-                0
-            }
-        }
+        (size, true) if size >= lanes(target) => 2,
+        (_, true) => 0,
     };
     dispatch.constant(SUBGROUPS, file)
 }

@@ -6,6 +6,7 @@ use crate::graph::{
 };
 
 use super::case::{Bench, Case, CaseSet, lengths};
+use super::elementwise::WORKGROUP;
 use super::rowwise::{SHORT, per_row};
 
 /// Softmax over the last axis.
@@ -155,9 +156,9 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     cases
 }
 
-/// Shapes with more workgroups than one row of the grid has: of short rows, 64 a workgroup, and of wide ones.
+/// Shapes with more workgroups than one row of the grid has: of short rows, 256 a workgroup on hardware, and of wide ones.
 pub fn many(set: &CaseSet) -> Vec<[usize; 2]> {
-    let (short, wide) = (set.many(64).map(|rows| [rows, 2]), set.many(1).map(|rows| [rows, SHORT + 1]));
+    let (short, wide) = (set.many(WORKGROUP).map(|rows| [rows, 1]), set.many(1).map(|rows| [rows, SHORT + 1]));
     short.into_iter().chain(wide).collect()
 }
 
