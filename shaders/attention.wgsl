@@ -9,48 +9,15 @@
 // them; vectors of a head's numbers where its sizes allow. On llvmpipe, 2 cores, 2 heads of 96, 20 tokens, batch 128, one key and one number at a time and so:
 // 17.7 and 6.7 ms forward, 43.3 and 17.2 backward.
 // A tile of keys in workgroup memory should pay on hardware from some dozens of positions on; not measured.
+#import shared/attention
 #import shared/four
 #import shared/grid
 #import shared/threefry
 #import shared/vector{VECTOR}
 
-// key to v_start count vectors.
-struct Parameters {
-    count: u32, // invocations that have work
-    batch: u32,
-    heads: u32,
-    queries: u32,
-    keys: u32,
-    key: u32, // of a head's query and key
-    value: u32,
-    q_width: u32, // of a position in q
-    kv_width: u32, // and in kv
-    k_start: u32, // first column of the keys in kv
-    v_start: u32,
-    scale: f32, // 1/√numbers of a key
-    threshold: u32, // where DROPPED: (1 − p)·(2³² − 1)
-    stream: u32, // which dropout of the model
-    factor: f32, // 1/(1 − p)
-}
-@group(0) @binding(0) var<storage, read> q: array<Numbers>; // [queries, batch, q_width]
-@group(0) @binding(1) var<storage, read> kv: array<Numbers>; // [keys, batch, kv_width], q again where a sequence looks at itself
-@group(0) @binding(2) var<storage, read> lengths: array<u32>; // [batch], read where MASKED
-@group(0) @binding(3) var<storage, read> control: array<u32>; // seed in words 0 and 1, step in word 2; read where DROPPED
 @group(0) @binding(4) var<storage, read_write> y: array<Numbers>; // [queries, batch, heads·value]
 @group(0) @binding(5) var<storage, read_write> kept: array<f32>; // [batch, heads, queries]
 @group(0) @binding(6) var<uniform> p: Parameters;
-
-// Keys of sentence b that query t sees.
-fn visible(parameters: Parameters, b: u32, t: u32) -> u32 {
-    var end = parameters.keys;
-    if MASKED == 1u {
-        end = min(end, lengths[b]);
-    }
-    if CAUSAL == 1u {
-        end = min(end, t + 1u);
-    }
-    return end;
-}
 
 // Four keys (or queries) from `first` on: those from `end` on repeat the last one, and count for nothing.
 fn four_places(first: u32, end: u32) -> vec4u {
@@ -77,14 +44,6 @@ fn scores(parameters: Parameters, q_at: u32, k_at: vec4u) -> vec4f {
     return vec4f(sum_of(x), sum_of(y), sum_of(z), sum_of(w)) * parameters.scale;
 }
 
-// The random words of keys 4·block to 4·block + 3 in a row of the probabilities.
-fn random(parameters: Parameters, row: u32, block: u32) -> vec4u {
-    let blocks = (parameters.keys + 3u) / 4u;
-    return random_words(row * blocks + block, vec4u(control[0], control[1], control[2], parameters.stream));
-}
-
-const LOWEST: f32 = -3.4e38;
-
 @compute @workgroup_size(64)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let row = linear_group(group, groups) * 64u + local;
@@ -99,6 +58,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     let y_at = ((t * p.batch + b) * p.heads + h) * p.value;
     let step = p.batch * p.kv_width;
     let k_at = b * p.kv_width + p.k_start + h * p.key;
+    let drop_key = dropout_key(p);
     let v_at = b * p.kv_width + p.v_start + h * p.value;
     // The sum follows the largest score so far (Milakov and Gimelshein 2018).
     var largest = LOWEST;
@@ -120,9 +80,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     for (var s = 0u; s < end; s += 4u) {
         let places = four_places(s, end);
         var weight = select(vec4f(), exp(scores(p, q_at, k_at + step * places) - total), are_before(s, end));
-        if DROPPED == 1u {
-            weight *= select(vec4f(), vec4f(p.factor), random(p, row, s / 4u) < vec4u(p.threshold));
-        }
+        weight *= dropout_factors(p, row, s / 4u, drop_key);
         let at = v_at + step * places;
         for (var c = 0u; c < p.value; c++) {
             y[y_at + c] += (weight.x * kv[at.x + c] + weight.y * kv[at.y + c]) + (weight.z * kv[at.z + c] + weight.w * kv[at.w + c]);
@@ -146,14 +104,13 @@ fn weights(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     let end = visible(p, b, t);
     let q_at = (t * p.batch + b) * p.q_width + h * p.key;
     let k_at = b * p.kv_width + p.k_start + h * p.key;
+    let drop_key = dropout_key(p);
     for (var s = 0u; s < p.keys; s += 4u) {
         var weight = vec4f();
         if s < end {
             let score = scores(p, q_at, k_at + p.batch * p.kv_width * four_places(s, end));
             weight = select(vec4f(), exp(score - known[row]), are_before(s, end));
-            if DROPPED == 1u {
-                weight *= select(vec4f(), vec4f(p.factor), random(p, row, s / 4u) < vec4u(p.threshold));
-            }
+            weight *= dropout_factors(p, row, s / 4u, drop_key);
         }
         for (var i = 0u; i < min(4u, p.keys - s); i++) {
             probabilities[row * p.keys + s + i] = weight[i];
@@ -218,6 +175,7 @@ fn backward_queries(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups
     let y_at = ((t * o.batch + b) * o.heads + h) * o.value;
     let step = o.batch * o.kv_width;
     let k_at = b * o.kv_width + o.k_start + h * o.key;
+    let drop_key = dropout_key(o);
     let v_at = b * o.kv_width + o.v_start + h * o.value;
     for (var c = 0u; c < o.key; c++) {
         dq[q_at + c] = Numbers();
@@ -225,10 +183,7 @@ fn backward_queries(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups
     for (var s = 0u; s < end; s += 4u) {
         let places = four_places(s, end);
         let at = k_at + step * places;
-        var dp = value_dots(o, vec4u(y_at), v_at + step * places);
-        if DROPPED == 1u {
-            dp *= select(vec4f(), vec4f(o.factor), random(o, row, s / 4u) < vec4u(o.threshold));
-        }
+        let dp = value_dots(o, vec4u(y_at), v_at + step * places) * dropout_factors(o, row, s / 4u, drop_key);
         let ds = exp(scores(o, q_at, at) - known[row]) * (dp - known_dots[row]) * o.scale;
         let d = select(vec4f(), ds, are_before(s, end));
         for (var c = 0u; c < o.key; c++) {
@@ -266,6 +221,7 @@ fn backward_keys(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
     let s = index % o.keys;
     let h = index / o.keys % o.heads;
     let b = index / o.keys / o.heads;
+    let drop_key = dropout_key(o);
     let k_at = (s * o.batch + b) * o.kv_width + o.k_start + h * o.key;
     let v_at = (s * o.batch + b) * o.kv_width + o.v_start + h * o.value;
     for (var c = 0u; c < o.key; c++) {
@@ -292,11 +248,9 @@ fn backward_keys(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
         let kept_of_rows = vec4f(known[rows.x], known[rows.y], known[rows.z], known[rows.w]);
         let dots_of_rows = vec4f(known_dots[rows.x], known_dots[rows.y], known_dots[rows.z], known_dots[rows.w]);
         let weight = select(vec4f(), exp(key_scores(o, q_at, k_at) - kept_of_rows), are_before(t, o.queries));
-        var factor = vec4f(1.0);
-        if DROPPED == 1u {
-            for (var i = 0u; i < 4u; i++) {
-                factor[i] = select(0.0, o.factor, random(o, rows[i], s / 4u)[s % 4u] < o.threshold);
-            }
+        var factor: vec4f;
+        for (var i = 0u; i < 4u; i++) {
+            factor[i] = dropout_factors(o, rows[i], s / 4u, drop_key)[s % 4u];
         }
         let d = weight * (factor * value_dots(o, y_at, vec4u(v_at)) - dots_of_rows) * o.scale;
         let e = factor * weight;

@@ -99,6 +99,12 @@ struct Fused {
     dropout: Option<Dropout>,
 }
 
+/// Positions that `attention_broadcast.wgsl` takes together: lanes of its workgroups.
+const EIGHT: u32 = 8;
+
+/// Eights of scores that it holds at most: with 32 registers of the CPU's, more would only be memory by another name.
+const MOST_EIGHTS: usize = 4;
+
 /// Where queries, keys and values lie.
 #[derive(Clone, Copy)]
 struct Geometry {
@@ -154,13 +160,18 @@ impl Geometry {
         1.0 / (self.heads.key as f64).sqrt()
     }
 
+    /// The uniform of a kernel of `count` invocations, 64 a workgroup.
     fn uniform(&self, dispatch: Dispatch, count: usize, dropout: Option<Dropout>) -> Dispatch {
+        self.numbers(dispatch, count, dropout).workgroups(groups(count.div_ceil(64)))
+    }
+
+    fn numbers(&self, dispatch: Dispatch, count: usize, dropout: Option<Dropout>) -> Dispatch {
         let (heads, width) = (self.heads.count, self.heads.width());
         let vectors = |sizes: [usize; 2]| sizes.map(|size| size / width);
         let sizes = [count, self.batch, heads, self.queries, self.keys];
         let dispatch = dispatch.uniform(&sizes).uniform(&vectors([self.heads.key, self.heads.value]));
         let dispatch = dispatch.uniform(&vectors(self.widths)).uniform(&vectors(self.starts));
-        let dispatch = dispatch.number(self.scale() as f32).workgroups(groups(count.div_ceil(64)));
+        let dispatch = dispatch.number(self.scale() as f32);
         dropout.unwrap_or(Dropout::new(0.0, 0)).uniform(dispatch)
     }
 
@@ -224,8 +235,28 @@ impl Fused {
         }
     }
 
-    fn kernel(&self, entry: &'static str) -> Dispatch {
-        Dispatch::new("attention", entry)
+    /// A kernel in which each of `own` positions (queries, or keys) of a head of a sentence looks at `others`, with its grid and the uniform.
+    fn looking(
+        &self,
+        entry: &'static str,
+        g: &Geometry,
+        [own, others]: [usize; 2],
+        target: &Target,
+        bind: impl Fn(Dispatch) -> Dispatch,
+    ) -> Dispatch {
+        let heads = g.batch * g.heads.count;
+        if !target.software || target.subgroup < EIGHT {
+            return g.uniform(bind(self.kernel("attention", entry)), heads * own, self.dropout);
+        }
+        let eights = others.div_ceil(EIGHT as usize).clamp(1, MOST_EIGHTS);
+        let kernel = self.kernel("attention_broadcast", entry).constant("EIGHTS", eights as u32);
+        let kernel = kernel.constant("MORE", (others > EIGHT as usize * eights).into());
+        let count = heads * own.div_ceil(EIGHT as usize);
+        g.numbers(bind(kernel), count, self.dropout).workgroups(groups(count))
+    }
+
+    fn kernel(&self, shader: &'static str, entry: &'static str) -> Dispatch {
+        Dispatch::new(shader, entry)
             .constant("VECTOR", self.which.heads.width() as u32)
             .constant("CAUSAL", self.which.causal.into())
             .constant("MASKED", self.masked.into())
@@ -233,9 +264,9 @@ impl Fused {
     }
 
     /// Binds queries, keys with values, lengths, and control words.
-    fn bind(&self, entry: &'static str, lengths: usize) -> Dispatch {
+    fn bind(&self, dispatch: Dispatch, lengths: usize) -> Dispatch {
         let input = |present: bool, index: usize| Operand::Input(if present { index } else { 0 });
-        let dispatch = self.kernel(entry).read(Operand::Input(0)).read(Operand::Input(usize::from(self.cross)));
+        let dispatch = dispatch.read(Operand::Input(0)).read(Operand::Input(usize::from(self.cross)));
         dispatch.read(input(self.masked, lengths)).read(input(self.dropout.is_some(), self.control(lengths)))
     }
 }
@@ -302,13 +333,17 @@ impl Op for Fused {
         Work::moving(self, types).flops(2 * key + 2 * value + 5, g.batch * count * g.pairs())
     }
 
-    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let g = self.geometry(&types.inputs);
-        let rows = g.batch * g.heads.count * g.queries;
-        let forward = self.bind("forward", self.next()).write(Operand::Output(0)).write(Operand::Output(2));
-        let weights = self.bind("weights", self.next()).read(Operand::Output(2)).write(Operand::Output(1));
-        let weights = types.wanted[1].then(|| g.uniform(weights, rows, self.dropout));
-        [g.uniform(forward, rows, self.dropout)].into_iter().chain(weights).collect()
+        let forward = self.looking("forward", &g, [g.queries, g.keys], target, |kernel| {
+            self.bind(kernel, self.next()).write(Operand::Output(0)).write(Operand::Output(2))
+        });
+        let weights = types.wanted[1].then(|| {
+            let weights = self.bind(self.kernel("attention", "weights"), self.next());
+            let weights = weights.read(Operand::Output(2)).write(Operand::Output(1));
+            g.uniform(weights, g.batch * g.heads.count * g.queries, self.dropout)
+        });
+        [forward].into_iter().chain(weights).collect()
     }
 }
 

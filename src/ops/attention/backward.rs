@@ -35,20 +35,21 @@ impl Op for FusedBackward {
         vec![types.inputs[self.0.next()].len()]
     }
 
-    fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
+    fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let (g, next) = (self.0.geometry(&types.inputs), self.0.next());
         let [kept, y, dy] = [next, next + 1, next + 2].map(Operand::Input);
         let dots = Operand::Scratch(0);
-        let rows = g.batch * g.heads.count * g.queries;
         // Apart, so that no kernel binds more than the 8 buffers that WebGPU guarantees.
-        let sums = self.0.kernel("backward_dots").read(dy).read(y).write(dots);
-        let queries = self.0.bind("backward_queries", next + 3).read(kept).read(dy).read(dots);
-        let queries = queries.write(Operand::Output(0));
-        let keys = self.0.bind("backward_keys", next + 3).read(kept).read(dy).read(dots);
-        let keys = keys.write(Operand::Output(usize::from(self.0.cross)));
-        let of_keys = g.batch * g.heads.count * g.keys;
-        let uniform = |dispatch, count| g.uniform(dispatch, count, self.0.dropout);
-        vec![uniform(sums, rows), uniform(queries, rows), uniform(keys, of_keys)]
+        let sums = self.0.kernel("attention", "backward_dots").read(dy).read(y).write(dots);
+        let sums = g.uniform(sums, g.batch * g.heads.count * g.queries, self.0.dropout);
+        let bind = |kernel| self.0.bind(kernel, next + 3).read(kept).read(dy).read(dots);
+        let queries = self.0.looking("backward_queries", &g, [g.queries, g.keys], target, |kernel| {
+            bind(kernel).write(Operand::Output(0))
+        });
+        let keys = self.0.looking("backward_keys", &g, [g.keys, g.queries], target, |kernel| {
+            bind(kernel).write(Operand::Output(usize::from(self.0.cross)))
+        });
+        vec![sums, queries, keys]
     }
 }
 

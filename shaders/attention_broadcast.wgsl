@@ -1,0 +1,371 @@
+// attention.wgsl for software adapters whose subgroups have at least eight invocations, as llvmpipe's
+//
+// llvmpipe runs eight invocations as one vector of the CPU and reads memory for each of them by itself, some 10 instructions a number. So a workgroup is one such
+// vector and has eight neighbouring queries (backward_keys: keys) of a head of a sentence; of the keys that they look at (backward_keys: queries) each
+// lane reads one of eight, four numbers at a time, and tells the others, at an instruction a number. It looks at 8 · EIGHTS at a time, since so many scores
+// stay in registers; where there are not MORE, the forward pass computes them once.
+#import shared/attention
+#import shared/four
+#import shared/grid
+#import shared/threefry
+#import shared/vector{VECTOR}
+
+const AT_ONCE: u32 = 8u * EIGHTS;
+
+// A number for each of eight others
+struct Eight {
+    low: vec4f,
+    high: vec4f,
+}
+alias Row = array<Eight, EIGHTS>;
+
+// Where this lane reads: a position of each eight.
+alias Places = array<u32, EIGHTS>;
+
+// `positions` from `first` on; what is not before `end` is the last one again, and counts for nothing.
+fn places(start: u32, step: u32, first: u32, end: u32) -> Places {
+    var all: Places;
+    for (var e = 0u; e < EIGHTS; e++) {
+        all[e] = start + step * min(first + 8u * e, end - 1u);
+    }
+    return all;
+}
+
+// What lane i has of the others times this lane's own, for every i. The lane of a broadcast must be a constant.
+fn plus_products(sums: Eight, own: Numbers, other: Numbers) -> Eight {
+    let low = vec4f(
+        sum_of(own * subgroupBroadcast(other, 0u)),
+        sum_of(own * subgroupBroadcast(other, 1u)),
+        sum_of(own * subgroupBroadcast(other, 2u)),
+        sum_of(own * subgroupBroadcast(other, 3u)),
+    );
+    let high = vec4f(
+        sum_of(own * subgroupBroadcast(other, 4u)),
+        sum_of(own * subgroupBroadcast(other, 5u)),
+        sum_of(own * subgroupBroadcast(other, 6u)),
+        sum_of(own * subgroupBroadcast(other, 7u)),
+    );
+    return Eight(sums.low + low, sums.high + high);
+}
+
+// Σ_i weights[i] · what lane i has
+fn weighted(weights: Eight, other: Numbers) -> Numbers {
+    let a = weights.low.x * subgroupBroadcast(other, 0u) + weights.low.y * subgroupBroadcast(other, 1u);
+    let b = weights.low.z * subgroupBroadcast(other, 2u) + weights.low.w * subgroupBroadcast(other, 3u);
+    let c = weights.high.x * subgroupBroadcast(other, 4u) + weights.high.y * subgroupBroadcast(other, 5u);
+    let d = weights.high.z * subgroupBroadcast(other, 6u) + weights.high.w * subgroupBroadcast(other, 7u);
+    return (a + b) + (c + d);
+}
+
+fn before_low(first: u32, end: u32) -> vec4<bool> {
+    return first + vec4u(0u, 1u, 2u, 3u) < vec4u(end);
+}
+
+fn before_high(first: u32, end: u32) -> vec4<bool> {
+    return first + vec4u(4u, 5u, 6u, 7u) < vec4u(end);
+}
+
+fn query_times_keys(o: Parameters, q_at: u32, k_at: Places) -> Row {
+    var sums: Row;
+    for (var c = 0u; c < o.key; c++) {
+        let own = q[q_at + c];
+        for (var e = 0u; e < EIGHTS; e++) {
+            sums[e] = plus_products(sums[e], own, kv[k_at[e] + c]);
+        }
+    }
+    return sums;
+}
+
+// Eight neighbouring positions of a head of a sentence, and this lane's.
+struct Group {
+    b: u32,
+    h: u32,
+    first: u32,
+    own: u32, // past the end the last one again, which is not stored
+    is_there: bool,
+}
+
+fn group_of(index: u32, local: u32, heads: u32, positions: u32) -> Group {
+    let groups = (positions + 7u) / 8u;
+    let first = 8u * (index % groups);
+    let head = index / groups;
+    return Group(head / heads, head % heads, first, min(first + local, positions - 1u), first + local < positions);
+}
+
+@group(0) @binding(4) var<storage, read_write> y: array<Numbers>; // [queries, batch, heads·value]
+@group(0) @binding(5) var<storage, read_write> kept: array<f32>; // [batch, heads, queries]
+@group(0) @binding(6) var<uniform> p: Parameters;
+
+@compute @workgroup_size(8)
+fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+    let index = linear_group(group, groups);
+    if index >= p.count {
+        return;
+    }
+    let g = group_of(index, local, p.heads, p.queries);
+    let row = (g.b * p.heads + g.h) * p.queries + g.own;
+    let end = visible(p, g.b, g.own);
+    let last = visible(p, g.b, min(g.first + 7u, p.queries - 1u));
+    let q_at = (g.own * p.batch + g.b) * p.q_width + g.h * p.key;
+    let y_at = ((g.own * p.batch + g.b) * p.heads + g.h) * p.value;
+    let step = p.batch * p.kv_width;
+    let k_at = g.b * p.kv_width + p.k_start + g.h * p.key;
+    let v_at = g.b * p.kv_width + p.v_start + g.h * p.value;
+    let drop_key = dropout_key(p);
+    // The sum follows the largest score so far (Milakov and Gimelshein 2018).
+    var largest = LOWEST;
+    var sum = 0.0;
+    var scores: Row;
+    for (var s = 0u; s < last; s += AT_ONCE) {
+        scores = query_times_keys(p, q_at, places(k_at, step, s + local, last));
+        var larger = largest;
+        for (var e = 0u; e < EIGHTS; e++) {
+            scores[e].low = select(vec4f(LOWEST), scores[e].low * p.scale, before_low(s + 8u * e, end));
+            scores[e].high = select(vec4f(LOWEST), scores[e].high * p.scale, before_high(s + 8u * e, end));
+            larger = max(larger, max(largest_of_four(scores[e].low), largest_of_four(scores[e].high)));
+        }
+        var more = 0.0;
+        for (var e = 0u; e < EIGHTS; e++) {
+            more += sum_of_four(exp(scores[e].low - larger) + exp(scores[e].high - larger));
+        }
+        sum = sum * exp(largest - larger) + more;
+        largest = larger;
+    }
+    var total = 0.0;
+    if end > 0u {
+        total = largest + log(sum);
+    }
+    if g.is_there {
+        kept[row] = total;
+    }
+    // Of a sentence without keys; the loop below writes everyone else's.
+    for (var c = select(p.value, 0u, last == 0u && g.is_there); c < p.value; c++) {
+        y[y_at + c] = Numbers();
+    }
+    for (var s = 0u; s < last; s += AT_ONCE) {
+        if MORE == 1u {
+            scores = query_times_keys(p, q_at, places(k_at, step, s + local, last));
+            for (var e = 0u; e < EIGHTS; e++) {
+                scores[e].low = select(vec4f(LOWEST), scores[e].low * p.scale, before_low(s + 8u * e, end));
+                scores[e].high = select(vec4f(LOWEST), scores[e].high * p.scale, before_high(s + 8u * e, end));
+            }
+        }
+        var weights: Row;
+        for (var e = 0u; e < EIGHTS; e++) {
+            let block = (s + 8u * e) / 4u;
+            weights[e].low = exp(scores[e].low - total) * dropout_factors(p, row, block, drop_key);
+            weights[e].high = exp(scores[e].high - total) * dropout_factors(p, row, block + 1u, drop_key);
+        }
+        let at = places(v_at, step, s + local, last);
+        for (var c = 0u; c < p.value; c++) {
+            var result = Numbers();
+            for (var e = 0u; e < EIGHTS; e++) {
+                result += weighted(weights[e], kv[at[e] + c]);
+            }
+            if MORE == 1u {
+                if s > 0u {
+                    result += y[y_at + c];
+                }
+            }
+            if g.is_there {
+                y[y_at + c] = result;
+            }
+        }
+    }
+}
+
+// dq = Σ_s ds·k with ds = p·(m·(dy·v) − dots)·scale; dots: attention.wgsl
+@group(0) @binding(4) var<storage, read> known: array<f32>; // [batch, heads, queries]: kept
+@group(0) @binding(5) var<storage, read> dy: array<Numbers>; // [queries, batch, heads·value]
+@group(0) @binding(6) var<storage, read> known_dots: array<f32>; // [batch, heads, queries]
+@group(0) @binding(7) var<storage, read_write> dq: array<Numbers>; // [queries, batch, q_width]
+@group(0) @binding(8) var<uniform> of_gradients: Parameters;
+
+fn upstream_times_values(o: Parameters, y_at: u32, v_at: Places) -> Row {
+    var sums: Row;
+    for (var c = 0u; c < o.value; c++) {
+        let own = dy[y_at + c];
+        for (var e = 0u; e < EIGHTS; e++) {
+            sums[e] = plus_products(sums[e], own, kv[v_at[e] + c]);
+        }
+    }
+    return sums;
+}
+
+@compute @workgroup_size(8)
+fn backward_queries(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+    let o = of_gradients;
+    let index = linear_group(group, groups);
+    if index >= o.count {
+        return;
+    }
+    let g = group_of(index, local, o.heads, o.queries);
+    let row = (g.b * o.heads + g.h) * o.queries + g.own;
+    let end = visible(o, g.b, g.own);
+    let last = visible(o, g.b, min(g.first + 7u, o.queries - 1u));
+    let q_at = (g.own * o.batch + g.b) * o.q_width + g.h * o.key;
+    let y_at = ((g.own * o.batch + g.b) * o.heads + g.h) * o.value;
+    let step = o.batch * o.kv_width;
+    let k_at = g.b * o.kv_width + o.k_start + g.h * o.key;
+    let v_at = g.b * o.kv_width + o.v_start + g.h * o.value;
+    let drop_key = dropout_key(o);
+    let total = known[row];
+    let dots = known_dots[row];
+    for (var c = select(o.key, 0u, last == 0u && g.is_there); c < o.key; c++) {
+        dq[q_at + c] = Numbers();
+    }
+    for (var s = 0u; s < last; s += AT_ONCE) {
+        let keys = places(k_at, step, s + local, last);
+        let scores = query_times_keys(o, q_at, keys);
+        let products = upstream_times_values(o, y_at, places(v_at, step, s + local, last));
+        var d: Row;
+        for (var e = 0u; e < EIGHTS; e++) {
+            let first = s + 8u * e;
+            let low = dropout_factors(o, row, first / 4u, drop_key) * products[e].low - dots;
+            let high = dropout_factors(o, row, first / 4u + 1u, drop_key) * products[e].high - dots;
+            d[e].low = select(vec4f(), exp(scores[e].low * o.scale - total) * low * o.scale, before_low(first, end));
+            d[e].high = select(vec4f(), exp(scores[e].high * o.scale - total) * high * o.scale, before_high(first, end));
+        }
+        for (var c = 0u; c < o.key; c++) {
+            var result = Numbers();
+            for (var e = 0u; e < EIGHTS; e++) {
+                result += weighted(d[e], kv[keys[e] + c]);
+            }
+            if MORE == 1u {
+                if s > 0u {
+                    result += dq[q_at + c];
+                }
+            }
+            if g.is_there {
+                dq[q_at + c] = result;
+            }
+        }
+    }
+}
+
+// dk = Σ_t ds·q, dv = Σ_t m·p·dy, over the queries that see the key: this lane's own position is a key, the eight others are queries
+@group(0) @binding(7) var<storage, read_write> dkv: array<Numbers>; // [keys, batch, kv_width]
+
+fn key_times_queries(o: Parameters, k_at: u32, q_at: Places) -> Row {
+    var sums: Row;
+    for (var c = 0u; c < o.key; c++) {
+        let own = kv[k_at + c];
+        for (var e = 0u; e < EIGHTS; e++) {
+            sums[e] = plus_products(sums[e], own, q[q_at[e] + c]);
+        }
+    }
+    return sums;
+}
+
+fn value_times_upstreams(o: Parameters, v_at: u32, y_at: Places) -> Row {
+    var sums: Row;
+    for (var c = 0u; c < o.value; c++) {
+        let own = kv[v_at + c];
+        for (var e = 0u; e < EIGHTS; e++) {
+            sums[e] = plus_products(sums[e], own, dy[y_at[e] + c]);
+        }
+    }
+    return sums;
+}
+
+// What eight lanes have, for all of them
+fn told(value: f32) -> Eight {
+    let low = vec4f(subgroupBroadcast(value, 0u), subgroupBroadcast(value, 1u), subgroupBroadcast(value, 2u), subgroupBroadcast(value, 3u));
+    let high = vec4f(subgroupBroadcast(value, 4u), subgroupBroadcast(value, 5u), subgroupBroadcast(value, 6u), subgroupBroadcast(value, 7u));
+    return Eight(low, high);
+}
+
+// Dropout's factors of key s for queries `row` to `row` + 3
+fn factors_of_queries(o: Parameters, row: u32, s: u32, drop_key: vec4u) -> vec4f {
+    var factors: vec4f;
+    for (var i = 0u; i < 4u; i++) {
+        factors[i] = dropout_factors(o, row + i, s / 4u, drop_key)[s % 4u];
+    }
+    return factors;
+}
+
+@compute @workgroup_size(8)
+fn backward_keys(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+    let o = of_gradients;
+    let index = linear_group(group, groups);
+    if index >= o.count {
+        return;
+    }
+    let g = group_of(index, local, o.heads, o.keys);
+    let seen = visible(o, g.b, o.queries - 1u);
+    let k_at = (g.own * o.batch + g.b) * o.kv_width + o.k_start + g.h * o.key;
+    let v_at = (g.own * o.batch + g.b) * o.kv_width + o.v_start + g.h * o.value;
+    let row = (g.b * o.heads + g.h) * o.queries;
+    let drop_key = dropout_key(o);
+    // The first query that sees any of these keys, if one does, and the first that sees this lane's.
+    var start = 0u;
+    var first = 0u;
+    if CAUSAL == 1u {
+        start = g.first;
+        first = g.own;
+    }
+    if g.first >= seen {
+        start = o.queries;
+    }
+    if g.own >= seen {
+        first = o.queries;
+    }
+    let nobody = start >= o.queries && g.is_there;
+    for (var c = select(o.key, 0u, nobody); c < o.key; c++) {
+        dkv[k_at + c] = Numbers();
+    }
+    for (var c = select(o.value, 0u, nobody); c < o.value; c++) {
+        dkv[v_at + c] = Numbers();
+    }
+    for (var t = start; t < o.queries; t += AT_ONCE) {
+        let q_at = places(g.b * o.q_width + g.h * o.key, o.batch * o.q_width, t + local, o.queries);
+        let y_at = places((g.b * o.heads + g.h) * o.value, o.batch * o.heads * o.value, t + local, o.queries);
+        let scores = key_times_queries(o, k_at, q_at);
+        let products = value_times_upstreams(o, v_at, y_at);
+        var d: Row;
+        var weights: Row;
+        for (var e = 0u; e < EIGHTS; e++) {
+            let from_here = t + 8u * e;
+            let place = row + min(from_here + local, o.queries - 1u);
+            let total = told(known[place]);
+            let dots = told(known_dots[place]);
+            let sees_low = before_low(from_here, o.queries) & !before_low(from_here, first);
+            let sees_high = before_high(from_here, o.queries) & !before_high(from_here, first);
+            let low = select(vec4f(), exp(scores[e].low * o.scale - total.low), sees_low);
+            let high = select(vec4f(), exp(scores[e].high * o.scale - total.high), sees_high);
+            let factors_low = factors_of_queries(o, row + from_here, g.own, drop_key);
+            let factors_high = factors_of_queries(o, row + from_here + 4u, g.own, drop_key);
+            weights[e] = Eight(low * factors_low, high * factors_high);
+            d[e].low = select(vec4f(), low * (factors_low * products[e].low - dots.low) * o.scale, sees_low);
+            d[e].high = select(vec4f(), high * (factors_high * products[e].high - dots.high) * o.scale, sees_high);
+        }
+        for (var c = 0u; c < o.key; c++) {
+            var result = Numbers();
+            for (var e = 0u; e < EIGHTS; e++) {
+                result += weighted(d[e], q[q_at[e] + c]);
+            }
+            if MORE == 1u {
+                if t > start {
+                    result += dkv[k_at + c];
+                }
+            }
+            if g.is_there {
+                dkv[k_at + c] = result;
+            }
+        }
+        for (var c = 0u; c < o.value; c++) {
+            var result = Numbers();
+            for (var e = 0u; e < EIGHTS; e++) {
+                result += weighted(weights[e], dy[y_at[e] + c]);
+            }
+            if MORE == 1u {
+                if t > start {
+                    result += dkv[v_at + c];
+                }
+            }
+            if g.is_there {
+                dkv[v_at + c] = result;
+            }
+        }
+    }
+}

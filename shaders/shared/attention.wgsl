@@ -1,0 +1,54 @@
+// What attention.wgsl and attention_broadcast.wgsl have in common: sizes, what is read, and which keys and random words belong to a query
+
+// key to v_start count vectors.
+struct Parameters {
+    count: u32, // invocations that have work
+    batch: u32,
+    heads: u32,
+    queries: u32,
+    keys: u32,
+    key: u32, // of a head's query and key
+    value: u32,
+    q_width: u32, // of a position in q
+    kv_width: u32, // and in kv
+    k_start: u32, // first column of the keys in kv
+    v_start: u32,
+    scale: f32, // 1/√numbers of a key
+    threshold: u32, // where DROPPED: (1 − p)·(2³² − 1)
+    stream: u32, // which dropout of the model
+    factor: f32, // 1/(1 − p)
+}
+@group(0) @binding(0) var<storage, read> q: array<Numbers>; // [queries, batch, q_width]
+@group(0) @binding(1) var<storage, read> kv: array<Numbers>; // [keys, batch, kv_width], q again where a sequence looks at itself
+@group(0) @binding(2) var<storage, read> lengths: array<u32>; // [batch], read where MASKED
+@group(0) @binding(3) var<storage, read> control: array<u32>; // seed in words 0 and 1, step in word 2; read where DROPPED
+
+// Keys of sentence b that query t sees.
+fn visible(parameters: Parameters, b: u32, t: u32) -> u32 {
+    var end = parameters.keys;
+    if MASKED == 1u {
+        end = min(end, lengths[b]);
+    }
+    if CAUSAL == 1u {
+        end = min(end, t + 1u);
+    }
+    return end;
+}
+
+// What random words are drawn by. Read once: in a loop three words of `control` cost llvmpipe as much as the words themselves.
+fn dropout_key(parameters: Parameters) -> vec4u {
+    if DROPPED == 1u {
+        return vec4u(control[0], control[1], control[2], parameters.stream);
+    }
+    return vec4u();
+}
+
+// Dropout's factors of keys 4·block to 4·block + 3 in a row of the probabilities: 0 or 1/(1 − p), and 1 without dropout
+fn dropout_factors(parameters: Parameters, row: u32, block: u32, key: vec4u) -> vec4f {
+    if DROPPED == 1u {
+        return select(vec4f(), vec4f(parameters.factor), random_words(row * ((parameters.keys + 3u) / 4u) + block, key) < vec4u(parameters.threshold));
+    }
+    return vec4f(1.0);
+}
+
+const LOWEST: f32 = -3.4e38;
