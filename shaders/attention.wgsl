@@ -24,10 +24,6 @@ fn four_places(first: u32, end: u32) -> vec4u {
     return min(first + vec4u(0u, 1u, 2u, 3u), vec4u(end - 1u));
 }
 
-fn are_before(first: u32, end: u32) -> vec4<bool> {
-    return first + vec4u(0u, 1u, 2u, 3u) < vec4u(end);
-}
-
 // Scores of the query at q_at with the keys at k_at
 fn scores(parameters: Parameters, q_at: u32, k_at: vec4u) -> vec4f {
     var x = Numbers();

@@ -23,28 +23,29 @@
 const ROWS: u32 = 16u;
 const COLUMNS: u32 = 32u;
 
-fn row_products(row: vec4f, right: array<vec4f, 4>) -> vec4f {
-    return (row.x * right[0] + row.y * right[1]) + (row.z * right[2] + row.w * right[3]);
+// One product after the other: half of them apart, and then together, takes 2 to 7 % longer, since the CPU's registers do not hold the parts.
+fn plus_products(sum: vec4f, row: vec4f, right: array<vec4f, 4>) -> vec4f {
+    return sum + row.x * right[0] + row.y * right[1] + row.z * right[2] + row.w * right[3];
 }
 
 // `left`: what this lane read of A, two rows × four steps of k; `right`: of B, four steps of k × four columns. The lane of a broadcast must be a constant.
 fn add_products(sums: ptr<function, array<vec4f, ROWS>>, left: array<vec4f, 2>, right: array<vec4f, 4>) {
-    (*sums)[0] += row_products(subgroupBroadcast(left[0], 0u), right);
-    (*sums)[1] += row_products(subgroupBroadcast(left[0], 1u), right);
-    (*sums)[2] += row_products(subgroupBroadcast(left[0], 2u), right);
-    (*sums)[3] += row_products(subgroupBroadcast(left[0], 3u), right);
-    (*sums)[4] += row_products(subgroupBroadcast(left[0], 4u), right);
-    (*sums)[5] += row_products(subgroupBroadcast(left[0], 5u), right);
-    (*sums)[6] += row_products(subgroupBroadcast(left[0], 6u), right);
-    (*sums)[7] += row_products(subgroupBroadcast(left[0], 7u), right);
-    (*sums)[8] += row_products(subgroupBroadcast(left[1], 0u), right);
-    (*sums)[9] += row_products(subgroupBroadcast(left[1], 1u), right);
-    (*sums)[10] += row_products(subgroupBroadcast(left[1], 2u), right);
-    (*sums)[11] += row_products(subgroupBroadcast(left[1], 3u), right);
-    (*sums)[12] += row_products(subgroupBroadcast(left[1], 4u), right);
-    (*sums)[13] += row_products(subgroupBroadcast(left[1], 5u), right);
-    (*sums)[14] += row_products(subgroupBroadcast(left[1], 6u), right);
-    (*sums)[15] += row_products(subgroupBroadcast(left[1], 7u), right);
+    (*sums)[0] = plus_products((*sums)[0], subgroupBroadcast(left[0], 0u), right);
+    (*sums)[1] = plus_products((*sums)[1], subgroupBroadcast(left[0], 1u), right);
+    (*sums)[2] = plus_products((*sums)[2], subgroupBroadcast(left[0], 2u), right);
+    (*sums)[3] = plus_products((*sums)[3], subgroupBroadcast(left[0], 3u), right);
+    (*sums)[4] = plus_products((*sums)[4], subgroupBroadcast(left[0], 4u), right);
+    (*sums)[5] = plus_products((*sums)[5], subgroupBroadcast(left[0], 5u), right);
+    (*sums)[6] = plus_products((*sums)[6], subgroupBroadcast(left[0], 6u), right);
+    (*sums)[7] = plus_products((*sums)[7], subgroupBroadcast(left[0], 7u), right);
+    (*sums)[8] = plus_products((*sums)[8], subgroupBroadcast(left[1], 0u), right);
+    (*sums)[9] = plus_products((*sums)[9], subgroupBroadcast(left[1], 1u), right);
+    (*sums)[10] = plus_products((*sums)[10], subgroupBroadcast(left[1], 2u), right);
+    (*sums)[11] = plus_products((*sums)[11], subgroupBroadcast(left[1], 3u), right);
+    (*sums)[12] = plus_products((*sums)[12], subgroupBroadcast(left[1], 4u), right);
+    (*sums)[13] = plus_products((*sums)[13], subgroupBroadcast(left[1], 5u), right);
+    (*sums)[14] = plus_products((*sums)[14], subgroupBroadcast(left[1], 6u), right);
+    (*sums)[15] = plus_products((*sums)[15], subgroupBroadcast(left[1], 7u), right);
 }
 
 @compute @workgroup_size(8)

@@ -35,6 +35,11 @@ fn visible(parameters: Parameters, b: u32, t: u32) -> u32 {
     return end;
 }
 
+// Which of `first` to `first` + 3 are
+fn are_before(first: u32, end: u32) -> vec4<bool> {
+    return first + vec4u(0u, 1u, 2u, 3u) < vec4u(end);
+}
+
 // What random words are drawn by. Read once: in a loop three words of `control` cost llvmpipe as much as the words themselves.
 fn dropout_key(parameters: Parameters) -> vec4u {
     if DROPPED == 1u {
