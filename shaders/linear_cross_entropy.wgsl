@@ -6,11 +6,12 @@
 //   bias     Σ over the chunk's rows of that error
 //   total    mean loss and statistics from the rows' losses
 // The target is (1 − ε)·onehot(label) + ε/V. Rows whose label is padding get loss 0 and error 0.
+//
+// Rows of logits begin with whole vectors of four whatever V is, and are read and written as such; the last vector's numbers past V are nobody's.
 #import shared/four
 #import shared/grid
 #import shared/log_sum_exp
 #import shared/reduce{SUBGROUPS}
-#import shared/strided
 
 struct Parameters {
     rows: u32, // N; in `bias` the rows of the chunk
@@ -37,12 +38,12 @@ fn count(@builtin(local_invocation_index) local: u32) {
 }
 
 @group(0) @binding(1) var<storage, read> count_in: array<f32>; // [1]
-@group(0) @binding(2) var<storage, read_write> logits: array<f32>; // [rows of the chunk, V]
+@group(0) @binding(2) var<storage, read_write> logits: array<vec4f>; // [rows of the chunk, vectors of V]
 @group(0) @binding(3) var<storage, read_write> row_loss: array<f32>; // [2, N]: loss, −log p(label)
 @group(0) @binding(4) var<uniform> softmax_p: Parameters;
 
-fn four_logits(at: u32) -> vec4f {
-    return vec4f(logits[at], logits[at + LANES], logits[at + 2u * LANES], logits[at + 3u * LANES]);
+fn vectors_of(vocabulary: u32) -> u32 {
+    return (vocabulary + 3u) / 4u;
 }
 
 // One workgroup a row, two passes over it: sums, that of exponentials following the largest so far as in softmax.wgsl; then the error.
@@ -51,16 +52,17 @@ fn softmax(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     let in_chunk = linear_group(group, groups);
     let row = softmax_p.first + in_chunk;
     let vocabulary = softmax_p.vocabulary;
-    let start = in_chunk * vocabulary;
     // Past the last row of the chunk there is nothing to do: the grid may be one row of workgroups too large.
     if row >= softmax_p.rows {
         return;
     }
+    let vectors = vectors_of(vocabulary);
+    let start = in_chunk * vectors;
     let label = labels[row];
     if label == softmax_p.ignore {
         if GRADIENT == 1u {
-            for (var v = local; v < vocabulary; v += LANES) {
-                logits[start + v] = 0.0;
+            for (var v = local; v < vectors; v += LANES) {
+                logits[start + v] = vec4f();
             }
         }
         if local == 0u {
@@ -69,24 +71,26 @@ fn softmax(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
         }
         return;
     }
-    let body = in_strides(vocabulary);
     var sums = vec4f();
     var exponentials = nothing();
-    for (var v = local; v < body; v += STRIDE) {
-        let z = four_logits(start + v);
+    let whole = vocabulary / 4u;
+    for (var v = local; v < whole; v += LANES) {
+        let z = logits[start + v];
         sums += z;
         exponentials = with_four(exponentials, z);
     }
-    for (var v = body + local; v < vocabulary; v += LANES) {
-        sums.x += logits[start + v];
-        exponentials = with_one(exponentials, logits[start + v]);
+    let rest_of_row = 4u * whole + local;
+    if rest_of_row < vocabulary {
+        let z = logits[start + whole][local];
+        sums.x += z;
+        exponentials = with_one(exponentials, z);
     }
     let average = reduce_sum(sum_of_four(sums), local) / f32(vocabulary);
     let of_row = of_workgroup(exponentials, local);
     let row_largest = of_row.x;
     let total = of_row.y;
     let log_total = log(total) + row_largest;
-    let nll = log_total - logits[start + label];
+    let nll = log_total - logits[start + label / 4u][label % 4u];
     workgroupBarrier(); // all have read the label's logit before it is overwritten
     if local == 0u {
         row_loss[row] = (1.0 - softmax_p.smoothing) * nll + softmax_p.smoothing * (log_total - average);
@@ -95,69 +99,61 @@ fn softmax(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     if GRADIENT == 1u {
         let share = softmax_p.smoothing / f32(vocabulary);
         let rest = 1.0 - softmax_p.smoothing;
-        for (var v = local; v < body; v += STRIDE) {
-            let places = v + vec4u(0u, LANES, 2u * LANES, 3u * LANES);
-            let target_share = share + select(vec4f(), vec4f(rest), places == vec4u(label));
-            let errors_of_four = (exp(four_logits(start + v) - row_largest) / total - target_share) / count_in[0];
-            for (var i = 0u; i < 4u; i++) {
-                logits[start + places[i]] = errors_of_four[i];
-            }
-        }
-        for (var v = body + local; v < vocabulary; v += LANES) {
-            let target_share = share + select(0.0, rest, v == label);
+        for (var v = local; v < vectors; v += LANES) {
+            let target_share = share + select(vec4f(), vec4f(rest), 4u * v + vec4u(0u, 1u, 2u, 3u) == vec4u(label));
             logits[start + v] = (exp(logits[start + v] - row_largest) / total - target_share) / count_in[0];
         }
     }
 }
 
-@group(0) @binding(0) var<storage, read> errors: array<f32>; // [rows of the chunk, V]
+@group(0) @binding(0) var<storage, read> errors: array<vec4f>; // [rows of the chunk, vectors of V]
 @group(0) @binding(1) var<storage, read_write> dbias: array<f32>; // [V]
 
-// As sum_rows.wgsl: `bias` for hardware, 32 columns a workgroup; `bias_walk` for software adapters, 64.
-var<workgroup> partial: array<f32, 256>;
+// As sum_rows.wgsl, 32 columns, or 8 vectors, a workgroup: `bias` for hardware, `bias_walk` for software adapters.
+var<workgroup> partial: array<vec4f, 256>;
 
 @compute @workgroup_size(256)
 fn bias(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-    let column = linear_group(group, groups) * 32u + local % 32u;
-    var sum = 0.0;
-    if column < p.vocabulary {
-        for (var r = local / 32u; r < p.rows; r += 8u) {
-            sum += errors[r * p.vocabulary + column];
+    let vectors = vectors_of(p.vocabulary);
+    let vector = linear_group(group, groups) * 8u + local % 8u;
+    var sum = vec4f();
+    if vector < vectors {
+        for (var r = local / 8u; r < p.rows; r += 32u) {
+            sum += errors[r * vectors + vector];
         }
     }
     partial[local] = sum;
     workgroupBarrier();
-    if local < 32u && column < p.vocabulary {
-        var total = 0.0;
-        for (var lane = 0u; lane < 8u; lane++) {
-            total += partial[lane * 32u + local];
+    if local < 8u && vector < vectors {
+        var total = vec4f();
+        for (var lane = 0u; lane < 32u; lane++) {
+            total += partial[lane * 8u + local];
         }
-        keep_bias(column, total);
+        keep_bias(vector, total);
     }
 }
 
 @compute @workgroup_size(8)
 fn bias_walk(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-    let first = linear_group(group, groups) * 64u + local;
-    let last = p.vocabulary - 1u;
-    var sums: array<f32, 8>;
+    let vectors = vectors_of(p.vocabulary);
+    let vector = linear_group(group, groups) * 8u + local;
+    var sum = vec4f();
     for (var r = 0u; r < p.rows; r++) {
-        for (var i = 0u; i < 8u; i++) {
-            sums[i] += errors[r * p.vocabulary + min(first + 8u * i, last)];
-        }
+        sum += errors[r * vectors + min(vector, vectors - 1u)];
     }
-    for (var i = 0u; i < 8u; i++) {
-        if first + 8u * i <= last {
-            keep_bias(first + 8u * i, sums[i]);
-        }
+    if vector < vectors {
+        keep_bias(vector, sum);
     }
 }
 
-fn keep_bias(column: u32, sum: f32) {
-    if p.ignore == 1u {
-        dbias[column] += sum;
-    } else {
-        dbias[column] = sum;
+fn keep_bias(vector: u32, sum: vec4f) {
+    for (var i = 0u; i < min(4u, p.vocabulary - 4u * vector); i++) {
+        let column = 4u * vector + i;
+        if p.ignore == 1u {
+            dbias[column] += sum[i];
+        } else {
+            dbias[column] = sum[i];
+        }
     }
 }
 

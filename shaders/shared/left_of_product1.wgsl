@@ -1,4 +1,4 @@
-// The same as left_of_product0.wgsl where A's rows are whole vectors along k.
+// The same as left_of_product0.wgsl where A's rows begin with whole vectors along k. What the last one holds past the end of k is somebody else's.
 
 @group(0) @binding(0) var<storage, read> a: array<vec4f>;
 
@@ -9,5 +9,6 @@ fn find_left(start: u32, row: u32) {
 }
 
 fn left_at(k: u32) -> array<vec4f, 2> {
-    return array<vec4f, 2>(a[a_at.x + k / 4u], a[a_at.y + k / 4u]);
+    let inside = k + vec4u(0u, 1u, 2u, 3u) < vec4u(p.k);
+    return array<vec4f, 2>(select(vec4f(), a[a_at.x + k / 4u], inside), select(vec4f(), a[a_at.y + k / 4u], inside));
 }

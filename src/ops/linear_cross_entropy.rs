@@ -46,6 +46,14 @@ impl LinearCrossEntropy {
     }
 }
 
+/// Numbers from one row of logits to the next: rows of whole vectors of four.
+fn stride(vocabulary: usize) -> usize {
+    vocabulary.next_multiple_of(4)
+}
+
+/// Columns of a workgroup that sums the errors for the bias.
+const BIASES: usize = 32;
+
 /// What the op gives besides the loss.
 #[derive(Clone, Copy)]
 pub struct Loss {
@@ -124,7 +132,7 @@ impl Op for LinearCrossEntropy {
     fn scratch(&self, types: &Types, _target: &Target) -> Vec<usize> {
         let [n, _, vocabulary] = sizes(types);
         // Logits of a chunk; loss and −log p of every row; the number of rows that count.
-        vec![self.chunk_rows(n, vocabulary) * vocabulary, 2 * n, 1]
+        vec![self.chunk_rows(n, vocabulary) * stride(vocabulary), 2 * n, 1]
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
@@ -160,7 +168,7 @@ impl Op for LinearCrossEntropy {
                 sizes: [1, m, vocabulary, width],
                 a: x,
                 b: transposed(Operand::Input(1), 0, width),
-                c: row_major(logits, 0, vocabulary),
+                c: row_major(logits, 0, stride(vocabulary)),
                 added: (Added::Bias, Operand::Input(2)),
                 activation: Activation::None,
                 accumulate: false,
@@ -168,7 +176,7 @@ impl Op for LinearCrossEntropy {
             dispatches.push(project.dispatch(target));
             let softmax = kernel("softmax").read(Operand::Input(3)).read(count).write(logits).write(rows);
             dispatches.push(parameters(softmax, first).workgroups(groups(m)));
-            let error = row_major(logits, 0, vocabulary);
+            let error = row_major(logits, 0, stride(vocabulary));
             if types.wanted[2] {
                 let dx = row_major(Operand::Output(2), first * width, width);
                 dispatches.push(plain(
@@ -181,14 +189,14 @@ impl Op for LinearCrossEntropy {
             }
             if types.wanted[3] {
                 let dweight = row_major(Operand::Output(3), 0, width);
-                let error = transposed(logits, 0, vocabulary);
+                let error = transposed(logits, 0, stride(vocabulary));
                 dispatches.push(plain([1, vocabulary, width, m], error, x, dweight, first > 0));
             }
             if types.wanted[4] {
-                let (entry, columns) = if target.software { ("bias_walk", 64) } else { ("bias", 32) };
-                let bias = kernel(entry).read(logits).write(Operand::Output(4));
+                let bias = kernel(if target.software { "bias_walk" } else { "bias" });
+                let bias = bias.read(logits).write(Operand::Output(4));
                 let bias = bias.uniform(&[m, vocabulary, usize::from(first > 0), 0]).number(0.0);
-                dispatches.push(bias.workgroups(groups(vocabulary.div_ceil(columns))));
+                dispatches.push(bias.workgroups(groups(vocabulary.div_ceil(BIASES))));
             }
         }
         let total = kernel("total").read(rows).read(count).write(Operand::Output(0)).write(Operand::Output(1));

@@ -44,7 +44,7 @@ impl Product {
         } else {
             let along = if self.vectors(&self.b, 1, k) { 1 } else { 2 * u32::from(self.vectors(&self.b, 2, n)) };
             let kernel = Dispatch::new("matmul_broadcast", "tiles").constant("B_ALONG", along);
-            (kernel.constant("A_ALONG_K", self.vectors(&self.a, 2, k).into()), 16, 32)
+            (kernel.constant("A_ALONG_K", self.padded_vectors(&self.a, 2, k).into()), 16, 32)
         };
         let kernel = kernel.constant("ADDED", self.added.0 as u32).constant("ACTIVATION", self.activation as u32);
         let kernel = kernel.constant("ACCUMULATE", self.accumulate.into());
@@ -60,5 +60,12 @@ impl Product {
     fn vectors(&self, &(_, offset, strides): &Strided, axis: usize, len: usize) -> bool {
         let elsewhere = [strides[0], strides[3 - axis]];
         strides[axis] == 1 && width(&[offset, elsewhere[0], elsewhere[1], len]) == 4
+    }
+
+    /// The same, where the last vector may reach beyond the elements into what lies between them and the next row (or column).
+    fn padded_vectors(&self, operand: &Strided, axis: usize, len: usize) -> bool {
+        let padded = len.next_multiple_of(4);
+        let fits = len == padded || operand.2[3 - axis] >= padded;
+        fits && self.vectors(operand, axis, padded)
     }
 }
