@@ -14,38 +14,20 @@
 //
 // The last two no longer fit into the cache of decoded instructions.
 #import shared/activation
+#import shared/add_products{A_ALONG_K}
 #import shared/grid
-#import shared/left_of_product{A_ALONG_K}
+#import shared/left_of_product{A_ALONG}
 #import shared/product
 #import shared/right_of_product{B_ALONG}
 #import shared/vector1
 
 const ROWS: u32 = 16u;
 const COLUMNS: u32 = 32u;
+alias Sums = array<vec4f, ROWS>;
 
 // One product after the other: half of them apart, and then together, takes 2 to 7 % longer, since the CPU's registers do not hold the parts.
 fn plus_products(sum: vec4f, row: vec4f, right: array<vec4f, 4>) -> vec4f {
     return sum + row.x * right[0] + row.y * right[1] + row.z * right[2] + row.w * right[3];
-}
-
-// `left`: what this lane read of A, two rows × four steps of k; `right`: of B, four steps of k × four columns. The lane of a broadcast must be a constant.
-fn add_products(sums: ptr<function, array<vec4f, ROWS>>, left: array<vec4f, 2>, right: array<vec4f, 4>) {
-    (*sums)[0] = plus_products((*sums)[0], subgroupBroadcast(left[0], 0u), right);
-    (*sums)[1] = plus_products((*sums)[1], subgroupBroadcast(left[0], 1u), right);
-    (*sums)[2] = plus_products((*sums)[2], subgroupBroadcast(left[0], 2u), right);
-    (*sums)[3] = plus_products((*sums)[3], subgroupBroadcast(left[0], 3u), right);
-    (*sums)[4] = plus_products((*sums)[4], subgroupBroadcast(left[0], 4u), right);
-    (*sums)[5] = plus_products((*sums)[5], subgroupBroadcast(left[0], 5u), right);
-    (*sums)[6] = plus_products((*sums)[6], subgroupBroadcast(left[0], 6u), right);
-    (*sums)[7] = plus_products((*sums)[7], subgroupBroadcast(left[0], 7u), right);
-    (*sums)[8] = plus_products((*sums)[8], subgroupBroadcast(left[1], 0u), right);
-    (*sums)[9] = plus_products((*sums)[9], subgroupBroadcast(left[1], 1u), right);
-    (*sums)[10] = plus_products((*sums)[10], subgroupBroadcast(left[1], 2u), right);
-    (*sums)[11] = plus_products((*sums)[11], subgroupBroadcast(left[1], 3u), right);
-    (*sums)[12] = plus_products((*sums)[12], subgroupBroadcast(left[1], 4u), right);
-    (*sums)[13] = plus_products((*sums)[13], subgroupBroadcast(left[1], 5u), right);
-    (*sums)[14] = plus_products((*sums)[14], subgroupBroadcast(left[1], 6u), right);
-    (*sums)[15] = plus_products((*sums)[15], subgroupBroadcast(left[1], 7u), right);
 }
 
 @compute @workgroup_size(8)
@@ -57,9 +39,9 @@ fn tiles(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
         return;
     }
     // Rows and columns past the edge compute the last ones again and store nothing.
-    find_left(p.a_offset + group.z * p.a_batch, first_row + local);
+    find_left(p.a_offset + group.z * p.a_batch, first_row, local);
     find_right(p.b_offset + group.z * p.b_batch, first_column);
-    var sums: array<vec4f, ROWS>;
+    var sums: Sums;
     for (var k = 0u; k < p.k; k += 4u) {
         add_products(&sums, left_at(k), right_at(k));
     }

@@ -1,20 +1,23 @@
-// For matmul_broadcast.wgsl: rows `row` and `row + 8` of A, numbers read one by one. The constant A_ALONG_K chooses this file or left_of_product1.wgsl. Past the
-// end of k stand zeros, here and in B: the last k is read again there, and it may be infinite.
+// For matmul_broadcast.wgsl: this lane's part of a tile's 16 rows of A at four steps of k. The constant A_ALONG chooses this file (0: numbers read one by one),
+// left_of_product1.wgsl (1: vectors along k) or left_of_product2.wgsl (2: along m). Past the end of k stand zeros, here and in B: the last k is read again
+// there, and it may be infinite.
 
 @group(0) @binding(0) var<storage, read> a: array<f32>;
 
-var<private> a_at: vec2u;
+var<private> a_at: vec4u;
+var<private> a_step: u32;
 
-fn find_left(start: u32, row: u32) {
-    a_at = start + min(row + vec2u(0u, 8u), vec2u(p.m - 1u)) * p.a_row;
+fn find_left(start: u32, first_row: u32, local: u32) {
+    let rows = first_row + 4u * (local % 4u) + vec4u(0u, 1u, 2u, 3u);
+    a_at = start + min(rows, vec4u(p.m - 1u)) * p.a_row;
+    a_step = local / 4u;
 }
 
-fn four_of_a(start: u32, k: u32) -> vec4f {
-    let places = k + vec4u(0u, 1u, 2u, 3u);
-    let at = start + min(places, vec4u(p.k - 1u)) * p.a_column;
-    return select(vec4f(), vec4f(a[at.x], a[at.y], a[at.z], a[at.w]), places < vec4u(p.k));
+fn four_of_a(k: u32) -> vec4f {
+    let at = a_at + min(k, p.k - 1u) * p.a_column;
+    return select(vec4f(), vec4f(a[at.x], a[at.y], a[at.z], a[at.w]), k < p.k);
 }
 
 fn left_at(k: u32) -> array<vec4f, 2> {
-    return array<vec4f, 2>(four_of_a(a_at.x, k), four_of_a(a_at.y, k));
+    return array<vec4f, 2>(four_of_a(k + a_step), four_of_a(k + a_step + 2u));
 }

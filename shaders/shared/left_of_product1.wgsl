@@ -1,11 +1,11 @@
-// The same as left_of_product0.wgsl where A's rows begin with whole vectors along k. What the last one holds past the end of k is somebody else's.
+// The same as left_of_product0.wgsl where A's rows begin with whole vectors along k: lane i reads rows i and i + 8. What the last vector holds past the end of k is somebody else's.
 
 @group(0) @binding(0) var<storage, read> a: array<vec4f>;
 
 var<private> a_at: vec2u;
 
-fn find_left(start: u32, row: u32) {
-    a_at = (start + min(row + vec2u(0u, 8u), vec2u(p.m - 1u)) * p.a_row) / 4u;
+fn find_left(start: u32, first_row: u32, local: u32) {
+    a_at = (start + min(first_row + local + vec2u(0u, 8u), vec2u(p.m - 1u)) * p.a_row) / 4u;
 }
 
 fn left_at(k: u32) -> array<vec4f, 2> {

@@ -42,9 +42,12 @@ impl Product {
             let kernel = Dispatch::new("matmul_few_rows", "dots").constant("VECTOR", width);
             (kernel.constant("ROWS", m as u32), m, 64)
         } else {
-            let along = if self.vectors(&self.b, 1, k) { 1 } else { 2 * u32::from(self.vectors(&self.b, 2, n)) };
-            let kernel = Dispatch::new("matmul_broadcast", "tiles").constant("B_ALONG", along);
-            (kernel.constant("A_ALONG_K", self.padded_vectors(&self.a, 2, k).into()), 16, 32)
+            let along = |k: bool, other: bool| if k { 1 } else { 2 * u32::from(other) };
+            let a_along = along(self.padded_vectors(&self.a, 2, k), self.padded_vectors(&self.a, 1, m));
+            let b_along = along(self.vectors(&self.b, 1, k), self.vectors(&self.b, 2, n));
+            let kernel = Dispatch::new("matmul_broadcast", "tiles");
+            let kernel = kernel.constant("A_ALONG", a_along).constant("A_ALONG_K", (a_along == 1).into());
+            (kernel.constant("B_ALONG", b_along), 16, 32)
         };
         let kernel = kernel.constant("ADDED", self.added.0 as u32).constant("ACTIVATION", self.activation as u32);
         let kernel = kernel.constant("ACCUMULATE", self.accumulate.into());
