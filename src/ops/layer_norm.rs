@@ -10,9 +10,9 @@ use crate::graph::{
 };
 
 use super::case::{Bench, Case, CaseSet, Tensor};
-use super::elementwise::{SUBGROUPS, WORKGROUP, kernel, workgroups};
+use super::elementwise::{SUBGROUPS, WORKGROUP, blocks, kernel, workgroups};
 use super::fast;
-use super::rowwise::held_rows;
+use super::rowwise::{held_rows, is_longer};
 
 /// PyTorch's default.
 const EPSILON: f32 = 1e-5;
@@ -102,8 +102,18 @@ impl Op for LayerNorm {
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
-        let entry = if self.residual { "add" } else { "forward" };
-        let dispatch = held_rows("layer_norm", entry, &types.inputs[0], target).number(EPSILON);
+        let x = &types.inputs[0];
+        let longer = is_longer(x, target);
+        let entry = match (self.residual, longer) {
+            (false, false) => "forward",
+            (false, true) => "forward_longer",
+            (true, false) => "add",
+            (true, true) => "add_longer",
+        };
+        let mut dispatch = held_rows("layer_norm", entry, x, target).number(EPSILON);
+        if longer {
+            dispatch = dispatch.workgroups(blocks(x.rows().div_ceil(LONGER_ROWS), target));
+        }
         let dispatch = (0..3).fold(dispatch, |d, i| d.read(Operand::Input(i)));
         // Without a residual x is bound again, unread, and s is x.
         let dispatch = dispatch.read(Operand::Input(if self.residual { 3 } else { 0 })).write(Operand::Output(0));
@@ -111,6 +121,9 @@ impl Op for LayerNorm {
         vec![if self.residual { dispatch.write(Operand::Output(2)) } else { dispatch }]
     }
 }
+
+/// Rows that a workgroup of `forward_longer` or `add_longer` takes at a time.
+const LONGER_ROWS: usize = 4;
 
 /// Mean and 1/√(variance + ε), in two passes: the mean square minus the squared mean would cancel where the mean is large.
 fn moments<T: Real>(s: &[T]) -> [T; 2] {
@@ -201,7 +214,7 @@ impl Op for LayerNormBackward {
     }
 
     fn scratch(&self, types: &Types, target: &Target) -> Vec<usize> {
-        match blocks(types, target) {
+        match row_blocks(types, target) {
             1 => vec![],
             blocks => vec![blocks * types.inputs[0].columns(); 2],
         }
@@ -210,7 +223,7 @@ impl Op for LayerNormBackward {
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         const SHADER: &str = "layer_norm_backward";
         let (rows, columns) = (types.inputs[0].rows(), types.inputs[0].columns());
-        let blocks = blocks(types, target);
+        let blocks = row_blocks(types, target);
         let totals = [Operand::Output(1), Operand::Output(2)];
         let sums = if blocks == 1 { totals } else { [Operand::Scratch(0), Operand::Scratch(1)] };
 
@@ -244,7 +257,7 @@ impl Op for LayerNormBackward {
 }
 
 /// Blocks of rows whose sums are added in a second stage: those of `backward`'s workgroups on a software adapter.
-fn blocks(types: &Types, target: &Target) -> usize {
+fn row_blocks(types: &Types, target: &Target) -> usize {
     let rows = types.inputs[0].rows();
     if target.software { workgroups(rows, target) } else { rows.div_ceil(BLOCK).max(1) }
 }
@@ -342,8 +355,18 @@ fn backward_case(case: Case, passed_on: bool) -> Case {
 }
 
 pub fn cases(set: &CaseSet) -> Vec<Case> {
-    let shapes: [&[usize]; 9] =
-        [&[1, 1], &[7, 17], &[3, 5, 65], &[65, 33], &[257, 8], &[2, 1000], &[3, 2103], &[2, 1024], &[300, 64]];
+    let shapes: [&[usize]; 10] = [
+        &[1, 1],
+        &[7, 17],
+        &[3, 5, 65],
+        &[65, 33],
+        &[257, 8],
+        &[2, 1000],
+        &[3, 2103],
+        &[2, 1024],
+        &[300, 64],
+        &[9, 264],
+    ];
     let mut cases = vec![];
     let many = set.many(1).map(|rows| vec![rows, 2]);
     for shape in &set.shapes(&shapes).into_iter().chain(many).collect::<Vec<_>>() {
@@ -359,6 +382,11 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     let far: Vec<f32> = (0..51).map(|i| if i < 34 { 1e3 + (i * i % 17) as f32 } else { 0.5 }).collect();
     let case = set.case(LayerNorm { residual: false }).values(&[3, 17], far.clone());
     cases.push(case.constant(&[17], 1.0).constant(&[17], 1.0));
+    // The same where registers do not hold a row on software adapters, and a row that begins far from where most of it lies.
+    let rows = [|i: usize| 1e3 + (i * i % 17) as f32, |_| 0.5, |i| if i < 256 { 0.0 } else { 1e3 + (i % 3) as f32 }];
+    let long = rows.iter().flat_map(|row| (0..2052).map(row)).collect();
+    let case = set.case(LayerNorm { residual: false }).values(&[3, 2052], long);
+    cases.push(case.constant(&[2052], 1.0).constant(&[2052], 1.0));
     cases.push(backward_case(set.case(LayerNormBackward { passed_on: true }).values(&[3, 17], far), true));
     cases
 }

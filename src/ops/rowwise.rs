@@ -10,15 +10,30 @@ const HELD: usize = 8;
 /// Workgroups that take whole rows, held in registers. The uniform begins with the rows and their vectors. On hardware a row gets a lane for each of its
 /// vectors, between 32 (a subgroup of most GPUs) and a whole workgroup.
 pub fn held_rows(shader: &'static str, entry: &'static str, x: &TensorType, target: &Target) -> Dispatch {
-    let (rows, width) = (x.rows(), width(&[x.columns()]));
-    let vectors = x.columns() / width;
-    let most = lanes(target) as usize;
-    let lanes = if target.software { most } else { vectors.next_power_of_two().clamp(32, most) };
+    let (vectors, width) = vectors(x);
+    let lanes = row_lanes(vectors, target);
     let dispatch = Dispatch::new(shader, entry).constant("VECTOR", width as u32).constant("LANES", lanes as u32);
     let held = vectors.div_ceil(lanes).clamp(1, HELD);
     let dispatch = dispatch.constant("HELD", held as u32).constant("WHOLE", (vectors == held * lanes).into());
-    let dispatch = dispatch.constant("LONGER", (vectors > held * lanes).into());
-    reducing(dispatch, target).uniform(&[rows, vectors]).workgroups(blocks(rows, target))
+    let dispatch = dispatch.constant("LONGER", is_longer(x, target).into());
+    reducing(dispatch, target).uniform(&[x.rows(), vectors]).workgroups(blocks(x.rows(), target))
+}
+
+/// Whether registers do not hold a row.
+pub fn is_longer(x: &TensorType, target: &Target) -> bool {
+    let (vectors, _) = vectors(x);
+    vectors > HELD * row_lanes(vectors, target)
+}
+
+/// A row's vectors, and their numbers.
+fn vectors(x: &TensorType) -> (usize, usize) {
+    let width = width(&[x.columns()]);
+    (x.columns() / width, width)
+}
+
+fn row_lanes(vectors: usize, target: &Target) -> usize {
+    let most = lanes(target) as usize;
+    if target.software { most } else { vectors.next_power_of_two().clamp(32, most) }
 }
 
 /// Rows up to this many columns take one invocation each: attention over a sentence has some twenty, and a workgroup of 256 would idle.
