@@ -6,11 +6,11 @@
 //   bias     Σ over the chunk's rows of that error
 //   total    mean loss and statistics from the rows' losses
 // The target is (1 − ε)·onehot(label) + ε/V. Rows whose label is padding get loss 0 and error 0.
-#import shared/four
 #import shared/grid
 #import shared/log_sum_exp
 #import shared/reduce{SUBGROUPS}
 #import shared/strided
+#import shared/vector4
 
 struct Parameters {
     rows: u32, // N; in `bias` the rows of the chunk
@@ -71,17 +71,17 @@ fn softmax(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     }
     let body = in_strides(vocabulary);
     var sums = vec4f();
-    var exponentials = nothing();
+    var exponentials = sums_from(LOWEST);
     for (var v = local; v < body; v += STRIDE) {
         let z = four_logits(start + v);
         sums += z;
-        exponentials = with_four(exponentials, z);
+        exponentials = with_numbers(exponentials, z);
     }
     for (var v = body + local; v < vocabulary; v += LANES) {
         sums.x += logits[start + v];
-        exponentials = with_one(exponentials, logits[start + v]);
+        exponentials = with_numbers(exponentials, vec4f(logits[start + v], vec3f(LOWEST)));
     }
-    let average = reduce_sum(sum_of_four(sums), local) / f32(vocabulary);
+    let average = reduce_sum(sum_of(sums), local) / f32(vocabulary);
     let of_row = of_workgroup(exponentials, local);
     let row_largest = of_row.x;
     let total = of_row.y;

@@ -6,12 +6,12 @@
 // It reads a row twice: the sum follows the largest number so far (Milakov and Gimelshein 2018), each slot of an invocation by itself. On llvmpipe,
 // 1280 × 6191: 15.9 ms with a pass for the largest, one for the sum and one column at a time; 12.4 with four; 9.9 so; 7.7 with reduce2.wgsl.
 // On hardware not measured.
+#import shared/aligned
 #import shared/elements
-#import shared/four
 #import shared/grid
 #import shared/log_sum_exp
+#import shared/put{VECTOR}
 #import shared/reduce{SUBGROUPS}
-#import shared/strided
 #import shared/vector{VECTOR}
 
 struct Parameters {
@@ -19,13 +19,10 @@ struct Parameters {
     columns: u32, // `short`: vectors
     rows_per_sequence: u32, // row r belongs to sequence r / rows_per_sequence
 }
-@group(0) @binding(0) var<storage, read> x: array<f32>; // [rows, columns]; backward: y
+@group(0) @binding(0) var<storage, read> x: array<Numbers>; // [rows, columns]; backward: y
 @group(0) @binding(1) var<storage, read> lengths: array<u32>; // [sequences], read where MASKED
-@group(0) @binding(2) var<storage, read_write> y: array<f32>; // [rows, columns]
+@group(0) @binding(2) var<storage, read_write> y: array<Numbers>; // [rows, columns]
 @group(0) @binding(3) var<uniform> parameters: Parameters;
-
-@group(0) @binding(0) var<storage, read> short_x: array<Numbers>; // as x
-@group(0) @binding(2) var<storage, read_write> short_y: array<Numbers>; // as y
 
 fn valid_columns(row: u32, columns: u32) -> u32 {
     if MASKED == 1u {
@@ -45,7 +42,7 @@ fn forward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
         var largest = Numbers(LOWEST);
         for (var c = 0u; c < HELD; c++) {
             if c < columns {
-                held[c] = select(Numbers(LOWEST), short_x[start + c], places_of(c) < valid);
+                held[c] = select(Numbers(LOWEST), x[start + c], places_of(c) < valid);
                 largest = max(largest, held[c]);
             }
         }
@@ -61,56 +58,51 @@ fn forward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
         let sum = max(sum_of(sums), 1.0);
         for (var c = 0u; c < HELD; c++) {
             if c < columns {
-                short_y[start + c] = held[c] / sum;
+                y[start + c] = held[c] / sum;
             }
         }
     }
 }
 
-fn four_of_x(at: u32) -> vec4f {
-    return vec4f(x[at], x[at + LANES], x[at + 2u * LANES], x[at + 3u * LANES]);
-}
-
-fn put(at: u32, four: vec4f) {
-    y[at] = four.x;
-    y[at + LANES] = four.y;
-    y[at + 2u * LANES] = four.z;
-    y[at + 3u * LANES] = four.w;
-}
-
 @compute @workgroup_size(LANES)
 fn forward_wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let row = linear_group(group, groups);
-    let start = row * parameters.columns;
     // A workgroup past the end walks no columns, but takes part in the reductions.
+    var start = 0u;
     var columns = 0u;
     var valid = 0u;
     if row < parameters.rows {
         columns = parameters.columns;
-        valid = valid_columns(row, columns);
+        start = row * columns;
+        valid = start + valid_columns(row, columns);
     }
-    let body = in_strides(valid);
-    var sums = nothing();
-    for (var c = local; c < body; c += STRIDE) {
-        sums = with_four(sums, four_of_x(start + c));
-    }
-    for (var c = body + local; c < valid; c += LANES) {
-        sums = with_one(sums, x[start + c]);
+    let span = span_of(start, columns, local);
+    let edge = number_at(x[span.edge / WIDTH], span.edge);
+    var sums = sums_from(select(LOWEST, edge, span.has_edge && span.edge < valid));
+    for (var i = span.first + local; i < span.last; i += LANES) {
+        sums = with_numbers(sums, where_valid(x[i], i, valid, LOWEST));
     }
     let of_row = of_workgroup(sums, local);
     let row_largest = of_row.x;
     let row_sum = of_row.y;
-    for (var c = local; c < body; c += STRIDE) {
-        put(start + c, exp(four_of_x(start + c) - row_largest) / row_sum);
+    for (var i = span.first + local; i < span.last; i += LANES) {
+        y[i] = where_valid(exp(x[i] - row_largest) / row_sum, i, valid, 0.0);
     }
-    for (var c = body + local; c < columns; c += LANES) {
-        y[start + c] = select(0.0, exp(x[start + c] - row_largest) / row_sum, c < valid);
+    if span.has_edge {
+        put(span.edge, select(0.0, exp(edge - row_largest) / row_sum, span.edge < valid));
     }
 }
 
+// Vector i of a tensor up to number `valid`, where there are lengths; behind it `other`.
+fn where_valid(v: Numbers, i: u32, valid: u32, other: f32) -> Numbers {
+    if MASKED == 1u {
+        return select(Numbers(other), v, places_of(i) < Words(valid));
+    }
+    return v;
+}
+
 // dx = y · (dy − Σ_c y·dy); the bindings x hold y
-@group(0) @binding(1) var<storage, read> dy: array<f32>; // [rows, columns]
-@group(0) @binding(1) var<storage, read> short_dy: array<Numbers>; // as dy
+@group(0) @binding(1) var<storage, read> dy: array<Numbers>; // [rows, columns]
 
 @compute @workgroup_size(LANES)
 fn backward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
@@ -123,42 +115,37 @@ fn backward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) 
         var products = Numbers();
         for (var c = 0u; c < HELD; c++) {
             if c < columns {
-                held[c] = short_x[start + c];
-                upstream[c] = short_dy[start + c];
+                held[c] = x[start + c];
+                upstream[c] = dy[start + c];
                 products += held[c] * upstream[c];
             }
         }
         let dot = sum_of(products);
         for (var c = 0u; c < HELD; c++) {
             if c < columns {
-                short_y[start + c] = held[c] * (upstream[c] - dot);
+                y[start + c] = held[c] * (upstream[c] - dot);
             }
         }
     }
 }
 
-fn four_of_dy(at: u32) -> vec4f {
-    return vec4f(dy[at], dy[at + LANES], dy[at + 2u * LANES], dy[at + 3u * LANES]);
-}
-
 @compute @workgroup_size(LANES)
 fn backward_wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let row = linear_group(group, groups);
-    let start = row * parameters.columns;
-    let columns = select(0u, parameters.columns, row < parameters.rows);
-    let body = in_strides(columns);
-    var products = vec4f();
-    for (var c = local; c < body; c += STRIDE) {
-        products += four_of_x(start + c) * four_of_dy(start + c);
+    let inside = row < parameters.rows;
+    let columns = select(0u, parameters.columns, inside);
+    let span = span_of(select(0u, row * columns, inside), columns, local);
+    let edge_x = number_at(x[span.edge / WIDTH], span.edge);
+    let edge_dy = number_at(dy[span.edge / WIDTH], span.edge);
+    var products = Numbers();
+    for (var i = span.first + local; i < span.last; i += LANES) {
+        products += x[i] * dy[i];
     }
-    for (var c = body + local; c < columns; c += LANES) {
-        products.x += x[start + c] * dy[start + c];
+    let dot = reduce_sum(sum_of(products) + select(0.0, edge_x * edge_dy, span.has_edge), local);
+    for (var i = span.first + local; i < span.last; i += LANES) {
+        y[i] = x[i] * (dy[i] - dot);
     }
-    let dot = reduce_sum(sum_of_four(products), local);
-    for (var c = local; c < body; c += STRIDE) {
-        put(start + c, four_of_x(start + c) * (four_of_dy(start + c) - dot));
-    }
-    for (var c = body + local; c < columns; c += LANES) {
-        y[start + c] = x[start + c] * (dy[start + c] - dot);
+    if span.has_edge {
+        put(span.edge, edge_x * (edge_dy - dot));
     }
 }

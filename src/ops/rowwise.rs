@@ -34,7 +34,7 @@ pub fn per_row(
 ) -> Dispatch {
     let (rows, columns) = (x.rows(), x.columns());
     if columns > SHORT {
-        let dispatch = kernel(shader, wide_entry, 1, target).constant("HELD", 1);
+        let dispatch = kernel(shader, wide_entry, width(&[rows * columns]), target).constant("HELD", 1);
         return reducing(dispatch, target).uniform(&[rows, columns]).workgroups(groups(rows));
     }
     let width = width(&[columns]);
