@@ -24,24 +24,32 @@ struct Parameters {
 @group(0) @binding(2) var<storage, read_write> y: array<Numbers>; // [rows, columns]
 @group(0) @binding(3) var<uniform> parameters: Parameters;
 
-fn valid_columns(row: u32, columns: u32) -> u32 {
+fn valid_columns(sequence: u32, columns: u32) -> u32 {
     if MASKED == 1u {
-        return min(lengths[row / parameters.rows_per_sequence], columns);
+        return min(lengths[sequence], columns);
     }
     return columns;
+}
+
+// Rows of vectors have HELD of them.
+fn is_column(c: u32, columns: u32) -> bool {
+    return WIDTH > 1u || c < columns;
 }
 
 @compute @workgroup_size(LANES)
 fn forward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let columns = parameters.columns;
     let rows = elements(group, groups, local, parameters.rows);
+    var cell = cell_of(rows.first, parameters.rows_per_sequence);
+    let step = cell_of(LANES, parameters.rows_per_sequence);
     for (var row = rows.first; row < rows.end; row += LANES) {
         let start = row * columns;
-        let valid = Words(valid_columns(row, WIDTH * columns));
+        let valid = Words(valid_columns(cell.row, WIDTH * columns));
+        cell = walk_on(cell, step, parameters.rows_per_sequence);
         var held: array<Numbers, HELD>;
         var largest = Numbers(LOWEST);
         for (var c = 0u; c < HELD; c++) {
-            if c < columns {
+            if is_column(c, columns) {
                 held[c] = select(Numbers(LOWEST), x[start + c], places_of(c) < valid);
                 largest = max(largest, held[c]);
             }
@@ -49,7 +57,7 @@ fn forward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
         let row_largest = largest_of(largest);
         var sums = Numbers();
         for (var c = 0u; c < HELD; c++) {
-            if c < columns {
+            if is_column(c, columns) {
                 held[c] = select(Numbers(), exp(held[c] - row_largest), places_of(c) < valid);
                 sums += held[c];
             }
@@ -57,7 +65,7 @@ fn forward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
         // At least 1, but in a row without valid columns, which gets zeros.
         let sum = max(sum_of(sums), 1.0);
         for (var c = 0u; c < HELD; c++) {
-            if c < columns {
+            if is_column(c, columns) {
                 y[start + c] = held[c] / sum;
             }
         }
@@ -74,7 +82,7 @@ fn forward_wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) gr
     if row < parameters.rows {
         columns = parameters.columns;
         start = row * columns;
-        valid = start + valid_columns(row, columns);
+        valid = start + valid_columns(row / parameters.rows_per_sequence, columns);
     }
     let span = span_of(start, columns, local);
     let edge = number_at(x[span.edge / WIDTH], span.edge);
@@ -114,7 +122,7 @@ fn backward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) 
         var upstream: array<Numbers, HELD>;
         var products = Numbers();
         for (var c = 0u; c < HELD; c++) {
-            if c < columns {
+            if is_column(c, columns) {
                 held[c] = x[start + c];
                 upstream[c] = dy[start + c];
                 products += held[c] * upstream[c];
@@ -122,7 +130,7 @@ fn backward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) 
         }
         let dot = sum_of(products);
         for (var c = 0u; c < HELD; c++) {
-            if c < columns {
+            if is_column(c, columns) {
                 y[start + c] = held[c] * (upstream[c] - dot);
             }
         }

@@ -39,7 +39,8 @@ pub fn per_row(
     }
     let width = width(&[columns]);
     let dispatch = kernel(shader, short_entry, width, target).constant(SUBGROUPS, 0);
-    // A power of two, since a kernel for each length of a sentence would be many.
-    let dispatch = dispatch.constant("HELD", (columns / width).next_power_of_two() as u32);
+    // Vectors as many as there are. Of single numbers up to three more, since a kernel for each length of a sentence would be many.
+    let held = if width == 1 { columns.next_multiple_of(4) } else { columns / width };
+    let dispatch = dispatch.constant("HELD", held as u32);
     dispatch.uniform(&[rows, columns / width]).workgroups(grid(rows, target))
 }
