@@ -144,7 +144,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     let far = (0..34).map(|i| if i % 5 == 0 { -1e4 } else { i as f32 }).collect();
     cases.push(set.case(Softmax { masked: false }).values(&[2, 17], far));
     // Logits whose e^x overflows unless the largest of the whole row was found; zeros, which are empty sequences to a kernel that takes them for lengths.
-    cases.push(set.case(Softmax { masked: false }).constant(&[2, 600], 300.0));
+    cases.extend([20, 600].map(|columns| set.case(Softmax { masked: false }).constant(&[2, columns], 300.0)));
     // The same where only the columns of one of eight lanes are large, each lane in its turn.
     let one_lane = (0..8 * 600).map(|i| if i % 600 % 8 == i / 600 { 300.0 } else { (i % 7) as f32 }).collect();
     cases.push(set.case(Softmax { masked: false }).values(&[8, 600], one_lane));
