@@ -8,10 +8,10 @@
 // The target is (1 − ε)·onehot(label) + ε/V. Rows whose label is padding get loss 0 and error 0.
 //
 // Rows of logits begin with whole vectors of four whatever V is, and are read and written as such; the last vector's numbers past V are nobody's.
-#import shared/four
 #import shared/grid
 #import shared/log_sum_exp
 #import shared/reduce{SUBGROUPS}
+#import shared/vector4
 
 struct Parameters {
     rows: u32, // N; in `bias` the rows of the chunk
@@ -72,20 +72,20 @@ fn softmax(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
         return;
     }
     var sums = vec4f();
-    var exponentials = nothing();
+    var exponentials = sums_from(LOWEST);
     let whole = vocabulary / 4u;
     for (var v = local; v < whole; v += LANES) {
         let z = logits[start + v];
         sums += z;
-        exponentials = with_four(exponentials, z);
+        exponentials = with_numbers(exponentials, z);
     }
     let rest_of_row = 4u * whole + local;
     if rest_of_row < vocabulary {
         let z = logits[start + whole][local];
         sums.x += z;
-        exponentials = with_one(exponentials, z);
+        exponentials = with_numbers(exponentials, vec4f(z, vec3f(LOWEST)));
     }
-    let average = reduce_sum(sum_of_four(sums), local) / f32(vocabulary);
+    let average = reduce_sum(sum_of(sums), local) / f32(vocabulary);
     let of_row = of_workgroup(exponentials, local);
     let row_largest = of_row.x;
     let total = of_row.y;

@@ -1,17 +1,17 @@
 // y[r, c] = e^(x[r, c] − max) / Σ_c' e^(x[r, c'] − max) over the valid columns of row r, 0 elsewhere
 //
 // `short`: one invocation a row, held in HELD registers, for rows of at most 32 columns (attention over a sentence), where a workgroup would mostly idle.
-// On llvmpipe, 2 cores, 25,600 rows of 20: 0.72 ms where the row is read twice, 0.54 so; backward 0.65 and 0.50.
-// `wide`: one workgroup a row; each invocation takes four columns at a time, LANES apart, so that neighbours read neighbours whatever the row's length.
-// It reads a row twice: the sum follows the largest number so far (Milakov and Gimelshein 2018), each slot of an invocation by itself. On llvmpipe,
-// 1280 × 6191: 15.9 ms with a pass for the largest, one for the sum and one column at a time; 12.4 with four; 9.9 so; 7.7 with reduce2.wgsl.
-// On hardware not measured.
+// On llvmpipe, 2 cores, 256,000 rows of 20: 3.0 ms with HELD rounded up to a power of two and a division for each row's sequence, 2.4 so.
+// `wide`: one workgroup a row, which it reads twice, by vectors wherever a row begins (aligned.wgsl): the sum follows the largest number so far (Milakov and
+// Gimelshein 2018), each slot of an invocation by itself. On llvmpipe, 1280 × 6191: 15.9 ms with a pass for the largest, one for the sum and one column at a
+// time; 7.6 with two passes of four columns LANES apart; 6.2 by vectors; 5.5 with two vectors at a time. Its backward pass 9.1 and 5.8, where two
+// vectors at a time gain nothing. On hardware not measured.
+#import shared/aligned
 #import shared/elements
-#import shared/four
 #import shared/grid
 #import shared/log_sum_exp
+#import shared/put{VECTOR}
 #import shared/reduce{SUBGROUPS}
-#import shared/strided
 #import shared/vector{VECTOR}
 
 struct Parameters {
@@ -19,40 +19,45 @@ struct Parameters {
     columns: u32, // `short`: vectors
     rows_per_sequence: u32, // row r belongs to sequence r / rows_per_sequence
 }
-@group(0) @binding(0) var<storage, read> x: array<f32>; // [rows, columns]; backward: y
+@group(0) @binding(0) var<storage, read> x: array<Numbers>; // [rows, columns]; backward: y
 @group(0) @binding(1) var<storage, read> lengths: array<u32>; // [sequences], read where MASKED
-@group(0) @binding(2) var<storage, read_write> y: array<f32>; // [rows, columns]
+@group(0) @binding(2) var<storage, read_write> y: array<Numbers>; // [rows, columns]
 @group(0) @binding(3) var<uniform> parameters: Parameters;
 
-@group(0) @binding(0) var<storage, read> short_x: array<Numbers>; // as x
-@group(0) @binding(2) var<storage, read_write> short_y: array<Numbers>; // as y
-
-fn valid_columns(row: u32, columns: u32) -> u32 {
+fn valid_columns(sequence: u32, columns: u32) -> u32 {
     if MASKED == 1u {
-        return min(lengths[row / parameters.rows_per_sequence], columns);
+        return min(lengths[sequence], columns);
     }
     return columns;
+}
+
+// Rows of vectors have HELD of them.
+fn is_column(c: u32, columns: u32) -> bool {
+    return WIDTH > 1u || c < columns;
 }
 
 @compute @workgroup_size(LANES)
 fn forward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let columns = parameters.columns;
     let rows = elements(group, groups, local, parameters.rows);
+    var cell = cell_of(rows.first, parameters.rows_per_sequence);
+    let step = cell_of(LANES, parameters.rows_per_sequence);
     for (var row = rows.first; row < rows.end; row += LANES) {
         let start = row * columns;
-        let valid = Words(valid_columns(row, WIDTH * columns));
+        let valid = Words(valid_columns(cell.row, WIDTH * columns));
+        cell = walk_on(cell, step, parameters.rows_per_sequence);
         var held: array<Numbers, HELD>;
         var largest = Numbers(LOWEST);
         for (var c = 0u; c < HELD; c++) {
-            if c < columns {
-                held[c] = select(Numbers(LOWEST), short_x[start + c], places_of(c) < valid);
+            if is_column(c, columns) {
+                held[c] = select(Numbers(LOWEST), x[start + c], places_of(c) < valid);
                 largest = max(largest, held[c]);
             }
         }
         let row_largest = largest_of(largest);
         var sums = Numbers();
         for (var c = 0u; c < HELD; c++) {
-            if c < columns {
+            if is_column(c, columns) {
                 held[c] = select(Numbers(), exp(held[c] - row_largest), places_of(c) < valid);
                 sums += held[c];
             }
@@ -60,57 +65,65 @@ fn forward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
         // At least 1, but in a row without valid columns, which gets zeros.
         let sum = max(sum_of(sums), 1.0);
         for (var c = 0u; c < HELD; c++) {
-            if c < columns {
-                short_y[start + c] = held[c] / sum;
+            if is_column(c, columns) {
+                y[start + c] = held[c] / sum;
             }
         }
     }
 }
 
-fn four_of_x(at: u32) -> vec4f {
-    return vec4f(x[at], x[at + LANES], x[at + 2u * LANES], x[at + 3u * LANES]);
-}
-
-fn put(at: u32, four: vec4f) {
-    y[at] = four.x;
-    y[at + LANES] = four.y;
-    y[at + 2u * LANES] = four.z;
-    y[at + 3u * LANES] = four.w;
-}
-
 @compute @workgroup_size(LANES)
 fn forward_wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let row = linear_group(group, groups);
-    let start = row * parameters.columns;
     // A workgroup past the end walks no columns, but takes part in the reductions.
+    var start = 0u;
     var columns = 0u;
     var valid = 0u;
     if row < parameters.rows {
         columns = parameters.columns;
-        valid = valid_columns(row, columns);
+        start = row * columns;
+        valid = start + valid_columns(row / parameters.rows_per_sequence, columns);
     }
-    let body = in_strides(valid);
-    var sums = nothing();
-    for (var c = local; c < body; c += STRIDE) {
-        sums = with_four(sums, four_of_x(start + c));
+    let span = span_of(start, columns, local);
+    let edge = number_at(x[span.edge / WIDTH], span.edge);
+    var sums = sums_from(select(LOWEST, edge, span.has_edge && span.edge < valid));
+    var i = span.first + local;
+    for (; i + LANES < span.last; i += 2u * LANES) {
+        let a = where_valid(x[i], i, valid, LOWEST);
+        let b = where_valid(x[i + LANES], i + LANES, valid, LOWEST);
+        sums = with_numbers(with_numbers(sums, a), b);
     }
-    for (var c = body + local; c < valid; c += LANES) {
-        sums = with_one(sums, x[start + c]);
+    if i < span.last {
+        sums = with_numbers(sums, where_valid(x[i], i, valid, LOWEST));
     }
     let of_row = of_workgroup(sums, local);
     let row_largest = of_row.x;
-    let row_sum = of_row.y;
-    for (var c = local; c < body; c += STRIDE) {
-        put(start + c, exp(four_of_x(start + c) - row_largest) / row_sum);
+    let inverse = 1.0 / of_row.y;
+    i = span.first + local;
+    for (; i + LANES < span.last; i += 2u * LANES) {
+        let a = exp(x[i] - row_largest) * inverse;
+        let b = exp(x[i + LANES] - row_largest) * inverse;
+        y[i] = where_valid(a, i, valid, 0.0);
+        y[i + LANES] = where_valid(b, i + LANES, valid, 0.0);
     }
-    for (var c = body + local; c < columns; c += LANES) {
-        y[start + c] = select(0.0, exp(x[start + c] - row_largest) / row_sum, c < valid);
+    if i < span.last {
+        y[i] = where_valid(exp(x[i] - row_largest) * inverse, i, valid, 0.0);
+    }
+    if span.has_edge {
+        put(span.edge, select(0.0, exp(edge - row_largest) * inverse, span.edge < valid));
     }
 }
 
+// Vector i of a tensor up to number `valid`, where there are lengths; behind it `other`.
+fn where_valid(v: Numbers, i: u32, valid: u32, other: f32) -> Numbers {
+    if MASKED == 1u {
+        return select(Numbers(other), v, places_of(i) < Words(valid));
+    }
+    return v;
+}
+
 // dx = y · (dy − Σ_c y·dy); the bindings x hold y
-@group(0) @binding(1) var<storage, read> dy: array<f32>; // [rows, columns]
-@group(0) @binding(1) var<storage, read> short_dy: array<Numbers>; // as dy
+@group(0) @binding(1) var<storage, read> dy: array<Numbers>; // [rows, columns]
 
 @compute @workgroup_size(LANES)
 fn backward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
@@ -122,43 +135,38 @@ fn backward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) 
         var upstream: array<Numbers, HELD>;
         var products = Numbers();
         for (var c = 0u; c < HELD; c++) {
-            if c < columns {
-                held[c] = short_x[start + c];
-                upstream[c] = short_dy[start + c];
+            if is_column(c, columns) {
+                held[c] = x[start + c];
+                upstream[c] = dy[start + c];
                 products += held[c] * upstream[c];
             }
         }
         let dot = sum_of(products);
         for (var c = 0u; c < HELD; c++) {
-            if c < columns {
-                short_y[start + c] = held[c] * (upstream[c] - dot);
+            if is_column(c, columns) {
+                y[start + c] = held[c] * (upstream[c] - dot);
             }
         }
     }
 }
 
-fn four_of_dy(at: u32) -> vec4f {
-    return vec4f(dy[at], dy[at + LANES], dy[at + 2u * LANES], dy[at + 3u * LANES]);
-}
-
 @compute @workgroup_size(LANES)
 fn backward_wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let row = linear_group(group, groups);
-    let start = row * parameters.columns;
-    let columns = select(0u, parameters.columns, row < parameters.rows);
-    let body = in_strides(columns);
-    var products = vec4f();
-    for (var c = local; c < body; c += STRIDE) {
-        products += four_of_x(start + c) * four_of_dy(start + c);
+    let inside = row < parameters.rows;
+    let columns = select(0u, parameters.columns, inside);
+    let span = span_of(select(0u, row * columns, inside), columns, local);
+    let edge_x = number_at(x[span.edge / WIDTH], span.edge);
+    let edge_dy = number_at(dy[span.edge / WIDTH], span.edge);
+    var products = Numbers();
+    for (var i = span.first + local; i < span.last; i += LANES) {
+        products += x[i] * dy[i];
     }
-    for (var c = body + local; c < columns; c += LANES) {
-        products.x += x[start + c] * dy[start + c];
+    let dot = reduce_sum(sum_of(products) + select(0.0, edge_x * edge_dy, span.has_edge), local);
+    for (var i = span.first + local; i < span.last; i += LANES) {
+        y[i] = x[i] * (dy[i] - dot);
     }
-    let dot = reduce_sum(sum_of_four(products), local);
-    for (var c = local; c < body; c += STRIDE) {
-        put(start + c, four_of_x(start + c) * (four_of_dy(start + c) - dot));
-    }
-    for (var c = body + local; c < columns; c += LANES) {
-        y[start + c] = x[start + c] * (dy[start + c] - dot);
+    if span.has_edge {
+        put(span.edge, edge_x * (edge_dy - dot));
     }
 }

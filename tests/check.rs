@@ -47,11 +47,7 @@ fn a_broken_shader_is_caught_and_its_case_can_be_repeated() {
     let [printed, _] = sandbox.fail(&again.replace('\'', ""));
     assert!(printed.contains("1 of 1 cases failed"), "{printed}");
     // An output that nobody writes keeps the bits that stood there.
-    sandbox.edit_shader(
-        "softmax.wgsl",
-        "short_y[start + c] = held[c] / sum",
-        "if c > 0u { short_y[start + c] = held[c] / sum; }",
-    );
+    sandbox.edit_shader("softmax.wgsl", "y[start + c] = held[c] / sum", "if c > 0u { y[start + c] = held[c] / sum; }");
     let [printed, _] = sandbox.fail("--op softmax --shaders shaders");
     assert!(printed.contains("no kernel writes it"), "{printed}");
 }

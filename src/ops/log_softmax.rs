@@ -12,6 +12,7 @@ use super::case::{Bench, Case, CaseSet};
 use super::elementwise::same_shape;
 use super::fast;
 use super::rowwise::per_row;
+use super::softmax::{UNALIGNED, many};
 
 /// The logarithm of softmax over the last axis.
 ///
@@ -120,7 +121,7 @@ impl Op for LogSoftmaxBackward {
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let dispatch = per_row("log_softmax", ["backward_short", "backward_wide"], &types.inputs[0], target);
-        vec![dispatch.read(Operand::Input(0)).read(Operand::Input(1)).write(Operand::Output(0))]
+        vec![dispatch.read(Operand::Input(0)).write(Operand::Output(0)).read(Operand::Input(1))]
     }
 }
 
@@ -165,15 +166,16 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         &[2, 1024],
         &[64, 64],
     ];
-    let shapes = set.shapes(&shapes);
+    let unaligned = UNALIGNED.each_ref().map(|shape| shape.as_slice());
+    let shapes = set.shapes(&[shapes.as_slice(), &unaligned].concat());
     let mut cases: Vec<_> = shapes.iter().map(|s| set.case(LogSoftmax).scaled(s, 5.0)).collect();
     cases.extend(shapes.iter().map(|s| set.case(LogSoftmaxBackward).constant(s, 1.0).constant(s, 1.0)));
     // Logits that differ by 1e4: the logarithm stays finite where softmax gives 0.
     let far = |columns: usize| (0..2 * columns).map(|i| if i % 5 == 0 { -1e4 } else { i as f32 * 0.01 }).collect();
     cases.extend([17, 129].map(|columns| set.case(LogSoftmax).values(&[2, columns], far(columns))));
     // Logits whose e^x overflows unless the largest of the whole row was found.
-    cases.push(set.case(LogSoftmax).constant(&[2, 600], 300.0));
-    for shape in super::softmax::many(set) {
+    cases.extend([20, 600].map(|columns| set.case(LogSoftmax).constant(&[2, columns], 300.0)));
+    for shape in many(set) {
         cases.push(set.case(LogSoftmax).constant(&shape, 5.0));
         cases.push(set.case(LogSoftmaxBackward).constant(&shape, 1.0).constant(&shape, 1.0));
     }

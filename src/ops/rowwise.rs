@@ -49,12 +49,13 @@ pub fn per_row(
 ) -> Dispatch {
     let (rows, columns) = (x.rows(), x.columns());
     if columns > SHORT {
-        let dispatch = kernel(shader, wide_entry, 1, target).constant("HELD", 1);
+        let dispatch = kernel(shader, wide_entry, width(&[rows * columns]), target).constant("HELD", 1);
         return reducing(dispatch, target).uniform(&[rows, columns]).workgroups(groups(rows));
     }
     let width = width(&[columns]);
     let dispatch = kernel(shader, short_entry, width, target).constant(SUBGROUPS, 0);
-    // A power of two, since a kernel for each length of a sentence would be many.
-    let dispatch = dispatch.constant("HELD", (columns / width).next_power_of_two() as u32);
+    // Vectors as many as there are. Of single numbers up to three more, since a kernel for each length of a sentence would be many.
+    let held = if width == 1 { columns.next_multiple_of(4) } else { columns / width };
+    let dispatch = dispatch.constant("HELD", held as u32);
     dispatch.uniform(&[rows, columns / width]).workgroups(grid(rows, target))
 }

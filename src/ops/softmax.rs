@@ -125,9 +125,13 @@ impl SoftmaxBackward {
     }
 }
 
+/// Shapes of whole vectors whose rows are not: they begin at each place in one.
+pub const UNALIGNED: [[usize; 2]; 4] = [[4, 33], [4, 35], [2, 1002], [4, 2103]];
+
 pub fn cases(set: &CaseSet) -> Vec<Case> {
     let plain = [[1, 1], [7, 17], [65, 33], [3, 257], [2, 1000], [33, 12], [3, 2100], [2, 1024], [64, 64]];
-    let masked = [[1, 1, 1], [5, 3, 17], [7, 2, 65], [6, 1, 257], [7, 3, 20], [5, 1, 2100]];
+    let plain = [plain.as_slice(), &UNALIGNED].concat();
+    let masked = [[1, 1, 1], [5, 3, 17], [7, 2, 65], [6, 1, 257], [7, 3, 20], [5, 1, 2100], [4, 2, 35], [2, 2, 1001]];
     let plain = set.sizes(&plain, [1000, 1000]);
     let masked = set.sizes(&masked, [65, 65, 257]);
     let mut cases: Vec<_> = plain.iter().map(|s| set.case(Softmax { masked: false }).scaled(s, 5.0)).collect();
@@ -140,14 +144,19 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     let far = (0..34).map(|i| if i % 5 == 0 { -1e4 } else { i as f32 }).collect();
     cases.push(set.case(Softmax { masked: false }).values(&[2, 17], far));
     // Logits whose e^x overflows unless the largest of the whole row was found; zeros, which are empty sequences to a kernel that takes them for lengths.
-    cases.push(set.case(Softmax { masked: false }).constant(&[2, 600], 300.0));
+    cases.extend([20, 600].map(|columns| set.case(Softmax { masked: false }).constant(&[2, columns], 300.0)));
     // The same where only the columns of one of eight lanes are large, each lane in its turn.
     let one_lane = (0..8 * 600).map(|i| if i % 600 % 8 == i / 600 { 300.0 } else { (i % 7) as f32 }).collect();
     cases.push(set.case(Softmax { masked: false }).values(&[8, 600], one_lane));
     let zeros = |columns: usize| set.case(Softmax { masked: false }).values(&[3, columns], vec![0.0; 3 * columns]);
     cases.extend([17, 257].map(zeros));
-    let padded = (0..34).map(|i| if i % 17 < 9 { i as f32 * 0.1 } else { f32::NAN }).collect();
-    cases.push(set.case(Softmax { masked: true }).values(&[2, 1, 17], padded).ids(&[2], vec![9, 4]));
+    let padded = |columns: usize, valid: usize| {
+        (0..4 * columns).map(|i| if i % columns < valid { (i % 50) as f32 * 0.1 } else { f32::NAN }).collect()
+    };
+    for columns in [17, 37] {
+        let case = set.case(Softmax { masked: true }).values(&[4, 1, columns], padded(columns, columns - 8));
+        cases.push(case.ids(&[4], vec![9, 4, 0, columns as u32 - 8]));
+    }
     cases.push(set.case(Softmax { masked: false }).subnormals(&[3, 7]));
     for shape in many(set) {
         cases.push(set.case(Softmax { masked: false }).constant(&shape, 5.0));
@@ -165,12 +174,12 @@ pub fn many(set: &CaseSet) -> Vec<[usize; 2]> {
 pub fn benches() -> Vec<Bench> {
     vec![
         Bench::new(
-            "scores, 1280 x 20 x 20, masked",
-            Case::new(Softmax { masked: true }).constant(&[1280, 20, 20], 5.0).ids(&[1280], vec![20; 1280]),
+            "scores, 12,800 x 20 x 20, masked",
+            Case::new(Softmax { masked: true }).constant(&[12_800, 20, 20], 5.0).ids(&[12_800], vec![20; 12_800]),
         ),
         Bench::new(
-            "backward, 25,600 x 20",
-            Case::new(SoftmaxBackward).constant(&[25_600, 20], 1.0).constant(&[25_600, 20], 1.0),
+            "backward, 256,000 x 20",
+            Case::new(SoftmaxBackward).constant(&[256_000, 20], 1.0).constant(&[256_000, 20], 1.0),
         ),
         Bench::new("logits, 1280 x 6191", Case::new(Softmax { masked: false }).constant(&[1280, 6191], 5.0)),
         Bench::new(

@@ -1,0 +1,6 @@
+// Number i of y by itself, where y holds vectors: put4.wgsl. Single numbers leave no edge (aligned.wgsl), so that nobody calls this one.
+// The constant VECTOR chooses.
+
+fn put(i: u32, value: f32) {
+    y[i] = value;
+}
