@@ -73,32 +73,33 @@ impl Op for Embedding {
         let control = Operand::Input(if self.dropout.is_some() { 2 } else { 1 });
         let vector = elementwise::width(&[width]);
         let positions = len / width;
-        let dispatch = kernel("forward", self.dropout.is_some(), vector, width / vector, target);
+        let row = width / vector;
+        let per_row = if target.software { 1 } else { per_row(row, target) };
+        let dispatch = kernel("forward", self.dropout.is_some(), vector, [row, per_row], target);
         let dispatch = dispatch.constant("ACCUMULATE", 0).read(Operand::Input(0)).read(Operand::Input(1)).read(control);
         let dispatch = dispatch.write(Operand::Output(0));
-        let dispatch = parameters(dispatch, [positions, vocabulary, width / vector], self.dropout.as_ref());
-        let rows = lanes(target) as usize / per_row(width / vector, target);
+        let dispatch = parameters(dispatch, [positions, vocabulary, row], self.dropout.as_ref());
+        let rows = lanes(target) as usize / per_row;
         vec![dispatch.workgroups(blocks(positions.div_ceil(rows), target))]
     }
 }
 
-/// Vectors of a row's gradient that an invocation holds in registers at most.
+/// Vectors of a row that an invocation has in hand at most.
 const HELD: usize = 4;
 
-/// Lanes of a workgroup that share a row of `vectors`.
+/// Lanes of a workgroup that share a row of `vectors`, for the gradient.
 fn per_row(vectors: usize, target: &Target) -> usize {
     vectors.next_power_of_two().clamp(8, lanes(target) as usize)
 }
 
-/// An entry point for vectors of `vector` elements; rows have `row` vectors.
-fn kernel(entry: &'static str, dropout: bool, vector: usize, row: usize, target: &Target) -> Dispatch {
-    let per_row = per_row(row, target);
+/// An entry point for vectors of `vector` elements; `per_row` lanes share a row of `row` vectors.
+fn kernel(entry: &'static str, dropout: bool, vector: usize, [row, per_row]: [usize; 2], target: &Target) -> Dispatch {
     let held = row.div_ceil(per_row).min(HELD);
     elementwise::kernel("embedding", entry, vector, target)
         .constant("DROPOUT", dropout.into())
         .constant("PER_ROW", per_row as u32)
         .constant("HELD", held as u32)
-        .constant("WHOLE", (row == held * per_row).into())
+        .constant("WHOLE", row.is_multiple_of(held * per_row).into())
         .constant("LONGER", (row > held * per_row).into())
         .constant("RUN", run(target) as u32)
 }
@@ -218,17 +219,19 @@ impl Op for EmbeddingBackward {
         let vector = elementwise::width(&[width]);
         let [ids, dy, control] = [ids, dy, control].map(Operand::Input);
         let [latest, before] = [0, 1].map(Operand::Scratch);
+        let of_ids = elementwise::width(&[positions]);
+        let row = width / vector;
+        let per_row = per_row(row, target);
         let kernel = |entry, dropout, vector_of_it| {
-            let dispatch = kernel(entry, dropout, vector_of_it, width / vector, target);
+            let dispatch = kernel(entry, dropout, vector_of_it, [row, per_row], target);
             dispatch.constant("ACCUMULATE", self.accumulate.into())
         };
-        let of_ids = elementwise::width(&[positions]);
         let link = kernel("link", false, of_ids).read(ids).write(latest).write(before);
         let link = link.uniform(&[positions / of_ids, self.vocabulary, block / of_ids]);
         let backward = kernel("backward", self.dropout.is_some(), vector).read(dy).read(latest).read(control);
         let backward = backward.read(before).write(Operand::Output(0));
-        let backward = parameters(backward, [blocks, self.vocabulary, width / vector], self.dropout.as_ref());
-        let rows = lanes(target) as usize / per_row(width / vector, target) * run(target);
+        let backward = parameters(backward, [blocks, self.vocabulary, row], self.dropout.as_ref());
+        let rows = lanes(target) as usize / per_row * run(target);
         vec![
             link.workgroups([blocks as u32, 1, 1]),
             backward.workgroups(elementwise::blocks(self.vocabulary.div_ceil(rows), target)),
