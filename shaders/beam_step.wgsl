@@ -1,14 +1,13 @@
 // The K best continuations of the K hypotheses of a sentence, by rank = score / length^α; score = scores[row] + logits[row, v] − ln Σ e^logits[row]
 //
-// One workgroup a sentence, in two passes over its logits: one for the rows' logarithms of sums, one in which each invocation keeps the K best candidates that
-// it meets, in the order (rank down, row and token up). Then K times the best of the invocations' best is the next winner. A hypothesis that has ended
-// is one candidate, itself. On llvmpipe, 2 cores, 12 sentences, a beam of 5, 6,191 tokens: 4.3 ms with K passes instead of the second one, 1.1 so. Not
-// measured on hardware.
+// One workgroup a sentence, in one pass over its logits, which gives the rows' logarithms of sums and the largest number of each chunk of an invocation's numbers.
+// An invocation's K best candidates, in the order (rank down, row and token up), lie in its K best chunks, which it reads again. Then K times the best of the
+// invocations' best is the next winner. A hypothesis that has ended is one candidate, itself. A row need not begin with a vector, as in argmax.wgsl.
 #import shared/four
 #import shared/grid
 #import shared/log_sum_exp
 #import shared/reduce{SUBGROUPS}
-#import shared/strided
+#import shared/vector{VECTOR}
 
 struct Parameters {
     sentences: u32,
@@ -17,7 +16,7 @@ struct Parameters {
     end: u32,
     penalty: f32, // α
 }
-@group(0) @binding(0) var<storage, read> logits: array<f32>; // [sentences·K, vocabulary]
+@group(0) @binding(0) var<storage, read> logits: array<Numbers>; // [sentences·K, vocabulary]
 @group(0) @binding(1) var<storage, read> scores: array<f32>; // [sentences·K]
 @group(0) @binding(2) var<storage, read> lengths: array<u32>; // [sentences·K]
 @group(0) @binding(3) var<storage, read> ids: array<u32>; // [sentences·K]
@@ -29,24 +28,27 @@ struct Parameters {
 
 const NOBODY: u32 = 0xffffffffu;
 
-var<workgroup> best_rank: array<f32, LANES>;
-var<workgroup> best_at: array<u32, LANES>;
+// Chunks of a row at most
+const CHUNKS: u32 = 32u;
 
-// An invocation's best candidates, the best first, and their places: row of the sentence · vocabulary + token.
+// The best candidates or chunks that an invocation has met, the best first, and their places: row of the sentence · vocabulary + token, or row · CHUNKS + chunk.
 var<private> ranks: array<f32, BEAM>;
 var<private> places: array<u32, BEAM>;
 
-fn insert(rank: f32, place: u32) {
-    if rank <= ranks[BEAM - 1u] && places[BEAM - 1u] != NOBODY {
-        return;
+fn forget() {
+    for (var i = 0u; i < BEAM; i++) {
+        ranks[i] = LOWEST;
+        places[i] = NOBODY;
     }
-    var carried_rank = rank;
+}
+
+fn insert(rank: f32, place: u32) {
+    var carried_rank = max(rank, LOWEST);
     var carried_place = place;
     for (var i = 0u; i < BEAM; i++) {
         let other_rank = ranks[i];
         let other_place = places[i];
-        // Places come in rising order, so that of equals the first stays before the later one.
-        let before = carried_rank > other_rank || other_place == NOBODY;
+        let before = carried_rank > other_rank || (carried_rank == other_rank && carried_place < other_place);
         ranks[i] = select(other_rank, carried_rank, before);
         places[i] = select(other_place, carried_place, before);
         carried_rank = select(carried_rank, other_rank, before);
@@ -54,22 +56,78 @@ fn insert(rank: f32, place: u32) {
     }
 }
 
-fn four_logits(at: u32) -> vec4f {
-    return vec4f(logits[at], logits[at + LANES], logits[at + 2u * LANES], logits[at + 3u * LANES]);
+// A row's whole vectors, of which an invocation has every LANES-th, `chunk` after `chunk`; what lies before the first and behind the last is read by itself.
+struct Row {
+    start: u32, // elements
+    end: u32,
+    first: u32, // vectors
+    last: u32,
+    chunk: u32, // vectors of a chunk, of all invocations
 }
 
-// ln Σ e^logits over a row
-fn log_total(start: u32, local: u32) -> f32 {
-    let body = in_strides(p.vocabulary);
+fn row_at(row: u32) -> Row {
+    let start = row * p.vocabulary;
+    let end = start + p.vocabulary;
+    let first = (start + WIDTH - 1u) / WIDTH;
+    let last = max(end / WIDTH, first);
+    let steps = (last - first + LANES - 1u) / LANES;
+    return Row(start, end, first, last, (steps + CHUNKS - 1u) / CHUNKS * LANES);
+}
+
+fn logit(i: u32) -> f32 {
+    return number_at(logits[i / WIDTH], i);
+}
+
+// The numbers of a vector, and LOWEST in place of those that it has not.
+fn four_logits(i: u32) -> vec4f {
+    let x = logits[i];
+    let four = vec4f(number_at(x, 0u), number_at(x, 1u), number_at(x, 2u), number_at(x, 3u));
+    return select(vec4f(LOWEST), four, vec4u(0u, 1u, 2u, 3u) < vec4u(WIDTH));
+}
+
+// Where an invocation finds elements that are in no whole vector: one before the first, and one behind the last.
+fn head_of(row: Row, local: u32) -> u32 {
+    return select(NOBODY, row.start + local, row.start + local < min(WIDTH * row.first, row.end));
+}
+
+fn tail_of(row: Row, local: u32) -> u32 {
+    let tail = max(WIDTH * row.last, row.start) + local;
+    return select(NOBODY, tail, tail < row.end && tail >= WIDTH * row.first);
+}
+
+var<private> largest: array<f32, CHUNKS>;
+
+// ln Σ e^logits over a row; `largest` of its chunks
+fn log_total(row: Row, local: u32) -> f32 {
     var sums = nothing();
-    for (var v = local; v < body; v += STRIDE) {
-        sums = with_four(sums, four_logits(start + v));
+    var i = row.first + local;
+    for (var c = 0u; c < CHUNKS; c++) {
+        let end = min(row.first + (c + 1u) * row.chunk, row.last);
+        var most = vec4f(LOWEST);
+        for (; i < end; i += LANES) {
+            let four = four_logits(i);
+            sums = with_four(sums, four);
+            most = max(most, four);
+        }
+        largest[c] = largest_of_four(most);
     }
-    for (var v = body + local; v < p.vocabulary; v += LANES) {
-        sums = with_one(sums, logits[start + v]);
+    let head = head_of(row, local);
+    if head != NOBODY {
+        sums = with_one(sums, logit(head));
+    }
+    let tail = tail_of(row, local);
+    if tail != NOBODY {
+        sums = with_one(sums, logit(tail));
     }
     let of_row = of_workgroup(sums, local);
     return log(of_row.y) + of_row.x;
+}
+
+// The first of the places that invocations have whose candidates are `best`, in halves, which f32 holds exactly.
+fn first_place(best: bool, place: u32, local: u32) -> u32 {
+    let high = -reduce_max(select(-65536.0, -f32(place >> 16u), best), local);
+    let low = -reduce_max(select(-65536.0, -f32(place & 0xffffu), best && f32(place >> 16u) == high), local);
+    return (u32(high) << 16u) | (u32(low) & 0xffffu);
 }
 
 @compute @workgroup_size(LANES)
@@ -79,47 +137,59 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     let first = select(0u, sentence * BEAM, inside);
     let divisor = pow(f32(p.length), p.penalty);
     var log_totals: array<f32, BEAM>;
+    forget();
+    for (var k = 0u; k < BEAM; k++) {
+        let row = row_at(first + k);
+        log_totals[k] = log_total(row, local);
+        if ids[first + k] != p.end {
+            for (var c = 0u; c < CHUNKS; c++) {
+                if row.first + c * row.chunk + local < row.last {
+                    insert((scores[first + k] + (largest[c] - log_totals[k])) / divisor, k * CHUNKS + c);
+                }
+            }
+        }
+    }
+    let chunks = places;
+    forget();
     for (var i = 0u; i < BEAM; i++) {
-        ranks[i] = LOWEST;
-        places[i] = NOBODY;
+        if chunks[i] != NOBODY {
+            let k = chunks[i] / CHUNKS;
+            let row = row_at(first + k);
+            let begin = row.first + chunks[i] % CHUNKS * row.chunk;
+            for (var v = begin + local; v < min(begin + row.chunk, row.last); v += LANES) {
+                let four = logits[v];
+                for (var e = 0u; e < WIDTH; e++) {
+                    let token = v * WIDTH + e - row.start;
+                    insert((scores[first + k] + (number_at(four, e) - log_totals[k])) / divisor, k * p.vocabulary + token);
+                }
+            }
+        }
     }
     for (var k = 0u; k < BEAM; k++) {
-        let row = first + k;
-        let start = row * p.vocabulary;
-        log_totals[k] = log_total(start, local);
-        if ids[row] == p.end {
+        let row = row_at(first + k);
+        if ids[first + k] == p.end {
             if local == 0u {
-                insert(scores[row] / pow(f32(lengths[row]), p.penalty), k * p.vocabulary + p.end);
+                insert(scores[first + k] / pow(f32(lengths[first + k]), p.penalty), k * p.vocabulary + p.end);
             }
         } else {
-            for (var v = local; v < p.vocabulary; v += LANES) {
-                insert((scores[row] + (logits[start + v] - log_totals[k])) / divisor, k * p.vocabulary + v);
+            let head = head_of(row, local);
+            if head != NOBODY {
+                insert((scores[first + k] + (logit(head) - log_totals[k])) / divisor, k * p.vocabulary + head - row.start);
+            }
+            let tail = tail_of(row, local);
+            if tail != NOBODY {
+                insert((scores[first + k] + (logit(tail) - log_totals[k])) / divisor, k * p.vocabulary + tail - row.start);
             }
         }
     }
     for (var winner = 0u; winner < BEAM; winner++) {
-        best_rank[local] = ranks[0];
-        best_at[local] = places[0];
-        for (var half = LANES / 2u; half > 0u; half /= 2u) {
-            workgroupBarrier();
-            if local < half {
-                let other_rank = best_rank[local + half];
-                let other_at = best_at[local + half];
-                let better = other_rank > best_rank[local] || (other_rank == best_rank[local] && other_at < best_at[local]);
-                if other_at != NOBODY && (best_at[local] == NOBODY || better) {
-                    best_rank[local] = other_rank;
-                    best_at[local] = other_at;
-                }
-            }
-        }
-        workgroupBarrier();
-        let at = best_at[0];
-        workgroupBarrier(); // before the next winner overwrites it
+        let at = first_place(ranks[0] == reduce_max(ranks[0], local), places[0], local);
         if places[0] == at {
             for (var i = 1u; i < BEAM; i++) {
                 ranks[i - 1u] = ranks[i];
                 places[i - 1u] = places[i];
             }
+            ranks[BEAM - 1u] = LOWEST;
             places[BEAM - 1u] = NOBODY;
         }
         if inside && local == 0u {
@@ -133,7 +203,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
                 new_lengths[out] = lengths[row];
                 new_ids[out] = p.end;
             } else {
-                new_scores[out] = scores[row] + (logits[row * p.vocabulary + token] - log_totals[k]);
+                new_scores[out] = scores[row] + (logit(row * p.vocabulary + token) - log_totals[k]);
                 new_lengths[out] = p.length;
                 new_ids[out] = token;
             }

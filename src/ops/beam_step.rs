@@ -6,7 +6,7 @@ use crate::graph::{
 };
 
 use super::case::{Bench, Case, CaseSet};
-use super::elementwise::{lanes, reducing};
+use super::elementwise::{kernel, reducing, width};
 
 /// Widest beam: the shader keeps its winners in registers.
 pub const WIDEST: usize = 16;
@@ -86,9 +86,10 @@ impl Op for BeamStep {
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let [rows, vocabulary] = *types.input(0) else { unreachable!("checked by the shape rule") };
-        let dispatch = (0..4).fold(Dispatch::new("beam_step", "forward"), |d, i| d.read(Operand::Input(i)));
+        let vector = width(&[rows * vocabulary]);
+        let dispatch = kernel("beam_step", "forward", vector, target).constant("BEAM", self.beam as u32);
+        let dispatch = (0..4).fold(dispatch, |d, i| d.read(Operand::Input(i)));
         let dispatch = (0..4).fold(dispatch, |d, o| d.write(Operand::Output(o)));
-        let dispatch = dispatch.constant("BEAM", self.beam as u32).constant("LANES", lanes(target));
         let dispatch = reducing(dispatch, target);
         let dispatch = dispatch.uniform(&[rows / self.beam, vocabulary, self.length, self.end as usize]);
         vec![dispatch.number(self.length_penalty).workgroups(groups(rows / self.beam))]
@@ -183,9 +184,11 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
 
 pub fn benches() -> Vec<Bench> {
     let op = BeamStep { beam: 5, length_penalty: 1.0, length: 4, end: 3 };
-    let case =
-        Case::new(op).constant(&[60, 6191], 3.0).constant(&[60], 4.0).ids(&[60], vec![3; 60]).ids(&[60], vec![4; 60]);
-    vec![Bench::new("12 sentences, beam 5, vocabulary 6191", case)]
+    // Ten times a search's 12 sentences, whose logits would fit into a cache.
+    let rows = 600;
+    let case = Case::new(op).constant(&[rows, 6191], 3.0).constant(&[rows], 4.0);
+    let case = case.ids(&[rows], vec![3; rows]).ids(&[rows], vec![4; rows]);
+    vec![Bench::new("120 sentences, beam 5, vocabulary 6191", case)]
 }
 
 #[cfg(test)]
