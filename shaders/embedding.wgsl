@@ -18,8 +18,15 @@ struct Parameters {
 @group(0) @binding(3) var<storage, read_write> y: array<Numbers>; // [positions, width]
 @group(0) @binding(4) var<uniform> parameters: Parameters;
 
-// PER_ROW lanes share a row, so that its id is read once, and a workgroup has LANES / PER_ROW rows at a time. On llvmpipe, 2 cores, 20 × 1280 ids of 128,
-// binaries alternating: 2.1 ms, and 2.6 where lanes went from vector to vector, each with its id.
+// PER_ROW lanes share a row, so that its id is read once, and a workgroup has LANES / PER_ROW rows at a time. On software adapters a lane has a whole row, HELD
+// vectors at a time. On llvmpipe, 2 cores, 20 × 1280 ids of 128, in ms, medians of two runs each:
+//
+//                                                                   without dropout   with it
+//     a row among 8 lanes, neighbouring vectors                                1.80      2.73
+//     a row among 8 lanes, each with 4 vectors side by side                    1.65      2.27
+//     a row a lane                                                             1.38      2.06
+//     the same, random words of two vectors before their loads                 1.28      1.82
+//     the same of four                                                         1.30      1.80
 @compute @workgroup_size(LANES)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let p = parameters;
@@ -27,12 +34,27 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     let block = block_of(group, groups, p.len, rows);
     let mask = mask_of(p);
     for (var row = block.x + local / PER_ROW; row < block.y; row += rows) {
-        let id = min(ids[row], p.vocabulary - 1u);
-        for (var column = local % PER_ROW; column < p.width; column += PER_ROW) {
-            let i = row * p.width + column;
-            y[i] = dropped(weight[id * p.width + column], i, mask);
+        let start = min(ids[row], p.vocabulary - 1u) * p.width;
+        var first = local % PER_ROW * HELD;
+        // Ended at its end: a loop that ends at its start costs llvmpipe one more body, all lanes masked.
+        loop {
+            let i = row * p.width + first;
+            let words = words_from(i, mask);
+            for (var h = 0u; h < HELD; h++) {
+                if is_inside(first + h, p) {
+                    y[i + h] = dropped(weight[start + first + h], words[h], mask);
+                }
+            }
+            first += PER_ROW * HELD;
+            continuing {
+                break if first >= p.width;
+            }
         }
     }
+}
+
+fn is_inside(column: u32, p: Parameters) -> bool {
+    return WHOLE == 1u || column < p.width;
 }
 
 // What tells a tensor's dropout mask. Read where DROPOUT, and once: on llvmpipe three words of `control` in a loop cost as much as the row does.
@@ -50,111 +72,143 @@ fn mask_of(p: Parameters) -> Mask {
     return mask;
 }
 
-// Vector i of a tensor after dropout; one Threefry call serves four elements.
-fn dropped(value: Numbers, i: u32, mask: Mask) -> Numbers {
+// Random words of HELD vectors from vector i on: all of them before the vectors are read, so that the CPU computes several at once. One Threefry call serves four
+// elements.
+fn words_from(i: u32, mask: Mask) -> array<Words, HELD> {
+    var words: array<Words, HELD>;
     if DROPOUT == 1u {
-        let block = random_words(i * WIDTH / 4u, mask.key);
-        return select(Numbers(), value * mask.scale, words_of(i, block) < Words(mask.threshold));
+        for (var h = 0u; h < HELD; h++) {
+            words[h] = words_of(i + h, random_words((i + h) * WIDTH / 4u, mask.key));
+        }
+    }
+    return words;
+}
+
+// A vector after dropout
+fn dropped(value: Numbers, words: Words, mask: Mask) -> Numbers {
+    if DROPOUT == 1u {
+        return select(Numbers(), value * mask.scale, words < Words(mask.threshold));
     }
     return value;
 }
 
-// The gradient dweight[v] = Σ dy[n] over the n with ids[n] = v, without float atomics and in a fixed order: `link` chains the
-// positions of each id, `backward` lets the first position of an id walk its chain. The buffer was filled with zeros before;
-// where ACCUMULATE it holds a gradient to which this one is added.
+// The gradient dweight[v] = Σ dy[n] over the n with ids[n] = v, without float atomics and in a fixed order: `link` chains the positions of each id, `backward`
+// lets every row of dweight walk its chains, so that each row is written once, zeros included. Where ACCUMULATE dweight holds a gradient to which this one is
+// added, and rows without a position are left alone.
 //
-// link: links[n] = the next position with the same id (0 where there is none), plus FIRST if none comes before. Every workgroup compares the ids of its
-// 64 positions with all ids, a vector at a time: n² comparisons (6.5 million for 2,560 positions), cheaper than sorting. On software adapters a lane
-// holds 8 positions, so that one load serves 64 comparisons. Only among the workgroup's own positions must an order be asked for.
-const FIRST: u32 = 0x80000000u;
-const BLOCK: u32 = 64u;
-const HELD: u32 = BLOCK / ROW_LANES;
-
+// link: a workgroup walks a block of positions from first to last, with a table of each id's latest position. Each of its invocations has the ids that leave
+// the same rest when divided by LANES: nobody waits for anybody, and a position is touched once. Positions count from 1; 0 is none.
+struct LinkParameters {
+    vectors: u32, // of ids
+    vocabulary: u32,
+    block: u32, // vectors of a block
+}
 @group(0) @binding(0) var<storage, read> link_ids: array<Words>; // [positions]
-@group(0) @binding(1) var<storage, read_write> links: array<u32>; // [positions]
-@group(0) @binding(2) var<uniform> link_parameters: Parameters;
+@group(0) @binding(1) var<storage, read_write> latest: array<u32>; // [blocks, vocabulary]
+@group(0) @binding(2) var<storage, read_write> before: array<u32>; // [positions]: the one before with the same id, of the same block
+@group(0) @binding(3) var<uniform> link_parameters: LinkParameters;
 
-@compute @workgroup_size(ROW_LANES)
-fn link(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-    let vectors = link_parameters.len;
-    let positions = WIDTH * vectors;
-    let last = Words(link_parameters.vocabulary - 1u);
-    let start = linear_group(group, groups) * BLOCK;
-    var own: array<Words, HELD>;
-    var before: array<Words, HELD>;
-    var next: array<Words, HELD>;
-    for (var h = 0u; h < HELD; h++) {
-        let n = min(start + h * ROW_LANES + local, positions - 1u);
-        own[h] = min(Words(word_at(link_ids[n / WIDTH], n)), last);
-        next[h] = Words(FIRST);
+@compute @workgroup_size(LANES)
+fn link(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+    let p = link_parameters;
+    let table = group.x * p.vocabulary;
+    for (var v = local; v < p.vocabulary; v += LANES) {
+        latest[table + v] = 0u;
     }
-    let block = min(start / WIDTH, vectors);
-    let behind = min(block + BLOCK / WIDTH, vectors);
-    for (var i = 0u; i < block; i++) {
-        let ids = min(link_ids[i], last);
-        for (var h = 0u; h < HELD; h++) {
-            before[h] |= select(Words(), Words(1u), ids == own[h]);
-        }
-    }
-    for (var i = block; i < behind; i++) {
-        let ids = min(link_ids[i], last);
-        let m = places_of(i);
-        for (var h = 0u; h < HELD; h++) {
-            let n = Words(start + h * ROW_LANES + local);
-            before[h] |= select(Words(), Words(1u), (ids == own[h]) & (m < n));
-            next[h] = min(next[h], select(Words(FIRST), m, (ids == own[h]) & (m > n)));
-        }
-    }
-    for (var i = behind; i < vectors; i++) {
-        let ids = min(link_ids[i], last);
-        let m = places_of(i);
-        for (var h = 0u; h < HELD; h++) {
-            next[h] = min(next[h], select(Words(FIRST), m, ids == own[h]));
-        }
-    }
-    for (var h = 0u; h < HELD; h++) {
-        let n = start + h * ROW_LANES + local;
-        if n < positions {
-            let nearest = least_of(next[h]);
-            links[n] = select(nearest, 0u, nearest == FIRST) | select(FIRST, 0u, any_of(before[h]));
+    let end = min((group.x + 1u) * p.block, p.vectors);
+    for (var i = group.x * p.block; i < end; i++) {
+        let ids = min(link_ids[i], Words(p.vocabulary - 1u));
+        for (var k = 0u; k < WIDTH; k++) {
+            let id = word_at(ids, k);
+            if id % LANES == local {
+                before[i * WIDTH + k] = latest[table + id];
+                latest[table + id] = i * WIDTH + k + 1u;
+            }
         }
     }
 }
 
 @group(0) @binding(0) var<storage, read> dy: array<Numbers>; // [positions, width]
-@group(0) @binding(1) var<storage, read> chain: array<u32>; // links, now read
-@group(0) @binding(3) var<storage, read_write> dweight: array<Numbers>; // [vocabulary, width]
-@group(0) @binding(4) var<storage, read> backward_ids: array<u32>; // [positions]
-@group(0) @binding(5) var<uniform> backward_parameters: Parameters;
+@group(0) @binding(1) var<storage, read> heads: array<u32>; // `latest`, now read
+@group(0) @binding(3) var<storage, read> chain: array<u32>; // `before`, now read
+@group(0) @binding(4) var<storage, read_write> dweight: array<Numbers>; // [vocabulary, width]
+@group(0) @binding(5) var<uniform> backward_parameters: Parameters; // len: blocks
 
-// A workgroup takes one position or, on software adapters, many; an invocation vectors of its row. Positions that are first with their id come early, so that
-// neighbouring ones fall to different workgroups.
-@compute @workgroup_size(ROW_LANES)
+// Rows are shared out in runs, neighbouring runs to workgroups that lie half a grid apart: words come often that have low ids, and llvmpipe gives each thread as
+// many neighbouring workgroups. Runs, since rows far apart are written more slowly.
+@compute @workgroup_size(LANES)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-    let mask = mask_of(backward_parameters);
-    for (var n = linear_group(group, groups); n < backward_parameters.len; n += groups.x * groups.y) {
-        if (chain[n] & FIRST) != 0u {
-            add_chain(n, local, mask);
+    let p = backward_parameters;
+    let mask = mask_of(p);
+    let rows = LANES / PER_ROW;
+    let workgroups = groups.x * groups.y;
+    let number = linear_group(group, groups);
+    let half = (workgroups + 1u) / 2u;
+    for (var run = select(2u * number, 2u * (number - half) + 1u, number >= half); run * RUN * rows < p.vocabulary; run += workgroups) {
+        let end = min((run + 1u) * RUN * rows, p.vocabulary);
+        for (var row = run * RUN * rows + local / PER_ROW; row < end; row += rows) {
+            if ACCUMULATE == 1u {
+                for (; row < end && !is_named(row, p); row += rows) {
+                }
+            }
+            if row < end {
+                add_row(row, local % PER_ROW, p, mask);
+            }
         }
     }
 }
 
-fn upstream(n: u32, column: u32, mask: Mask) -> Numbers {
-    let i = n * backward_parameters.width + column;
-    return dropped(dy[i], i, mask);
+fn is_named(row: u32, p: Parameters) -> bool {
+    var head = 0u;
+    for (var block = 0u; block < p.len; block++) {
+        head |= heads[block * p.vocabulary + row];
+    }
+    return head != 0u;
 }
 
-fn add_chain(n: u32, local: u32, mask: Mask) {
-    let width = backward_parameters.width;
-    let start = min(backward_ids[n], backward_parameters.vocabulary - 1u) * width;
-    for (var column = local; column < width; column += ROW_LANES) {
-        var sum = upstream(n, column, mask);
-        for (var m = chain[n] & ~FIRST; m != 0u; m = chain[m] & ~FIRST) {
-            sum += upstream(m, column, mask);
+fn add_row(row: u32, lane: u32, p: Parameters, mask: Mask) {
+    add_part(row, lane * HELD, p, mask);
+    if LONGER == 1u {
+        for (var first = (lane + PER_ROW) * HELD; first < p.width; first += PER_ROW * HELD) {
+            add_part(row, first, p, mask);
         }
-        if ACCUMULATE == 1u {
-            sum += dweight[start + column];
+    }
+}
+
+// HELD vectors of a row, from `first` on. They lie side by side, so that a lane's first load reaches for other cache lines than those of the other lanes. Loops end
+// at their ends: one that ends at its start costs llvmpipe one more body, all lanes masked, and three such loops around each other four of them for one.
+fn add_part(row: u32, first: u32, p: Parameters, mask: Mask) {
+    var sums: array<Numbers, HELD>;
+    var block = 0u;
+    loop {
+        var n = heads[block * p.vocabulary + row];
+        loop {
+            let some = n != 0u;
+            let at = max(n, 1u) - 1u;
+            let i = at * p.width + first;
+            let words = words_from(i, mask);
+            for (var h = 0u; h < HELD; h++) {
+                if some && is_inside(first + h, p) {
+                    sums[h] += dropped(dy[i + h], words[h], mask);
+                }
+            }
+            n = select(0u, chain[at], some);
+            continuing {
+                break if n == 0u;
+            }
         }
-        dweight[start + column] = sum;
+        continuing {
+            block++;
+            break if block >= p.len;
+        }
+    }
+    for (var h = 0u; h < HELD; h++) {
+        if is_inside(first + h, p) {
+            let i = row * p.width + first + h;
+            if ACCUMULATE == 1u {
+                sums[h] += dweight[i];
+            }
+            dweight[i] = sums[h];
+        }
     }
 }

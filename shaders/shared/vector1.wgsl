@@ -16,14 +16,6 @@ fn largest_of(v: Numbers) -> f32 {
     return v;
 }
 
-fn least_of(v: Words) -> u32 {
-    return v;
-}
-
-fn any_of(v: Words) -> bool {
-    return v != 0u;
-}
-
 fn number_at(v: Numbers, i: u32) -> f32 {
     return v;
 }

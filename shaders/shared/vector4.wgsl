@@ -18,14 +18,6 @@ fn largest_of(v: Numbers) -> f32 {
     return max(max(v.x, v.y), max(v.z, v.w));
 }
 
-fn least_of(v: Words) -> u32 {
-    return min(min(v.x, v.y), min(v.z, v.w));
-}
-
-fn any_of(v: Words) -> bool {
-    return any(v != Words());
-}
-
 // Element i of a tensor, of the vector that it lies in.
 fn number_at(v: Numbers, i: u32) -> f32 {
     return v[i % 4u];

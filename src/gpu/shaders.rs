@@ -78,6 +78,7 @@ const SHADERS: &[(&str, &str)] = &[
     ("shared/right_of_product2", include_str!("../../shaders/shared/right_of_product2.wgsl")),
     ("shared/row", include_str!("../../shaders/shared/row.wgsl")),
     ("shared/step", include_str!("../../shaders/shared/step.wgsl")),
+    ("shared/strided", include_str!("../../shaders/shared/strided.wgsl")),
     ("shared/threefry", include_str!("../../shaders/shared/threefry.wgsl")),
     ("shared/vector1", include_str!("../../shaders/shared/vector1.wgsl")),
     ("shared/vector4", include_str!("../../shaders/shared/vector4.wgsl")),

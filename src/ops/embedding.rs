@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use crate::graph::{
     Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
-    expect, groups, reference,
+    expect, reference,
 };
 
 use super::add::Add;
@@ -73,30 +73,40 @@ impl Op for Embedding {
         let control = Operand::Input(if self.dropout.is_some() { 2 } else { 1 });
         let vector = elementwise::width(&[width]);
         let positions = len / width;
-        let sizes = [positions, vocabulary, width / vector];
-        let dispatch = kernel("forward", self.dropout.as_ref(), vector, sizes, target).constant("ACCUMULATE", 0);
-        let dispatch = dispatch.read(Operand::Input(0)).read(Operand::Input(1)).read(control).write(Operand::Output(0));
-        let rows = lanes(target) as usize / per_row(width / vector, target);
+        let row = width / vector;
+        let per_row = if target.software { 1 } else { per_row(row, target) };
+        let dispatch = kernel("forward", self.dropout.is_some(), vector, [row, per_row], target);
+        let dispatch = dispatch.constant("ACCUMULATE", 0).read(Operand::Input(0)).read(Operand::Input(1)).read(control);
+        let dispatch = dispatch.write(Operand::Output(0));
+        let dispatch = parameters(dispatch, [positions, vocabulary, row], self.dropout.as_ref());
+        let rows = lanes(target) as usize / per_row;
         vec![dispatch.workgroups(blocks(positions.div_ceil(rows), target))]
     }
 }
 
-/// Lanes of a workgroup that share a row of `vectors`.
+/// Vectors of a row that an invocation has in hand at most.
+const HELD: usize = 4;
+
+/// Lanes of a workgroup that share a row of `vectors`, for the gradient.
 fn per_row(vectors: usize, target: &Target) -> usize {
     vectors.next_power_of_two().clamp(8, lanes(target) as usize)
 }
 
-/// An entry point for vectors of `vector` elements, with its parameters.
-fn kernel(
-    entry: &'static str,
-    dropout: Option<&Dropout>,
-    vector: usize,
-    sizes: [usize; 3],
-    target: &Target,
-) -> Dispatch {
-    let dispatch =
-        elementwise::kernel("embedding", entry, vector, target).constant("DROPOUT", dropout.is_some().into());
-    let dispatch = dispatch.constant("PER_ROW", per_row(sizes[2], target) as u32).uniform(&sizes);
+/// An entry point for vectors of `vector` elements; `per_row` lanes share a row of `row` vectors.
+fn kernel(entry: &'static str, dropout: bool, vector: usize, [row, per_row]: [usize; 2], target: &Target) -> Dispatch {
+    let held = row.div_ceil(per_row).min(HELD);
+    elementwise::kernel("embedding", entry, vector, target)
+        .constant("DROPOUT", dropout.into())
+        .constant("PER_ROW", per_row as u32)
+        .constant("HELD", held as u32)
+        .constant("WHOLE", row.is_multiple_of(held * per_row).into())
+        .constant("LONGER", (row > held * per_row).into())
+        .constant("RUN", run(target) as u32)
+}
+
+/// What `Parameters` of the shader holds.
+fn parameters(dispatch: Dispatch, sizes: [usize; 3], dropout: Option<&Dropout>) -> Dispatch {
+    let dispatch = dispatch.uniform(&sizes);
     match dropout {
         Some(dropout) => dropout.uniform(dispatch),
         None => dispatch.uniform(&[0, 0, 0]),
@@ -194,31 +204,50 @@ impl Op for EmbeddingBackward {
         Work::elements(ids + dy + table).flops(1 + usize::from(self.dropout.is_some()), dy)
     }
 
-    fn scratch(&self, types: &Types, _target: &Target) -> Vec<usize> {
+    fn scratch(&self, types: &Types, target: &Target) -> Vec<usize> {
         let [ids, ..] = self.inputs();
-        vec![types.inputs[ids].len()]
+        let positions = types.inputs[ids].len();
+        vec![positions.div_ceil(block(positions, target)) * self.vocabulary, positions]
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let [ids, dy, control] = self.inputs();
         let positions = types.inputs[ids].len();
+        let block = block(positions, target);
+        let blocks = positions.div_ceil(block);
         let width = types.inputs[dy].columns();
+        let vector = elementwise::width(&[width]);
         let [ids, dy, control] = [ids, dy, control].map(Operand::Input);
-        let links = Operand::Scratch(0);
-        let kernel = |entry, dropout, vector, len| {
-            let sizes = [len, self.vocabulary, width / vector];
-            kernel(entry, dropout, vector, sizes, target).constant("ACCUMULATE", self.accumulate.into())
+        let [latest, before] = [0, 1].map(Operand::Scratch);
+        let of_ids = elementwise::width(&[positions]);
+        let row = width / vector;
+        let per_row = per_row(row, target);
+        let kernel = |entry, dropout, vector_of_it| {
+            let dispatch = kernel(entry, dropout, vector_of_it, [row, per_row], target);
+            dispatch.constant("ACCUMULATE", self.accumulate.into())
         };
-        let [of_ids, of_rows] = [positions, width].map(|size| elementwise::width(&[size]));
-        let link = kernel("link", None, of_ids, positions / of_ids).read(ids).write(links);
-        let backward = kernel("backward", self.dropout.as_ref(), of_rows, positions).read(dy).read(links).read(control);
-        let clear = (!self.accumulate).then(|| Dispatch::clear(Operand::Output(0)));
-        let add = [
-            link.workgroups(groups(positions.div_ceil(64))),
-            backward.write(Operand::Output(0)).read(ids).workgroups(blocks(positions, target)),
-        ];
-        clear.into_iter().chain(add).collect()
+        let link = kernel("link", false, of_ids).read(ids).write(latest).write(before);
+        let link = link.uniform(&[positions / of_ids, self.vocabulary, block / of_ids]);
+        let backward = kernel("backward", self.dropout.is_some(), vector).read(dy).read(latest).read(control);
+        let backward = backward.read(before).write(Operand::Output(0));
+        let backward = parameters(backward, [blocks, self.vocabulary, row], self.dropout.as_ref());
+        let rows = lanes(target) as usize / per_row * run(target);
+        vec![
+            link.workgroups([blocks as u32, 1, 1]),
+            backward.workgroups(elementwise::blocks(self.vocabulary.div_ceil(rows), target)),
+        ]
     }
+}
+
+/// Positions of a block that `link` walks, a multiple of 4. Each block takes a table of the vocabulary, and few are walked at a time; software adapters have few threads.
+fn block(positions: usize, target: &Target) -> usize {
+    let (least, blocks) = if target.software { (4096, 2) } else { (256, 32) };
+    positions.div_ceil(blocks).max(least).next_multiple_of(4)
+}
+
+/// Rows, or as many as a workgroup has at a time, that a workgroup of the gradient takes one after the other.
+fn run(target: &Target) -> usize {
+    if target.software { 16 } else { 1 }
 }
 
 impl EmbeddingBackward {
@@ -261,8 +290,12 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         (9, 12, &[33]),
         (5, 300, &[20]),
         (9, 128, &[64]),
-        // Vectors of ids in four of `link`'s blocks, most ids in two or three of them.
-        (99, 6, &[4, 52]),
+        // Vectors of ids in a block of `link` and a rest, and one more than two blocks of software's.
+        (99, 6, &[4, 65]),
+        (65, 4, &[4097]),
+        // More runs of rows than workgroups, and rows longer than what a lane holds.
+        (1050, 4, &[300]),
+        (40, 132, &[12]),
     ];
     let mut shapes: Vec<_> =
         quick.into_iter().map(|(vocabulary, width, ids)| (vocabulary, width, ids.to_vec())).collect();
@@ -287,7 +320,9 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     // Added to a gradient that is not zero.
     let backward = set.case(EmbeddingBackward { accumulate: true, ..EmbeddingBackward::new(33) });
     cases.push(backward.clone().random_ids(&[9], 33).constant(&[9, 17], 1.0).constant(&[33, 17], 1.0));
-    cases.push(backward.random_ids(&[9], 33).constant(&[9, 8], 1.0).constant(&[33, 8], 1.0));
+    cases.push(backward.clone().random_ids(&[9], 33).constant(&[9, 8], 1.0).constant(&[33, 8], 1.0));
+    // Of two blocks of software's, rows without a position among them, and of three of hardware's.
+    cases.push(backward.random_ids(&[4100], 30).constant(&[4100, 4], 1.0).constant(&[33, 4], 1.0));
     // The same id everywhere, and the extreme ids.
     let backward = set.case(EmbeddingBackward::new(9));
     cases.push(backward.clone().ids(&[130], vec![4; 130]).constant(&[130, 5], 1.0));
@@ -316,6 +351,10 @@ pub fn benches() -> Vec<Bench> {
         Bench::new(
             "backward, 20 x 128 ids",
             ids(Case::new(EmbeddingBackward::new(8014)), 128).constant(&[20, 128, 128], 1.0),
+        ),
+        Bench::new(
+            "backward, 20 x 1280 ids",
+            ids(Case::new(EmbeddingBackward::new(8014)), 1280).constant(&[20, 1280, 128], 1.0),
         ),
         Bench::new("backward with dropout, 20 x 128 ids", dropping),
     ]

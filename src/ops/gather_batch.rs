@@ -2,11 +2,12 @@
 
 use crate::graph::{
     Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
-    expect, groups, reference,
+    expect, reference,
 };
 
 use super::case::{Bench, Case, CaseSet};
 use super::control::{NO_SENTENCE, SENTENCES};
+use super::elementwise::{WORKGROUP, grid, kernel, width};
 
 /// Sizes of a batch, and what it takes of a sentence: at most `time` tokens.
 #[derive(Debug, Clone, Copy)]
@@ -68,13 +69,15 @@ impl Op for GatherBatch {
         Work::elements(2 * types.outputs.iter().map(TensorType::len).sum::<usize>())
     }
 
-    fn dispatches(&self, _types: &Types, _target: &Target) -> Vec<Dispatch> {
-        let inputs = (0..3).fold(Dispatch::new("gather_batch", "forward"), |d, i| d.read(Operand::Input(i)));
-        let outputs = if self.labels { 3 } else { 2 };
+    fn dispatches(&self, _types: &Types, target: &Target) -> Vec<Dispatch> {
+        let vector = width(&[self.batch]);
         let entry = if self.labels { "with_labels" } else { "forward" };
-        let dispatch = (0..outputs).fold(Dispatch { entry, ..inputs }, |d, o| d.write(Operand::Output(o)));
-        let dispatch = dispatch.uniform(&[self.batch, self.time, self.padding as usize]);
-        vec![dispatch.workgroups(groups(self.batch.div_ceil(64)))]
+        let outputs = if self.labels { 3 } else { 2 };
+        let dispatch = kernel("gather_batch", entry, vector, target);
+        let dispatch = (0..3).fold(dispatch, |d, i| d.read(Operand::Input(i)));
+        let dispatch = (0..outputs).fold(dispatch, |d, o| d.write(Operand::Output(o)));
+        let dispatch = dispatch.uniform(&[self.batch / vector, self.time, self.padding as usize]);
+        vec![dispatch.workgroups(grid(self.batch / vector, target))]
     }
 }
 
@@ -106,9 +109,18 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     // The first sentence starts behind the first token, so that offsets[0] is not nothing.
     let offsets = vec![2, 3, 3, 4, 12, 40];
     let mut cases = vec![];
-    let quick = [(1, 1, false), (7, 17, true), (65, 9, true), (3, 33, false), (130, 2, false), (1, 1, true)];
+    let quick = [
+        (1, 1, false),
+        (7, 17, true),
+        (65, 9, true),
+        (3, 33, false),
+        (130, 2, false),
+        (1, 1, true),
+        (12, 9, false),
+        (2100, 3, true),
+    ];
     let odd = set.sizes(&[], [1000, 127]).into_iter().enumerate().map(|(i, [batch, time])| (batch, time, i % 2 == 0));
-    let many = set.many(64).map(|batch| (batch, 2, true));
+    let many = set.many(WORKGROUP).map(|batch| (batch, 2, true));
     for (batch, time, labels) in quick.into_iter().chain(odd).chain(many) {
         let sentence = |b| if b % 4 == 3 { NO_SENTENCE } else { b % 5 };
         let control = (0..SENTENCES as u32).chain((0..batch as u32).map(sentence)).collect();
@@ -119,10 +131,12 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
 }
 
 pub fn benches() -> Vec<Bench> {
-    let pairs = 29_000;
+    // More than our models take at once: their 128 would be a launch and little else.
+    let (pairs, batch) = (116_000, 51_200);
     let offsets = (0..=pairs).map(|s| 20 * s).collect();
-    let control = (0..SENTENCES as u32).chain((0..12_800).map(|b| b * 211 % pairs)).collect();
-    let op = GatherBatch { batch: 12_800, time: 20, labels: true, padding: 0 };
+    let control = (0..SENTENCES as u32).chain((0..batch).map(|b| b * 211 % pairs)).collect();
+    let batch = batch as usize;
+    let op = GatherBatch { batch, time: 20, labels: true, padding: 0 };
     let case = Case::new(op).random_ids(&[20 * pairs as usize], 8014).ids(&[pairs as usize + 1], offsets);
-    vec![Bench::new("12,800 of 29,000 sentences of 20 tokens", case.ids(&[SENTENCES + 12_800], control))]
+    vec![Bench::new("51,200 of 116,000 sentences of 20 tokens", case.ids(&[SENTENCES + batch], control))]
 }
