@@ -70,7 +70,7 @@ impl Device for Recorder {
     }
 
     fn prepare(&mut self, plan: Plan) -> Result<Prepared, DeviceError> {
-        for dispatch in plan.steps.iter().flat_map(|s| &s.dispatches).filter(|d| d.entry != Dispatch::CLEAR) {
+        for dispatch in plan.steps.iter().flat_map(|s| &s.dispatches) {
             let key = (dispatch.shader, dispatch.entry, dispatch.constants.clone());
             self.kernels.entry(key).or_default().push(dispatch.clone());
         }

@@ -37,15 +37,16 @@ fn slot(i: usize) -> String {
     format!("slot {i}")
 }
 
-enum Command {
-    Launch { kernel: Arc<Kernel>, bindings: wgpu::BindGroup, workgroups: [u32; 3] },
-    Clear { buffer: wgpu::Buffer, offset: u64, size: u64 },
+struct Launch {
+    kernel: Arc<Kernel>,
+    bindings: wgpu::BindGroup,
+    workgroups: [u32; 3],
 }
 
 struct Ready {
     plan: Plan,
-    commands: Vec<Command>,
-    /// The first command of each step, and the end of all.
+    launches: Vec<Launch>,
+    /// The first launch of each step, and the end of all.
     starts: Vec<usize>,
     /// The buffers behind the plan's slots.
     slots: Vec<wgpu::Buffer>,
@@ -142,23 +143,19 @@ impl Gpu {
         (buffer, 4 * region.offset as u64, 4 * region.len as u64)
     }
 
-    fn command(
+    fn launch(
         &self,
         plan: &Plan,
         slots: &[wgpu::Buffer],
         step: &Step,
         dispatch: &Dispatch,
         uniforms: &Uniforms,
-    ) -> Command {
+    ) -> Launch {
         let region = |operand: Operand| match operand {
             Operand::Input(i) => step.inputs[i],
             Operand::Output(o) => step.outputs[o].expect("an op binds only outputs that are wanted"),
             Operand::Scratch(s) => step.scratch[s],
         };
-        if dispatch.entry == Dispatch::CLEAR {
-            let (buffer, offset, size) = self.resolve(plan, slots, &region(dispatch.bindings[0].0));
-            return Command::Clear { buffer: buffer.clone(), offset, size };
-        }
         let kernel = self.context.kernel(dispatch, &self.shaders, self.checked);
         let storage = dispatch.bindings.iter().map(|&(operand, _)| {
             let (buffer, offset, size) = self.resolve(plan, slots, &region(operand));
@@ -179,7 +176,7 @@ impl Gpu {
             layout: &kernel.layout,
             entries: &entries,
         });
-        Command::Launch { kernel, bindings, workgroups: dispatch.workgroups }
+        Launch { kernel, bindings, workgroups: dispatch.workgroups }
     }
 
     fn read(&mut self, buffer: &wgpu::Buffer, offset: u64, size: u64) -> Result<Vec<u8>, DeviceError> {
@@ -208,7 +205,7 @@ impl Gpu {
     fn submit(&mut self, plan: Prepared, steps: Range<usize>, log: bool) -> Result<(), DeviceError> {
         let ready = &self.plans[plan.0];
         let mut encoder = self.context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        record(&mut encoder, &ready.commands[ready.starts[steps.start]..ready.starts[steps.end]]);
+        record(&mut encoder, &ready.launches[ready.starts[steps.start]..ready.starts[steps.end]]);
         if log {
             let regions = ready.plan.fetches.iter().map(|(region, _)| self.resolve(&ready.plan, &ready.slots, region));
             let regions: Vec<_> = regions.map(|(buffer, offset, size)| (buffer.clone(), offset, size)).collect();
@@ -242,22 +239,13 @@ impl Gpu {
     }
 }
 
-/// Records launches and fills, as few passes as there can be.
-fn record(encoder: &mut wgpu::CommandEncoder, commands: &[Command]) {
-    let mut commands = commands.iter().peekable();
-    while let Some(command) = commands.peek() {
-        if let Command::Clear { buffer, offset, size } = command {
-            encoder.clear_buffer(buffer, *offset, Some(*size));
-            commands.next();
-            continue;
-        }
-        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-        while let Some(Command::Launch { kernel, bindings, workgroups: [x, y, z] }) = commands.peek() {
-            pass.set_pipeline(&kernel.pipeline);
-            pass.set_bind_group(0, bindings, &[]);
-            pass.dispatch_workgroups(*x, *y, *z);
-            commands.next();
-        }
+/// Records launches in one pass.
+fn record(encoder: &mut wgpu::CommandEncoder, launches: &[Launch]) {
+    let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+    for Launch { kernel, bindings, workgroups: [x, y, z] } in launches {
+        pass.set_pipeline(&kernel.pipeline);
+        pass.set_bind_group(0, bindings, &[]);
+        pass.dispatch_workgroups(*x, *y, *z);
     }
 }
 
@@ -351,15 +339,15 @@ impl Device for Gpu {
         });
         let slots: Vec<_> = indices.into_iter().map(|i| self.pool[i].0.clone()).collect();
         let uniforms = Uniforms::new(&self.context, &plan);
-        let launches = plan.steps.iter().flat_map(|step| step.dispatches.iter().map(move |d| (step, d)));
-        let commands = launches.map(|(step, d)| self.command(&plan, &slots, step, d, &uniforms)).collect();
+        let dispatches = plan.steps.iter().flat_map(|step| step.dispatches.iter().map(move |d| (step, d)));
+        let launches = dispatches.map(|(step, d)| self.launch(&plan, &slots, step, d, &uniforms)).collect();
         self.context.check()?;
         let mut starts = vec![0];
         starts.extend(plan.steps.iter().scan(0, |end, step| {
             *end += step.dispatches.len();
             Some(*end)
         }));
-        self.plans.push(Ready { plan, commands, starts, slots });
+        self.plans.push(Ready { plan, launches, starts, slots });
         Ok(Prepared(self.plans.len() - 1))
     }
 

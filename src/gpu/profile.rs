@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::plan::{Clock, DeviceError, Prepared, Profile};
 
 use super::context::TIMESTAMPS;
-use super::{Command, Gpu, record};
+use super::{Gpu, Launch, record};
 
 pub fn profile(gpu: &mut Gpu, plan: Prepared) -> Result<Profile, DeviceError> {
     gpu.context.wait(None)?;
@@ -20,9 +20,9 @@ pub fn profile(gpu: &mut Gpu, plan: Prepared) -> Result<Profile, DeviceError> {
 }
 
 /// The launches of each step.
-fn by_step(gpu: &Gpu, plan: Prepared) -> Vec<&[Command]> {
+fn by_step(gpu: &Gpu, plan: Prepared) -> Vec<&[Launch]> {
     let ready = &gpu.plans[plan.0];
-    ready.starts.windows(2).map(|step| &ready.commands[step[0]..step[1]]).collect()
+    ready.starts.windows(2).map(|step| &ready.launches[step[0]..step[1]]).collect()
 }
 
 /// Timestamps before the first step, between every two, and after the last.
@@ -47,8 +47,8 @@ fn by_timestamps(gpu: &mut Gpu, plan: Prepared) -> Result<Vec<f64>, DeviceError>
         encoder.write_timestamp(&sets[i / most], (i % most) as u32);
     };
     stamp(&mut encoder, 0);
-    for (i, commands) in steps.into_iter().enumerate() {
-        record(&mut encoder, commands);
+    for (i, launches) in steps.into_iter().enumerate() {
+        record(&mut encoder, launches);
         stamp(&mut encoder, i + 1);
     }
     for (i, set) in sets.iter().enumerate() {

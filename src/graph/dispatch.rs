@@ -43,7 +43,7 @@ pub enum Operand {
     Scratch(usize),
 }
 
-/// One kernel launch, or a fill with zeros where `entry` is [`Dispatch::CLEAR`].
+/// One kernel launch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dispatch {
     /// File in `shaders/`, without its ending.
@@ -60,15 +60,8 @@ pub struct Dispatch {
 }
 
 impl Dispatch {
-    /// Entry of a pseudo-dispatch that fills its only binding with zeros (a copy engine's work, no kernel).
-    pub const CLEAR: &'static str = "clear";
-
     pub fn new(shader: &'static str, entry: &'static str) -> Self {
         Self { shader, entry, constants: vec![], bindings: vec![], uniform: vec![], workgroups: [1, 1, 1] }
-    }
-
-    pub fn clear(operand: Operand) -> Self {
-        Self::new("", Self::CLEAR).write(operand)
     }
 
     pub fn constant(mut self, name: &'static str, value: u32) -> Self {

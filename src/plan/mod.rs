@@ -80,9 +80,9 @@ impl Plan {
         Self { steps: vec![], slots: vec![], inputs: vec![], fetches: vec![], ready: vec![] }
     }
 
-    /// Kernel launches of one run; fills with zeros are a copy engine's work and not counted.
+    /// Kernel launches of one run.
     pub fn dispatch_count(&self) -> usize {
-        self.steps.iter().flat_map(|s| &s.dispatches).filter(|d| d.entry != Dispatch::CLEAR).count()
+        self.steps.iter().map(|s| s.dispatches.len()).sum()
     }
 
     /// Elements of all slots together: the memory that one run needs besides its inputs.

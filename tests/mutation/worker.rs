@@ -98,10 +98,8 @@ impl Subject {
                 for (_, target) in &targets {
                     let (plan, types) = plan_of(&case, target);
                     let dispatches = plan.steps.iter().flat_map(|step| &step.dispatches);
-                    let kernels: BTreeSet<Kernel> = dispatches
-                        .filter(|d| d.entry != Dispatch::CLEAR && part_of(d))
-                        .map(|d| (d.shader, d.entry, d.constants.clone()))
-                        .collect();
+                    let kernels: BTreeSet<Kernel> =
+                        dispatches.filter(|d| part_of(d)).map(|d| (d.shader, d.entry, d.constants.clone())).collect();
                     if kernels.is_empty() || plans.iter().any(|known| launches(known) == launches(&plan)) {
                         continue;
                     }
