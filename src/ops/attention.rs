@@ -477,7 +477,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         (heads(1, 2, 3), false, false, 0.0, 257, Some(65), 1),
         (heads(2, 5, 7), true, true, 0.3, 7, None, 5),
         (heads(1, 4, 3), true, false, 0.1, 33, None, 2),
-        (heads(2, 7, 5), false, true, 0.5, 7, Some(34), 5),
+        (heads(2, 7, 5), false, true, 0.5, 7, Some(36), 5),
         (heads(1, 2, 3), false, false, 0.9, 65, Some(3), 1),
         (heads(2, 8, 12), true, true, 0.3, 33, None, 3),
         (heads(1, 4, 8), false, true, 0.2, 5, Some(18), 6),

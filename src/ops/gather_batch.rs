@@ -120,7 +120,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         (2100, 3, true),
     ];
     let odd = set.sizes(&[], [1000, 127]).into_iter().enumerate().map(|(i, [batch, time])| (batch, time, i % 2 == 0));
-    let many = set.many(WORKGROUP).map(|batch| (batch, 2, true));
+    let many = set.many(WORKGROUP).map(|batch| (batch, 1, true));
     for (batch, time, labels) in quick.into_iter().chain(odd).chain(many) {
         let sentence = |b| if b % 4 == 3 { NO_SENTENCE } else { b % 5 };
         let control = (0..SENTENCES as u32).chain((0..batch as u32).map(sentence)).collect();
