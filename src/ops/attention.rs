@@ -531,6 +531,13 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     let inputs = |case: Case| case.values(&[3, 1, 2], vec![0.0; 6]).constant(&[5, 1, 4], 1.0);
     let backward = inputs(set.case(FusedBackward(op))).values(&[1, 1, 3], vec![5.0f32.ln(); 3]);
     cases.extend([inputs(set.case(op)), backward.constant(&[3, 1, 2], 1.0).constant(&[3, 1, 2], 1.0)]);
+    // Scores of 128 among scores of −128, by sentence at each place of the second eight: a sum that does not follow the largest overflows.
+    let op =
+        Fused { which: Attention { heads: heads(1, 4, 4), causal: false }, cross: true, masked: false, dropout: None };
+    let (batch, keys) = (8, 20);
+    let number = |i: usize| if i / 8 / batch == 8 + i / 8 % batch { 8.0 } else { -8.0 };
+    let far = (0..keys * batch * 8).map(number).collect();
+    cases.push(set.case(op).values(&[3, batch, 4], vec![8.0; 3 * batch * 4]).values(&[keys, batch, 8], far));
     // NaN in the keys and values of padding.
     let op =
         Fused { which: Attention { heads: heads(1, 2, 2), causal: false }, cross: true, masked: true, dropout: None };

@@ -377,6 +377,9 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
             }
         }
     }
+    // Padding among rows longer than a workgroup takes at once.
+    let case = set.case(LinearCrossEntropy::new(0, 0.1)).random(&[5, 3]).random(&[1101, 3]).random(&[1101]);
+    cases.push(case.ids(&[5], vec![0, 3, 0, 1100, 0]));
     // Several chunks, the last one smaller.
     let op = LinearCrossEntropy { chunk: 3 * 17, ..LinearCrossEntropy::new(0, 0.1) };
     let case = set.case(op).random(&[7, 5]).random(&[17, 5]).random(&[17]);
