@@ -19,7 +19,7 @@ struct Parameters {
 @group(0) @binding(4) var<uniform> parameters: Parameters;
 
 // PER_ROW lanes share a row, so that its id is read once, and a workgroup has LANES / PER_ROW rows at a time. On software adapters a lane has a whole row, HELD
-// vectors at a time. On llvmpipe, 2 cores, 20 × 1280 ids of 128, in ms, medians of two runs each:
+// vectors at a time. On llvmpipe, 2 cores, 20 × 1280 ids of 128, in ms; the rows are of three sittings, between which the machine drifted:
 //
 //                                                                   without dropout   with it
 //     a row among 8 lanes, neighbouring vectors                                1.80      2.73

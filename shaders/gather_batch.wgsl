@@ -2,7 +2,7 @@
 //
 // One invocation a row of the batch, or four where their number is a multiple of 4, so that four ids are written at once: at most a few thousand words a step.
 // Sentences lie anywhere in the corpus, and each begins with a wait for memory: where all its rows begin is read before where they end, and a token of the second
-// cache line, 16 tokens on, before the first line is used up. On llvmpipe, 2 cores, 51,200 sentences of 20 tokens: 1.85 ms without either, 1.75 without the latter, 1.41 so.
+// cache line, 16 tokens on, before the first line is used up. On llvmpipe, 2 cores, 51,200 sentences of 20 tokens: some 1.85 ms without either, 1.75 without the latter, 1.1 to 1.4 so.
 #import shared/elements
 #import shared/grid
 #import shared/vector{VECTOR}
