@@ -321,8 +321,9 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     let backward = set.case(EmbeddingBackward { accumulate: true, ..EmbeddingBackward::new(33) });
     cases.push(backward.clone().random_ids(&[9], 33).constant(&[9, 17], 1.0).constant(&[33, 17], 1.0));
     cases.push(backward.clone().random_ids(&[9], 33).constant(&[9, 8], 1.0).constant(&[33, 8], 1.0));
-    // Of two blocks of software's, rows without a position among them, and of three of hardware's.
-    cases.push(backward.random_ids(&[4100], 30).constant(&[4100, 4], 1.0).constant(&[33, 4], 1.0));
+    // Of two blocks of software's and many of hardware's; some ids are in the last one alone, and one row is nobody's.
+    let ids = (0..4100).map(|n| if n < 4096 { n % 29 } else { 29 + n % 3 }).collect();
+    cases.push(backward.ids(&[4100], ids).constant(&[4100, 4], 1.0).constant(&[33, 4], 1.0));
     // The same id everywhere, and the extreme ids.
     let backward = set.case(EmbeddingBackward::new(9));
     cases.push(backward.clone().ids(&[130], vec![4; 130]).constant(&[130, 5], 1.0));
