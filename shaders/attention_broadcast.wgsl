@@ -23,7 +23,7 @@ alias Row = array<Eight, EIGHTS>;
 // Where this lane reads: a position of each eight.
 alias Places = array<u32, EIGHTS>;
 
-// `positions` from `first` on; what is not before `end` is the last one again, and counts for nothing.
+// Positions `first`, `first` + 8 and so on; what is not before `end` is the last one again, and counts for nothing.
 fn places(start: u32, step: u32, first: u32, end: u32) -> Places {
     var all: Places;
     for (var e = 0u; e < EIGHTS; e++) {
@@ -90,6 +90,34 @@ fn group_of(index: u32, local: u32, heads: u32, positions: u32) -> Group {
     return Group(head / heads, head % heads, first, min(first + local, positions - 1u), first + local < positions);
 }
 
+// This lane's query, where it and what belongs to it lie
+struct Query {
+    is_there: bool,
+    row: u32, // of [batch, heads, queries]
+    end: u32, // of the keys that it sees
+    last: u32, // of those that any of the eight queries sees
+    q_at: u32,
+    y_at: u32,
+    k_at: u32, // key 0; the next is `step` further
+    v_at: u32,
+    step: u32,
+}
+
+fn query_of(index: u32, local: u32, o: Parameters) -> Query {
+    let g = group_of(index, local, o.heads, o.queries);
+    var query: Query;
+    query.is_there = g.is_there;
+    query.row = (g.b * o.heads + g.h) * o.queries + g.own;
+    query.end = visible(o, g.b, g.own);
+    query.last = visible(o, g.b, min(g.first + 7u, o.queries - 1u));
+    query.q_at = (g.own * o.batch + g.b) * o.q_width + g.h * o.key;
+    query.y_at = ((g.own * o.batch + g.b) * o.heads + g.h) * o.value;
+    query.k_at = g.b * o.kv_width + o.k_start + g.h * o.key;
+    query.v_at = g.b * o.kv_width + o.v_start + g.h * o.value;
+    query.step = o.batch * o.kv_width;
+    return query;
+}
+
 @group(0) @binding(4) var<storage, read_write> y: array<Numbers>; // [queries, batch, heads·value]
 @group(0) @binding(5) var<storage, read_write> kept: array<f32>; // [batch, heads, queries]
 @group(0) @binding(6) var<uniform> p: Parameters;
@@ -100,22 +128,14 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     if index >= p.count {
         return;
     }
-    let g = group_of(index, local, p.heads, p.queries);
-    let row = (g.b * p.heads + g.h) * p.queries + g.own;
-    let end = visible(p, g.b, g.own);
-    let last = visible(p, g.b, min(g.first + 7u, p.queries - 1u));
-    let q_at = (g.own * p.batch + g.b) * p.q_width + g.h * p.key;
-    let y_at = ((g.own * p.batch + g.b) * p.heads + g.h) * p.value;
-    let step = p.batch * p.kv_width;
-    let k_at = g.b * p.kv_width + p.k_start + g.h * p.key;
-    let v_at = g.b * p.kv_width + p.v_start + g.h * p.value;
+    let t = query_of(index, local, p);
     let drop_key = dropout_key(p);
     // The sum follows the largest score so far (Milakov and Gimelshein 2018).
     var largest = LOWEST;
     var sum = 0.0;
     var scores: Row;
-    for (var s = 0u; s < last; s += AT_ONCE) {
-        scores = query_scores(p, q_at, places(k_at, step, s + local, last), s, end);
+    for (var s = 0u; s < t.last; s += AT_ONCE) {
+        scores = query_scores(p, t.q_at, places(t.k_at, t.step, s + local, t.last), s, t.end);
         var larger = largest;
         for (var e = 0u; e < EIGHTS; e++) {
             larger = max(larger, max(largest_of_four(scores[e].low), largest_of_four(scores[e].high)));
@@ -128,27 +148,27 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
         largest = larger;
     }
     var total = 0.0;
-    if end > 0u {
+    if t.end > 0u {
         total = largest + log(sum);
     }
-    if g.is_there {
-        kept[row] = total;
+    if t.is_there {
+        kept[t.row] = total;
     }
     // Of a sentence without keys; the loop below writes everyone else's.
-    for (var c = select(p.value, 0u, last == 0u && g.is_there); c < p.value; c++) {
-        y[y_at + c] = Numbers();
+    for (var c = select(p.value, 0u, t.last == 0u && t.is_there); c < p.value; c++) {
+        y[t.y_at + c] = Numbers();
     }
-    for (var s = 0u; s < last; s += AT_ONCE) {
+    for (var s = 0u; s < t.last; s += AT_ONCE) {
         if MORE == 1u {
-            scores = query_scores(p, q_at, places(k_at, step, s + local, last), s, end);
+            scores = query_scores(p, t.q_at, places(t.k_at, t.step, s + local, t.last), s, t.end);
         }
         var weights: Row;
         for (var e = 0u; e < EIGHTS; e++) {
             let block = (s + 8u * e) / 4u;
-            weights[e].low = exp(scores[e].low - total) * dropout_factors(p, row, block, drop_key);
-            weights[e].high = exp(scores[e].high - total) * dropout_factors(p, row, block + 1u, drop_key);
+            weights[e].low = exp(scores[e].low - total) * dropout_factors(p, t.row, block, drop_key);
+            weights[e].high = exp(scores[e].high - total) * dropout_factors(p, t.row, block + 1u, drop_key);
         }
-        let at = places(v_at, step, s + local, last);
+        let at = places(t.v_at, t.step, s + local, t.last);
         for (var c = 0u; c < p.value; c++) {
             var result = Numbers();
             for (var e = 0u; e < EIGHTS; e++) {
@@ -156,11 +176,11 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
             }
             if MORE == 1u {
                 if s > 0u {
-                    result += y[y_at + c];
+                    result += y[t.y_at + c];
                 }
             }
-            if g.is_there {
-                y[y_at + c] = result;
+            if t.is_there {
+                y[t.y_at + c] = result;
             }
         }
     }
@@ -191,30 +211,22 @@ fn backward_queries(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups
     if index >= o.count {
         return;
     }
-    let g = group_of(index, local, o.heads, o.queries);
-    let row = (g.b * o.heads + g.h) * o.queries + g.own;
-    let end = visible(o, g.b, g.own);
-    let last = visible(o, g.b, min(g.first + 7u, o.queries - 1u));
-    let q_at = (g.own * o.batch + g.b) * o.q_width + g.h * o.key;
-    let y_at = ((g.own * o.batch + g.b) * o.heads + g.h) * o.value;
-    let step = o.batch * o.kv_width;
-    let k_at = g.b * o.kv_width + o.k_start + g.h * o.key;
-    let v_at = g.b * o.kv_width + o.v_start + g.h * o.value;
+    let t = query_of(index, local, o);
     let drop_key = dropout_key(o);
-    let total = known[row];
-    let dots = known_dots[row];
-    for (var c = select(o.key, 0u, last == 0u && g.is_there); c < o.key; c++) {
-        dq[q_at + c] = Numbers();
+    let total = known[t.row];
+    let dots = known_dots[t.row];
+    for (var c = select(o.key, 0u, t.last == 0u && t.is_there); c < o.key; c++) {
+        dq[t.q_at + c] = Numbers();
     }
-    for (var s = 0u; s < last; s += AT_ONCE) {
-        let keys = places(k_at, step, s + local, last);
-        let scores = query_scores(o, q_at, keys, s, end);
-        let products = upstream_times_values(o, y_at, places(v_at, step, s + local, last));
+    for (var s = 0u; s < t.last; s += AT_ONCE) {
+        let keys = places(t.k_at, t.step, s + local, t.last);
+        let scores = query_scores(o, t.q_at, keys, s, t.end);
+        let products = upstream_times_values(o, t.y_at, places(t.v_at, t.step, s + local, t.last));
         var d: Row;
         for (var e = 0u; e < EIGHTS; e++) {
             let block = (s + 8u * e) / 4u;
-            let low = dropout_factors(o, row, block, drop_key) * products[e].low - dots;
-            let high = dropout_factors(o, row, block + 1u, drop_key) * products[e].high - dots;
+            let low = dropout_factors(o, t.row, block, drop_key) * products[e].low - dots;
+            let high = dropout_factors(o, t.row, block + 1u, drop_key) * products[e].high - dots;
             d[e] = Eight(exp(scores[e].low - total) * low * o.scale, exp(scores[e].high - total) * high * o.scale);
         }
         for (var c = 0u; c < o.key; c++) {
@@ -224,11 +236,11 @@ fn backward_queries(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups
             }
             if MORE == 1u {
                 if s > 0u {
-                    result += dq[q_at + c];
+                    result += dq[t.q_at + c];
                 }
             }
-            if g.is_there {
-                dq[q_at + c] = result;
+            if t.is_there {
+                dq[t.q_at + c] = result;
             }
         }
     }

@@ -1,6 +1,7 @@
 // y[n] = weight[ids[n]], times a dropout mask where DROPOUT
 #import shared/elements
 #import shared/grid
+#import shared/row
 #import shared/threefry
 #import shared/vector{VECTOR}
 
@@ -41,7 +42,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
             let i = row * p.width + first;
             let words = words_from(i, mask);
             for (var h = 0u; h < HELD; h++) {
-                if is_inside(first + h, p) {
+                if inside(first + h, p.width) {
                     y[i + h] = dropped(weight[start + first + h], words[h], mask);
                 }
             }
@@ -51,10 +52,6 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
             }
         }
     }
-}
-
-fn is_inside(column: u32, p: Parameters) -> bool {
-    return WHOLE == 1u || column < p.width;
 }
 
 // What tells a tensor's dropout mask. Read where DROPOUT, and once: on llvmpipe three words of `control` in a loop cost as much as the row does.
@@ -135,7 +132,7 @@ fn link(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
 @group(0) @binding(5) var<uniform> backward_parameters: Parameters; // len: blocks
 
 // Rows are shared out in runs, neighbouring runs to workgroups that lie half a grid apart: words come often that have low ids, and llvmpipe gives each thread as
-// many neighbouring workgroups. Runs, since rows far apart are written more slowly.
+// many neighbouring workgroups (not measured: the benches' ids are uniform). Runs, since rows far apart are written more slowly.
 @compute @workgroup_size(LANES)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let p = backward_parameters;
@@ -188,7 +185,7 @@ fn add_part(row: u32, first: u32, p: Parameters, mask: Mask) {
             let i = at * p.width + first;
             let words = words_from(i, mask);
             for (var h = 0u; h < HELD; h++) {
-                if some && is_inside(first + h, p) {
+                if some && inside(first + h, p.width) {
                     sums[h] += dropped(dy[i + h], words[h], mask);
                 }
             }
@@ -203,7 +200,7 @@ fn add_part(row: u32, first: u32, p: Parameters, mask: Mask) {
         }
     }
     for (var h = 0u; h < HELD; h++) {
-        if is_inside(first + h, p) {
+        if inside(first + h, p.width) {
             let i = row * p.width + first + h;
             if ACCUMULATE == 1u {
                 sums[h] += dweight[i];

@@ -9,6 +9,7 @@
 #import shared/log_sum_exp
 #import shared/put{VECTOR}
 #import shared/reduce{SUBGROUPS}
+#import shared/row
 #import shared/vector{VECTOR}
 
 struct Parameters {
@@ -19,11 +20,6 @@ struct Parameters {
 @group(0) @binding(1) var<storage, read_write> y: array<Numbers>; // [rows, columns]; backward: dx
 @group(0) @binding(2) var<uniform> parameters: Parameters;
 
-// Rows of vectors have HELD of them.
-fn is_column(c: u32, columns: u32) -> bool {
-    return WIDTH > 1u || c < columns;
-}
-
 @compute @workgroup_size(LANES)
 fn forward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let columns = parameters.columns;
@@ -33,7 +29,7 @@ fn forward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
         var held: array<Numbers, HELD>;
         var largest = Numbers(LOWEST);
         for (var c = 0u; c < HELD; c++) {
-            if is_column(c, columns) {
+            if inside(c, columns) {
                 held[c] = x[start + c];
                 largest = max(largest, held[c]);
             }
@@ -41,13 +37,13 @@ fn forward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
         let row_largest = largest_of(largest);
         var sums = Numbers();
         for (var c = 0u; c < HELD; c++) {
-            if is_column(c, columns) {
+            if inside(c, columns) {
                 sums += exp(held[c] - row_largest);
             }
         }
         let log_sum = log(sum_of(sums));
         for (var c = 0u; c < HELD; c++) {
-            if is_column(c, columns) {
+            if inside(c, columns) {
                 y[start + c] = held[c] - row_largest - log_sum;
             }
         }
@@ -96,14 +92,14 @@ fn backward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) 
         var upstream: array<Numbers, HELD>;
         var sums = Numbers();
         for (var c = 0u; c < HELD; c++) {
-            if is_column(c, columns) {
+            if inside(c, columns) {
                 upstream[c] = dy[start + c];
                 sums += upstream[c];
             }
         }
         let sum = sum_of(sums);
         for (var c = 0u; c < HELD; c++) {
-            if is_column(c, columns) {
+            if inside(c, columns) {
                 y[start + c] = upstream[c] - exp(x[start + c]) * sum;
             }
         }

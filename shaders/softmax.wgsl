@@ -12,6 +12,7 @@
 #import shared/log_sum_exp
 #import shared/put{VECTOR}
 #import shared/reduce{SUBGROUPS}
+#import shared/row
 #import shared/vector{VECTOR}
 
 struct Parameters {
@@ -31,11 +32,6 @@ fn valid_columns(sequence: u32, columns: u32) -> u32 {
     return columns;
 }
 
-// Rows of vectors have HELD of them.
-fn is_column(c: u32, columns: u32) -> bool {
-    return WIDTH > 1u || c < columns;
-}
-
 @compute @workgroup_size(LANES)
 fn forward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let columns = parameters.columns;
@@ -49,7 +45,7 @@ fn forward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
         var held: array<Numbers, HELD>;
         var largest = Numbers(LOWEST);
         for (var c = 0u; c < HELD; c++) {
-            if is_column(c, columns) {
+            if inside(c, columns) {
                 held[c] = select(Numbers(LOWEST), x[start + c], places_of(c) < valid);
                 largest = max(largest, held[c]);
             }
@@ -57,7 +53,7 @@ fn forward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
         let row_largest = largest_of(largest);
         var sums = Numbers();
         for (var c = 0u; c < HELD; c++) {
-            if is_column(c, columns) {
+            if inside(c, columns) {
                 held[c] = select(Numbers(), exp(held[c] - row_largest), places_of(c) < valid);
                 sums += held[c];
             }
@@ -65,7 +61,7 @@ fn forward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
         // At least 1, but in a row without valid columns, which gets zeros.
         let sum = max(sum_of(sums), 1.0);
         for (var c = 0u; c < HELD; c++) {
-            if is_column(c, columns) {
+            if inside(c, columns) {
                 y[start + c] = held[c] / sum;
             }
         }
@@ -135,7 +131,7 @@ fn backward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) 
         var upstream: array<Numbers, HELD>;
         var products = Numbers();
         for (var c = 0u; c < HELD; c++) {
-            if is_column(c, columns) {
+            if inside(c, columns) {
                 held[c] = x[start + c];
                 upstream[c] = dy[start + c];
                 products += held[c] * upstream[c];
@@ -143,7 +139,7 @@ fn backward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) 
         }
         let dot = sum_of(products);
         for (var c = 0u; c < HELD; c++) {
-            if is_column(c, columns) {
+            if inside(c, columns) {
                 y[start + c] = held[c] * (upstream[c] - dot);
             }
         }

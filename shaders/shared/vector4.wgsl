@@ -32,7 +32,7 @@ fn places_of(i: u32) -> Words {
     return 4u * i + vec4u(0u, 1u, 2u, 3u);
 }
 
-// The random words of vector i, of those of its block of four elements.
+// The words (random ones, say) of vector i, of those of its block of four elements.
 fn words_of(i: u32, block: vec4u) -> Words {
     return block;
 }

@@ -50,12 +50,13 @@ pub fn per_row(
     let (rows, columns) = (x.rows(), x.columns());
     if columns > SHORT {
         let dispatch = kernel(shader, wide_entry, width(&[rows * columns]), target).constant("HELD", 1);
+        let dispatch = dispatch.constant("WHOLE", 0).constant("LONGER", 0);
         return reducing(dispatch, target).uniform(&[rows, columns]).workgroups(groups(rows));
     }
     let width = width(&[columns]);
     let dispatch = kernel(shader, short_entry, width, target).constant(SUBGROUPS, 0);
     // Vectors as many as there are. Of single numbers up to three more, since a kernel for each length of a sentence would be many.
     let held = if width == 1 { columns.next_multiple_of(4) } else { columns / width };
-    let dispatch = dispatch.constant("HELD", held as u32);
-    dispatch.uniform(&[rows, columns / width]).workgroups(grid(rows, target))
+    let dispatch = dispatch.constant("HELD", held as u32).constant("WHOLE", (columns == held * width).into());
+    dispatch.constant("LONGER", 0).uniform(&[rows, columns / width]).workgroups(grid(rows, target))
 }
