@@ -228,7 +228,7 @@ fn backward_keys(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
     }
     // The first query that sees the key, if any does.
     var first = 0u;
-    if CAUSAL == 1u {
+    if o.causal == 1u {
         first = s;
     }
     if s >= visible(o, b, o.queries - 1u) {

@@ -303,7 +303,7 @@ fn backward_keys(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
     // The first query that sees any of these keys, if one does, and the first that sees this lane's.
     var start = 0u;
     var first = 0u;
-    if CAUSAL == 1u {
+    if o.causal == 1u {
         start = g.first;
         first = g.own;
     }

@@ -13,6 +13,8 @@ struct Parameters {
     kv_width: u32, // and in kv
     k_start: u32, // first column of the keys in kv
     v_start: u32,
+    masked: u32, // 1 if lengths hide keys; a constant would double the kernels, and is asked once a query only
+    causal: u32, // 1 if query t sees keys 0..=t only
     scale: f32, // 1/√numbers of a key
     threshold: u32, // where DROPPED: (1 − p)·(2³² − 1)
     stream: u32, // which dropout of the model
@@ -20,16 +22,16 @@ struct Parameters {
 }
 @group(0) @binding(0) var<storage, read> q: array<Numbers>; // [queries, batch, q_width]
 @group(0) @binding(1) var<storage, read> kv: array<Numbers>; // [keys, batch, kv_width], q again where a sequence looks at itself
-@group(0) @binding(2) var<storage, read> lengths: array<u32>; // [batch], read where MASKED
+@group(0) @binding(2) var<storage, read> lengths: array<u32>; // [batch], read where `masked`
 @group(0) @binding(3) var<storage, read> control: array<u32>; // seed in words 0 and 1, step in word 2; read where DROPPED
 
 // Keys of sentence b that query t sees.
 fn visible(parameters: Parameters, b: u32, t: u32) -> u32 {
     var end = parameters.keys;
-    if MASKED == 1u {
+    if parameters.masked == 1u {
         end = min(end, lengths[b]);
     }
-    if CAUSAL == 1u {
+    if parameters.causal == 1u {
         end = min(end, t + 1u);
     }
     return end;

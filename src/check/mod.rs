@@ -11,5 +11,5 @@ mod step;
 mod work;
 
 pub use compare::{Compared, Expected, Problem, Worst, compare, difference, expected, plan_of, run_twice, stray};
-pub use op::{CheckError, Failure, Kernels, Open, Row, Subject, check_gradients, check_op, targets};
+pub use op::{CheckError, Failure, Kernels, Open, Row, Subject, Told, check_gradients, check_op, targets};
 pub use step::{StepRow, check_steps};

@@ -16,7 +16,7 @@ use crate::plan::{Device, DeviceError};
 
 use super::compare::{Compared, Expected, Problem, Worst, compare, difference, expected, plan_of, run_twice, stray};
 use super::gradient::check_gradient;
-use super::work::{Kind, chunks, kinds, units};
+use super::work::{Kind, Unit, chunks, kinds, units};
 
 /// Opens a device of its own for each number: those that compile and run at the same time.
 pub type Open = Box<dyn Fn(usize) -> Result<Box<dyn Device>, OpenError> + Sync>;
@@ -112,11 +112,21 @@ pub fn targets(device: &dyn Device) -> Vec<(Kernels, Target)> {
 /// What a case came to.
 type Outcome = (Worst, Option<Failure>);
 
+/// What [`check_op`] tells while it works.
+pub enum Told<'a> {
+    /// One run more is over, of so many: each case runs once for each subject and kind of kernels.
+    Run { of: usize },
+    /// A case that did not pass, at once: the other kernels may take long to compile.
+    Failure(&'a Failure),
+    /// All cases of a kind.
+    Row(&'a Row),
+}
+
 /// Devices that work at the same time, if there are as many cores: each costs memory, and its driver the time to open it.
 const MOST_DEVICES: usize = 6;
 
-/// Runs numbered cases on every subject, with every kind of kernels that the subject can run, and tells each row to `done` as soon as it is known: first
-/// that of the kernels that the subject takes by itself. Several threads have a device of their own each, since compiling takes most of the time, and
+/// Runs numbered cases on every subject, with every kind of kernels that the subject can run, and tells what comes of it as soon as it is known: first
+/// of the kernels that the subject takes by itself. Several threads have a device of their own each, since compiling takes most of the time, and
 /// llvmpipe compiles in a device's queue.
 ///
 /// # Errors
@@ -125,32 +135,34 @@ pub fn check_op(
     op: &'static str,
     cases: &[(usize, Case)],
     subjects: &[Subject],
-    mut done: impl FnMut(&Row),
+    mut tell: impl FnMut(Told),
 ) -> Result<Vec<Row>, CheckError> {
     let kinds = kinds(cases, targets(&*(subjects[0].open)(0)?));
     let devices = thread::available_parallelism().map_or(1, usize::from).min(MOST_DEVICES);
     let units = units(cases, &kinds, subjects.len(), devices);
+    let of = units.iter().map(|unit| unit.cases.len()).sum();
     // By subject, kind, case.
     let mut outcomes: Vec<Vec<Vec<Option<Outcome>>>> = vec![vec![vec![None; cases.len()]; kinds.len()]; subjects.len()];
+    let mut left: Vec<usize> =
+        (0..kinds.len()).map(|k| kinds[k].same_as.iter().filter(|&&same| same == k).count() * subjects.len()).collect();
     let mut rows: Vec<Row> = vec![];
-    let chunks = chunks(cases);
-    for (c, chunk) in chunks.iter().enumerate() {
+    for chunk in chunks(cases) {
         let judged: Vec<Expected> = cases[chunk.clone()].par_iter().map(|(_, case)| expected(case)).collect();
         let (next, (results, arriving)) = (AtomicUsize::new(0), mpsc::channel());
         let work = |device: usize, results: mpsc::Sender<_>| {
             while let Some(unit) = units.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let subject = &subjects[unit.subject];
-                let run = || -> Result<Vec<(usize, Outcome)>, CheckError> {
-                    let mut device = (subject.open)(device)?;
-                    let outcome = |&i: &usize| {
-                        let expected = &judged[i - chunk.start];
-                        Ok((i, outcome(&mut *device, &cases[i], &kinds[unit.kind], expected, subject.mode)?))
-                    };
-                    unit.cases.iter().filter(|i| chunk.contains(i)).map(outcome).collect()
+                let mut device = match (subject.open)(device) {
+                    Ok(device) => device,
+                    Err(e) => return drop(results.send(Err(e.into()))),
                 };
-                // Nobody listens after an error.
-                if results.send((unit, run())).is_err() {
-                    break;
+                for &i in unit.cases.iter().filter(|i| chunk.contains(i)) {
+                    let expected = &judged[i - chunk.start];
+                    let outcome = outcome(&mut *device, &cases[i], &kinds[unit.kind], expected, subject.mode);
+                    // Nobody listens after an error.
+                    if results.send(outcome.map(|outcome| (unit, i, outcome)).map_err(CheckError::from)).is_err() {
+                        return;
+                    }
                 }
             }
         };
@@ -160,15 +172,15 @@ pub fn check_op(
                 scope.spawn(move || work(device, results));
             }
             drop(results);
-            let mut left: Vec<usize> = (0..kinds.len()).map(|k| units.iter().filter(|u| u.kind == k).count()).collect();
-            for (unit, outcome) in arriving {
-                for (i, outcome) in outcome? {
-                    outcomes[unit.subject][unit.kind][i] = Some(outcome);
-                }
+            for arrived in arriving {
+                let (unit, i, outcome): (&Unit, usize, Outcome) = arrived?;
+                tell(Told::Run { of });
+                outcome.1.iter().for_each(|failure| tell(Told::Failure(failure)));
+                outcomes[unit.subject][unit.kind][i] = Some(outcome);
                 left[unit.kind] -= 1;
-                while c + 1 == chunks.len() && left.get(rows.len()) == Some(&0) {
+                while left.get(rows.len()) == Some(&0) {
                     rows.push(row(op, cases, &kinds[rows.len()], &outcomes));
-                    done(&rows[rows.len() - 1]);
+                    tell(Told::Row(&rows[rows.len() - 1]));
                 }
             }
             Ok(())

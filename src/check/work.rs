@@ -56,13 +56,14 @@ pub struct Unit {
 /// Shares of a kind's cases: more would bring small gains.
 const MOST_SHARES: usize = 4;
 
-/// The work of so many devices at a time, that of the first kind first.
+/// The work of so many devices at a time: that of the first kind first, and of a kind that of the first subject.
 pub fn units(cases: &[(usize, Case)], kinds: &[Kind], subjects: usize, devices: usize) -> Vec<Unit> {
     let mut units = vec![];
     for (k, kind) in kinds.iter().enumerate() {
         let own: Vec<usize> = (0..cases.len()).filter(|&i| kind.same_as[i] == k).collect();
-        for share in shares(cases, &own, &kind.target, devices.min(MOST_SHARES)) {
-            units.extend((0..subjects).map(|subject| Unit { kind: k, subject, cases: share.clone() }));
+        let shares = shares(cases, &own, &kind.target, devices.min(MOST_SHARES));
+        for subject in 0..subjects {
+            units.extend(shares.iter().map(|share| Unit { kind: k, subject, cases: share.clone() }));
         }
     }
     units

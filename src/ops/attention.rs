@@ -160,21 +160,6 @@ impl Geometry {
         1.0 / (self.heads.key as f64).sqrt()
     }
 
-    /// The uniform of a kernel of `count` invocations, 64 a workgroup.
-    fn uniform(&self, dispatch: Dispatch, count: usize, dropout: Option<Dropout>) -> Dispatch {
-        self.numbers(dispatch, count, dropout).workgroups(groups(count.div_ceil(64)))
-    }
-
-    fn numbers(&self, dispatch: Dispatch, count: usize, dropout: Option<Dropout>) -> Dispatch {
-        let (heads, width) = (self.heads.count, self.heads.width());
-        let vectors = |sizes: [usize; 2]| sizes.map(|size| size / width);
-        let sizes = [count, self.batch, heads, self.queries, self.keys];
-        let dispatch = dispatch.uniform(&sizes).uniform(&vectors([self.heads.key, self.heads.value]));
-        let dispatch = dispatch.uniform(&vectors(self.widths)).uniform(&vectors(self.starts));
-        let dispatch = dispatch.number(self.scale() as f32);
-        dropout.unwrap_or(Dropout::new(0.0, 0)).uniform(dispatch)
-    }
-
     /// First random word of a row of the [B, heads, T, S] probabilities. Each starts a block of four words of its own.
     fn first_word(&self, [b, h, t]: [usize; 3]) -> usize {
         4 * self.keys.div_ceil(4) * (self.kept(b, h) + t)
@@ -235,6 +220,21 @@ impl Fused {
         }
     }
 
+    /// The uniform of a kernel of `count` invocations, 64 a workgroup.
+    fn uniform(&self, dispatch: Dispatch, g: &Geometry, count: usize) -> Dispatch {
+        self.numbers(dispatch, g, count).workgroups(groups(count.div_ceil(64)))
+    }
+
+    fn numbers(&self, dispatch: Dispatch, g: &Geometry, count: usize) -> Dispatch {
+        let (heads, width) = (g.heads.count, g.heads.width());
+        let vectors = |sizes: [usize; 2]| sizes.map(|size| size / width);
+        let sizes = [count, g.batch, heads, g.queries, g.keys];
+        let dispatch = dispatch.uniform(&sizes).uniform(&vectors([g.heads.key, g.heads.value]));
+        let dispatch = dispatch.uniform(&vectors(g.widths)).uniform(&vectors(g.starts));
+        let dispatch = dispatch.uniform(&[self.masked.into(), g.causal.into()]).number(g.scale() as f32);
+        self.dropout.unwrap_or(Dropout::new(0.0, 0)).uniform(dispatch)
+    }
+
     /// A kernel in which each of `own` positions (queries, or keys) of a head of a sentence looks at `others`, with its grid and the uniform.
     fn looking(
         &self,
@@ -246,20 +246,18 @@ impl Fused {
     ) -> Dispatch {
         let heads = g.batch * g.heads.count;
         if !target.software || target.subgroup < EIGHT {
-            return g.uniform(bind(self.kernel("attention", entry)), heads * own, self.dropout);
+            return self.uniform(bind(self.kernel("attention", entry)), g, heads * own);
         }
         let eights = others.div_ceil(EIGHT as usize).clamp(1, MOST_EIGHTS);
         let kernel = self.kernel("attention_broadcast", entry).constant("EIGHTS", eights as u32);
         let kernel = kernel.constant("MORE", (others > EIGHT as usize * eights).into());
         let count = heads * own.div_ceil(EIGHT as usize);
-        g.numbers(bind(kernel), count, self.dropout).workgroups(groups(count))
+        self.numbers(bind(kernel), g, count).workgroups(groups(count))
     }
 
     fn kernel(&self, shader: &'static str, entry: &'static str) -> Dispatch {
         Dispatch::new(shader, entry)
             .constant("VECTOR", self.which.heads.width() as u32)
-            .constant("CAUSAL", self.which.causal.into())
-            .constant("MASKED", self.masked.into())
             .constant("DROPPED", self.dropout.is_some().into())
     }
 
@@ -341,7 +339,7 @@ impl Op for Fused {
         let weights = types.wanted[1].then(|| {
             let weights = self.bind(self.kernel("attention", "weights"), self.next());
             let weights = weights.read(Operand::Output(2)).write(Operand::Output(1));
-            g.uniform(weights, g.batch * g.heads.count * g.queries, self.dropout)
+            self.uniform(weights, &g, g.batch * g.heads.count * g.queries)
         });
         [forward].into_iter().chain(weights).collect()
     }

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use anyhow::bail;
-use wgrad::check::{Failure, Kernels, Row, check_gradients, check_op};
+use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
+use wgrad::check::{Failure, Kernels, Row, Told, check_gradients, check_op};
 use wgrad::ops::case::{Case, CaseSet};
 use wgrad::ops::{Listed, OPS};
 
@@ -23,15 +24,11 @@ pub fn run(check: &Check) -> anyhow::Result<()> {
         // More sizes say nothing more of a derivative.
         let quick = cases(&CaseSet { full: false, ..set(check) });
         let cases = numbered(check, name, cases(&set(check)))?;
-        let show = |row: &Row| {
-            if !check.json {
-                print(check, row);
-            }
-        };
-        let mut rows = check_op(name, &cases, &chosen.subjects(), show)?;
+        let mut screen = Screen::new(check, name);
+        let mut rows = check_op(name, &cases, &chosen.subjects(), |told| screen.show(told))?;
         if chosen.is_cpu() && (check.case.is_none() || check.cases == Cases::Quick) {
             let gradients = check_gradients(name, &numbered(check, name, quick)?);
-            gradients.iter().for_each(show);
+            gradients.iter().for_each(|row| screen.show(Told::Row(row)));
             rows.extend(gradients);
         }
         failed += usize::from(rows.iter().any(|row| !row.failures.is_empty()));
@@ -77,18 +74,64 @@ pub fn share(share: f64) -> String {
     if share > 10.0 { format!("{share:.1e} times its bound") } else { format!("{:5.1} % of its bound", 100.0 * share) }
 }
 
-fn print(check: &Check, row: &Row) {
-    let place = match row.worst.at.as_str() {
-        "" => String::new(),
-        at => format!("case {}, {at}", row.worst_case),
-    };
-    println!("{:22} {:9} {:5}  {}  {place}", row.op, row.kernels, row.cases, share(row.worst.share));
-    let Some(failure) = row.failures.first() else { return };
-    println!("  FAILED case {}: {}", failure.case, failure.label);
-    println!("    {} ({}; {})", failure.problem, failure.mode, failure.launches.join(" "));
-    println!("    again: {}", again(check, row.op, failure));
-    let failed: BTreeSet<usize> = row.failures.iter().map(|failure| failure.case).collect();
-    println!("    {} of {} cases failed", failed.len(), row.cases);
+/// What a person sees of an op's check: rows and failures on standard output, unless it is JSON, and how far it is on a terminal.
+struct Screen<'a> {
+    check: &'a Check,
+    op: &'static str,
+    /// Hidden where there is no terminal.
+    bar: ProgressBar,
+    /// Kinds of which a failure stands there.
+    failed: Vec<Kernels>,
+}
+
+impl<'a> Screen<'a> {
+    fn new(check: &'a Check, op: &'static str) -> Self {
+        let style = ProgressStyle::with_template("{prefix} {bar:24} {pos}/{len}").expect("the template is well-formed");
+        let bar = ProgressBar::new(0)
+            .with_style(style.progress_chars("━╸ "))
+            .with_prefix(op)
+            .with_finish(ProgressFinish::AndClear);
+        Self { check, op, bar, failed: vec![] }
+    }
+
+    fn show(&mut self, told: Told) {
+        let json = self.check.json;
+        match told {
+            Told::Run { of } => {
+                self.bar.set_length(of as u64);
+                self.bar.inc(1);
+            }
+            Told::Failure(failure) if !json && !self.failed.contains(&failure.kernels) => {
+                self.failed.push(failure.kernels);
+                self.bar.suspend(|| self.print_failure(failure));
+            }
+            Told::Row(row) if !json => {
+                self.bar.suspend(|| self.print_row(row));
+            }
+            _ => {}
+        }
+    }
+
+    fn print_row(&self, row: &Row) {
+        let place = match row.worst.at.as_str() {
+            "" => String::new(),
+            at => format!("case {}, {at}", row.worst_case),
+        };
+        println!("{:22} {:9} {:5}  {}  {place}", row.op, row.kernels, row.cases, share(row.worst.share));
+        if !self.failed.contains(&row.kernels) {
+            row.failures.iter().take(1).for_each(|failure| self.print_failure(failure));
+        }
+        let failed: BTreeSet<usize> = row.failures.iter().map(|failure| failure.case).collect();
+        if !failed.is_empty() {
+            println!("    {} of {} cases failed", failed.len(), row.cases);
+        }
+    }
+
+    fn print_failure(&self, failure: &Failure) {
+        println!("  FAILED case {} of {}, {} kernels: {}", failure.case, self.op, failure.kernels, failure.label);
+        println!("    {} ({}; {})", failure.problem, failure.mode, failure.launches.join(" "));
+        println!("    again: {}", again(self.check, self.op, failure));
+    }
 }
 
 /// The command that repeats one case.
