@@ -278,13 +278,20 @@ fn told(value: f32) -> Eight {
     return Eight(low, high);
 }
 
-// Dropout's factors of key s for queries `row` to `row` + 3
-fn factors_of_queries(o: Parameters, row: u32, s: u32, drop_key: vec4u) -> vec4f {
-    var factors: vec4f;
-    for (var i = 0u; i < 4u; i++) {
-        factors[i] = dropout_factors(o, row + i, s / 4u, drop_key)[s % 4u];
+// Dropout's factors of this lane's key, one of `keys` to `keys` + 7, for eight queries; `row` is the row of the probabilities of this lane's query. Random
+// words belong to four keys of a query: each lane draws its query's for all eight keys, two blocks in place of eight, and tells which keys are left.
+fn factors_of_queries(o: Parameters, row: u32, keys: u32, local: u32, drop_key: vec4u) -> Eight {
+    if DROPPED == 0u {
+        return Eight(vec4f(1.0), vec4f(1.0));
     }
-    return factors;
+    let low = select(vec4u(), vec4u(1u, 2u, 4u, 8u), are_left(o, row, keys / 4u, drop_key));
+    let high = select(vec4u(), vec4u(16u, 32u, 64u, 128u), are_left(o, row, keys / 4u + 1u, drop_key));
+    let bits = low | high;
+    let left = told(f32(bits.x | bits.y | bits.z | bits.w));
+    let own = vec4u(1u << local);
+    let is_left_low = (vec4u(left.low) & own) == own;
+    let is_left_high = (vec4u(left.high) & own) == own;
+    return Eight(select(vec4f(), vec4f(o.factor), is_left_low), select(vec4f(), vec4f(o.factor), is_left_high));
 }
 
 @compute @workgroup_size(8)
@@ -336,11 +343,10 @@ fn backward_keys(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
             let sees_high = are_before(from_here + 4u, o.queries) & !are_before(from_here + 4u, first);
             let low = select(vec4f(), exp(scores[e].low * o.scale - total.low), sees_low);
             let high = select(vec4f(), exp(scores[e].high * o.scale - total.high), sees_high);
-            let factors_low = factors_of_queries(o, row + from_here, g.own, drop_key);
-            let factors_high = factors_of_queries(o, row + from_here + 4u, g.own, drop_key);
-            weights[e] = Eight(low * factors_low, high * factors_high);
-            d[e].low = select(vec4f(), low * (factors_low * products[e].low - dots.low) * o.scale, sees_low);
-            d[e].high = select(vec4f(), high * (factors_high * products[e].high - dots.high) * o.scale, sees_high);
+            let factors = factors_of_queries(o, place, g.first, local, drop_key);
+            weights[e] = Eight(low * factors.low, high * factors.high);
+            d[e].low = select(vec4f(), low * (factors.low * products[e].low - dots.low) * o.scale, sees_low);
+            d[e].high = select(vec4f(), high * (factors.high * products[e].high - dots.high) * o.scale, sees_high);
         }
         for (var c = 0u; c < o.key; c++) {
             var result = Numbers();

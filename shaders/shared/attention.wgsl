@@ -50,10 +50,15 @@ fn dropout_key(parameters: Parameters) -> vec4u {
     return vec4u();
 }
 
-// Dropout's factors of keys 4·block to 4·block + 3 in a row of the probabilities: 0 or 1/(1 − p), and 1 without dropout
+// Which of keys 4·block to 4·block + 3 dropout leaves in a row of the probabilities
+fn are_left(parameters: Parameters, row: u32, block: u32, key: vec4u) -> vec4<bool> {
+    return random_words(row * ((parameters.keys + 3u) / 4u) + block, key) < vec4u(parameters.threshold);
+}
+
+// Their factors: 0 or 1/(1 − p), and 1 without dropout
 fn dropout_factors(parameters: Parameters, row: u32, block: u32, key: vec4u) -> vec4f {
     if DROPPED == 1u {
-        return select(vec4f(), vec4f(parameters.factor), random_words(row * ((parameters.keys + 3u) / 4u) + block, key) < vec4u(parameters.threshold));
+        return select(vec4f(), vec4f(parameters.factor), are_left(parameters, row, block, key));
     }
     return vec4f(1.0);
 }

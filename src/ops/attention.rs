@@ -546,16 +546,20 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
 
 pub fn benches() -> Vec<Bench> {
     let heads = Heads { count: 2, key: 96, value: 96 };
-    let op = |causal| Fused { which: Attention { heads, causal }, cross: false, masked: true, dropout: None };
+    let op = |causal, dropout| Fused { which: Attention { heads, causal }, cross: false, masked: true, dropout };
     let (qkv, y) = ([20, 128, 576], [20, 128, 192]);
-    let forward = |causal| Case::new(op(causal)).constant(&qkv, 1.0).ids(&[128], vec![20; 128]);
-    let backward =
-        Case::new(FusedBackward(op(false))).constant(&qkv, 1.0).values(&[128, 2, 20], vec![4.0; 128 * 2 * 20]);
-    let backward = backward.constant(&y, 1.0).constant(&y, 1.0).ids(&[128], vec![20; 128]);
+    let forward = |causal| Case::new(op(causal, None)).constant(&qkv, 1.0).ids(&[128], vec![20; 128]);
+    let backward = |dropout| {
+        let case = Case::new(FusedBackward(op(false, dropout))).constant(&qkv, 1.0);
+        let case = case.values(&[128, 2, 20], vec![4.0; 128 * 2 * 20]).constant(&y, 1.0).constant(&y, 1.0);
+        case.ids(&[128], vec![20; 128])
+    };
+    let dropped = backward(Some(Dropout::new(0.1, 0))).ids(&[control::SENTENCES], vec![0; control::SENTENCES]);
     vec![
         Bench { unread: &[1], ..Bench::new("self, 2 heads of 96, 20 tokens, batch 128", forward(false)) },
         Bench { unread: &[1], ..Bench::new("causal, 2 heads of 96, 20 tokens, batch 128", forward(true)) },
-        Bench::new("backward, 2 heads of 96, 20 tokens, batch 128", backward),
+        Bench::new("backward, 2 heads of 96, 20 tokens, batch 128", backward(None)),
+        Bench::new("backward with dropout, 2 heads of 96, 20 tokens, batch 128", dropped),
     ]
 }
 
