@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use crate::graph::{
     Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
-    expect, reference,
+    expect, groups, reference,
 };
 
 use super::add::Add;
@@ -75,10 +75,9 @@ impl Op for Embedding {
         let positions = len / width;
         let row = width / vector;
         let per_row = if target.software { 1 } else { per_row(row, target) };
-        let dispatch = kernel("forward", self.dropout.is_some(), vector, [row, per_row], target);
-        let dispatch = dispatch.constant("ACCUMULATE", 0).read(Operand::Input(0)).read(Operand::Input(1)).read(control);
-        let dispatch = dispatch.write(Operand::Output(0));
-        let dispatch = parameters(dispatch, [positions, vocabulary, row], self.dropout.as_ref());
+        let dispatch = kernel("embedding", "forward", self.dropout.is_some(), vector, [row, per_row], target);
+        let dispatch = dispatch.read(Operand::Input(0)).read(Operand::Input(1)).read(control).write(Operand::Output(0));
+        let dispatch = parameters(dispatch.uniform(&[positions, vocabulary, row]), self.dropout.as_ref());
         let rows = lanes(target) as usize / per_row;
         vec![dispatch.workgroups(blocks(positions.div_ceil(rows), target))]
     }
@@ -93,20 +92,25 @@ fn per_row(vectors: usize, target: &Target) -> usize {
 }
 
 /// An entry point for vectors of `vector` elements; `per_row` lanes share a row of `row` vectors.
-fn kernel(entry: &'static str, dropout: bool, vector: usize, [row, per_row]: [usize; 2], target: &Target) -> Dispatch {
+fn kernel(
+    shader: &'static str,
+    entry: &'static str,
+    dropout: bool,
+    vector: usize,
+    [row, per_row]: [usize; 2],
+    target: &Target,
+) -> Dispatch {
     let held = row.div_ceil(per_row).min(HELD);
-    elementwise::kernel("embedding", entry, vector, target)
+    elementwise::kernel(shader, entry, vector, target)
         .constant("DROPOUT", dropout.into())
         .constant("PER_ROW", per_row as u32)
         .constant("HELD", held as u32)
         .constant("WHOLE", row.is_multiple_of(held * per_row).into())
         .constant("LONGER", (row > held * per_row).into())
-        .constant("RUN", run(target) as u32)
 }
 
-/// What `Parameters` of the shader holds.
-fn parameters(dispatch: Dispatch, sizes: [usize; 3], dropout: Option<&Dropout>) -> Dispatch {
-    let dispatch = dispatch.uniform(&sizes);
+/// What dropout adds to a kernel's uniform.
+fn parameters(dispatch: Dispatch, dropout: Option<&Dropout>) -> Dispatch {
     match dropout {
         Some(dropout) => dropout.uniform(dispatch),
         None => dispatch.uniform(&[0, 0, 0]),
@@ -206,15 +210,47 @@ impl Op for EmbeddingBackward {
 
     fn scratch(&self, types: &Types, target: &Target) -> Vec<usize> {
         let [ids, ..] = self.inputs();
-        let positions = types.inputs[ids].len();
-        vec![positions.div_ceil(block(positions, target)) * self.vocabulary, positions]
+        let Blocks { count, block } = Blocks::of(types.inputs[ids].len(), target);
+        vec![count * self.vocabulary, count * block]
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
+        if target.software { self.chains(types, target) } else { self.runs(types, target) }
+    }
+}
+
+/// How positions are divided before they are gathered by ids. Each block takes a table of the vocabulary.
+struct Blocks {
+    count: usize,
+    /// Positions of one.
+    block: usize,
+}
+
+impl Blocks {
+    fn of(positions: usize, target: &Target) -> Self {
+        let block = if target.software {
+            // A thread walks one, and threads are few.
+            positions.div_ceil(2).max(4096).next_multiple_of(4)
+        } else {
+            each(positions) * lanes(target) as usize
+        };
+        Self { count: positions.div_ceil(block), block }
+    }
+}
+
+/// Positions that an invocation of `sort` has. Four make it four times as long, some 8,000 cycles, and the tables a quarter: 25 of a vocabulary for 20 × 1280 ids.
+fn each(positions: usize) -> usize {
+    if positions > 32 * WORKGROUP { 4 } else { 1 }
+}
+
+/// Rows, or as many as a workgroup has at a time, that a workgroup of software's gradient takes one after the other.
+const RUN: usize = 16;
+
+impl EmbeddingBackward {
+    fn chains(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let [ids, dy, control] = self.inputs();
         let positions = types.inputs[ids].len();
-        let block = block(positions, target);
-        let blocks = positions.div_ceil(block);
+        let Blocks { count, block } = Blocks::of(positions, target);
         let width = types.inputs[dy].columns();
         let vector = elementwise::width(&[width]);
         let [ids, dy, control] = [ids, dy, control].map(Operand::Input);
@@ -223,31 +259,45 @@ impl Op for EmbeddingBackward {
         let row = width / vector;
         let per_row = per_row(row, target);
         let kernel = |entry, dropout, vector_of_it| {
-            let dispatch = kernel(entry, dropout, vector_of_it, [row, per_row], target);
-            dispatch.constant("ACCUMULATE", self.accumulate.into())
+            let dispatch = kernel("embedding_chains", entry, dropout, vector_of_it, [row, per_row], target);
+            dispatch.constant("ACCUMULATE", self.accumulate.into()).constant("RUN", RUN as u32)
         };
         let link = kernel("link", false, of_ids).read(ids).write(latest).write(before);
         let link = link.uniform(&[positions / of_ids, self.vocabulary, block / of_ids]);
         let backward = kernel("backward", self.dropout.is_some(), vector).read(dy).read(latest).read(control);
         let backward = backward.read(before).write(Operand::Output(0));
-        let backward = parameters(backward, [blocks, self.vocabulary, row], self.dropout.as_ref());
-        let rows = lanes(target) as usize / per_row * run(target);
+        let backward = parameters(backward.uniform(&[count, self.vocabulary, row]), self.dropout.as_ref());
+        let rows = lanes(target) as usize / per_row * RUN;
         vec![
-            link.workgroups([blocks as u32, 1, 1]),
+            link.workgroups([count as u32, 1, 1]),
             backward.workgroups(elementwise::blocks(self.vocabulary.div_ceil(rows), target)),
         ]
     }
-}
 
-/// Positions of a block that `link` walks, a multiple of 4. Each block takes a table of the vocabulary, and few are walked at a time; software adapters have few threads.
-fn block(positions: usize, target: &Target) -> usize {
-    let (least, blocks) = if target.software { (4096, 2) } else { (256, 32) };
-    positions.div_ceil(blocks).max(least).next_multiple_of(4)
-}
-
-/// Rows, or as many as a workgroup has at a time, that a workgroup of the gradient takes one after the other.
-fn run(target: &Target) -> usize {
-    if target.software { 16 } else { 1 }
+    fn runs(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
+        let [ids, dy, control] = self.inputs();
+        let positions = types.inputs[ids].len();
+        let Blocks { count, block } = Blocks::of(positions, target);
+        let width = types.inputs[dy].columns();
+        let vector = elementwise::width(&[width]);
+        let row = width / vector;
+        let team = per_row(row, target);
+        let teams = lanes(target) as usize / team;
+        let side = count.next_power_of_two().min(teams);
+        let [ids, dy, control] = [ids, dy, control].map(Operand::Input);
+        let [runs, sorted] = [0, 1].map(Operand::Scratch);
+        // Constants of the other kernel are the same in all of them.
+        let kernel = |entry, vector, each: usize, dropout: bool| {
+            let dispatch = elementwise::kernel("embedding_runs", entry, vector, target).constant("EACH", each as u32);
+            dispatch.constant("DROPOUT", dropout.into()).constant("HELD", 1)
+        };
+        let sort = kernel("sort", 1, each(positions), false).read(ids).write(runs).write(sorted);
+        let sort = sort.uniform(&[positions, self.vocabulary]);
+        let add = kernel("add", vector, 1, self.dropout.is_some()).read(dy).read(runs).read(control).read(sorted);
+        let add = add.write(Operand::Output(0)).uniform(&[count, block, self.vocabulary, row, team, side]);
+        let add = parameters(add.uniform(&[self.accumulate.into()]), self.dropout.as_ref());
+        vec![sort.workgroups(groups(count)), add.workgroups(groups(self.vocabulary))]
+    }
 }
 
 impl EmbeddingBackward {
@@ -293,6 +343,8 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         // Vectors of ids in a block of `link` and a rest, and one more than two blocks of software's.
         (99, 6, &[4, 65]),
         (65, 4, &[4097]),
+        // Four positions an invocation of hardware's `sort`, in blocks of 1024 and a rest.
+        (40, 4, &[8200]),
         // More runs of rows than workgroups, and rows longer than what a lane holds.
         (1050, 4, &[300]),
         (40, 132, &[12]),
