@@ -1,25 +1,24 @@
 // y[c] = Σ_r x[r, c]
 //
-// once, twice (hardware): a workgroup adds 32 columns of a block of rows: 8 lanes walk them side by side, four rows at a time, so that 32 neighbours read 128
-// contiguous bytes and no load waits for another, then lane 0 adds the 8 partial sums in a fixed order (same bits every run). Where there are several blocks
-// a second launch adds theirs. By arithmetic, not measured: of 2560 × 512 a workgroup for all rows would make 16 workgroups, each lane 320 loads one after the
-// other, some 600 cycles each; blocks of 256 rows make 160, of 8 times four loads.
+// once, twice (hardware): a workgroup adds 8 columns, 32 bytes, the least that a GPU reads: 32 lanes walk the rows of each side by side, eight rows at a time,
+// then every lane adds the 32 partial sums of its column in a fixed order (same bits every run). By arithmetic, not measured: the gates' 2560 × 512 make 64
+// workgroups, whose lanes wait for memory 10 times, some 600 cycles each; 32 columns made 16, whose lanes waited 320 times. Blocks of rows would be faster
+// still for tall matrices, but for a second launch.
 //
 // once_walk, twice_walk (software adapters): a workgroup of eight lanes, which llvmpipe runs as one, adds 64 columns, 8 a lane, and needs
 // no barrier.
 #import shared/grid
 #import shared/vector{VECTOR}
 
-const COLUMNS: u32 = 32u;
-const WALKERS: u32 = 8u;
+const COLUMNS: u32 = 8u;
+const WALKERS: u32 = 32u;
 
 struct Parameters {
     rows: u32,
     columns: u32, // kernels that walk: vectors
-    block: u32, // rows of a workgroup, where it does not walk all
 }
 @group(0) @binding(0) var<storage, read> x: array<f32>; // [rows, columns]
-@group(0) @binding(1) var<storage, read_write> y: array<f32>; // [blocks, columns]
+@group(0) @binding(1) var<storage, read_write> y: array<f32>; // [columns]
 @group(0) @binding(2) var<uniform> parameters: Parameters;
 
 // `twice` writes the same sums to two places.
@@ -28,25 +27,18 @@ struct Parameters {
 
 var<workgroup> partial: array<f32, COLUMNS * WALKERS>;
 
-// A workgroup's block of rows, and this lane's column. The tiles of a block's columns are neighbours in the grid.
-struct Place {
-    block: u32,
-    column: u32,
+// Four of a lane's rows from r on; zeros past the last
+fn four_rows(p: Parameters, r: u32, column: u32) -> vec4f {
+    let rows = r + WALKERS * vec4u(0u, 1u, 2u, 3u);
+    let at = min(rows, vec4u(p.rows - 1u)) * p.columns + column;
+    return select(vec4f(), vec4f(x[at.x], x[at.y], x[at.z], x[at.w]), rows < vec4u(p.rows));
 }
 
-fn place_of(p: Parameters, group: u32, local: u32) -> Place {
-    let tiles = (p.columns + COLUMNS - 1u) / COLUMNS;
-    return Place(group / tiles, group % tiles * COLUMNS + local % COLUMNS);
-}
-
-fn column_sum(p: Parameters, place: Place, local: u32) -> f32 {
+fn column_sum(p: Parameters, column: u32, local: u32) -> f32 {
     var sums = vec4f();
-    let end = min((place.block + 1u) * p.block, p.rows);
-    if place.column < p.columns {
-        for (var r = place.block * p.block + local / COLUMNS; r < end; r += 4u * WALKERS) {
-            let rows = r + WALKERS * vec4u(0u, 1u, 2u, 3u);
-            let at = min(rows, vec4u(end - 1u)) * p.columns + place.column;
-            sums += select(vec4f(), vec4f(x[at.x], x[at.y], x[at.z], x[at.w]), rows < vec4u(end));
+    if column < p.columns {
+        for (var r = local / COLUMNS; r < p.rows; r += 8u * WALKERS) {
+            sums += four_rows(p, r, column) + four_rows(p, r + 4u * WALKERS, column);
         }
     }
     partial[local] = (sums.x + sums.y) + (sums.z + sums.w);
@@ -60,23 +52,20 @@ fn column_sum(p: Parameters, place: Place, local: u32) -> f32 {
 
 @compute @workgroup_size(256)
 fn once(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-    let p = parameters;
-    let place = place_of(p, linear_group(group, groups), local);
-    let total = column_sum(p, place, local);
-    if local < COLUMNS && place.column < p.columns && place.block * p.block < p.rows {
-        y[place.block * p.columns + place.column] = total;
+    let column = linear_group(group, groups) * COLUMNS + local % COLUMNS;
+    let total = column_sum(parameters, column, local);
+    if local < COLUMNS && column < parameters.columns {
+        y[column] = total;
     }
 }
 
-// Of a single block
 @compute @workgroup_size(256)
 fn twice(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-    let p = parameters_twice;
-    let place = place_of(p, linear_group(group, groups), local);
-    let total = column_sum(p, place, local);
-    if local < COLUMNS && place.column < p.columns && place.block == 0u {
-        y[place.column] = total;
-        z[place.column] = total;
+    let column = linear_group(group, groups) * COLUMNS + local % COLUMNS;
+    let total = column_sum(parameters_twice, column, local);
+    if local < COLUMNS && column < parameters_twice.columns {
+        y[column] = total;
+        z[column] = total;
     }
 }
 

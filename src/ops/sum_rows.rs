@@ -10,10 +10,7 @@ use super::elementwise::{kernel, width};
 
 /// Columns of a workgroup of a software adapter, and on hardware.
 const WIDE: usize = 64;
-const NARROW: usize = 32;
-
-/// Rows that a workgroup adds up on hardware.
-const BLOCK: usize = 256;
+const NARROW: usize = 8;
 
 /// Sums x [.., C] over all axes but the last: `[C]`.
 pub fn sum_rows(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
@@ -53,31 +50,14 @@ impl Op for SumRows {
         Work::moving(self, types).flops(1, types.inputs[0].len())
     }
 
-    fn scratch(&self, types: &Types, target: &Target) -> Vec<usize> {
-        let blocks = types.inputs[0].rows().div_ceil(BLOCK);
-        if target.software || blocks < 2 { vec![] } else { vec![blocks * types.inputs[0].columns()] }
-    }
-
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let (rows, columns) = (types.inputs[0].rows(), types.inputs[0].columns());
         let width = if target.software { width(&[columns]) } else { 1 };
+        let one = |entry| kernel("sum_rows", entry, width, target).read(Operand::Input(0)).write(Operand::Output(0));
         let ([once, twice], tile) =
             if target.software { (["once_walk", "twice_walk"], WIDE) } else { (["once", "twice"], NARROW) };
-        let launch = |entry, from, to, rows: usize, block: usize| {
-            let blocks = rows.div_ceil(block).max(1);
-            let dispatch = kernel("sum_rows", entry, width, target).read(from).write(to);
-            let dispatch = dispatch.uniform(&[rows, columns / width, block]);
-            dispatch.workgroups(groups(columns.div_ceil(tile) * blocks))
-        };
-        let last = |from, rows: usize| match self.copies {
-            2 => launch(twice, from, Operand::Output(0), rows, rows.max(1)).write(Operand::Output(1)),
-            _ => launch(once, from, Operand::Output(0), rows, rows.max(1)),
-        };
-        if target.software || rows <= BLOCK {
-            return vec![last(Operand::Input(0), rows)];
-        }
-        let blocks = launch(once, Operand::Input(0), Operand::Scratch(0), rows, BLOCK);
-        vec![blocks, last(Operand::Scratch(0), rows.div_ceil(BLOCK))]
+        let dispatch = if self.copies == 2 { one(twice).write(Operand::Output(1)) } else { one(once) };
+        vec![dispatch.uniform(&[rows, columns / width]).workgroups(groups(columns.div_ceil(tile)))]
     }
 }
 
