@@ -1,131 +1,140 @@
-// C[s] = activation(A[s]·B[s] + added), for a batch of matrices in any layout
-// (shared/product.wgsl says how they lie; matmul_broadcast.wgsl is the product for software adapters, matmul_few_rows.wgsl that for the smallest m)
+// C[s] = activation(A[s]·B[s] + added), for a batch of matrices in any layout, on hardware
+// (shared/product.wgsl says how they lie; matmul_broadcast.wgsl and matmul_registers.wgsl are the product for software adapters, matmul_few_rows.wgsl that for the
+// smallest m)
 //
-// tiles (hardware): a workgroup of 16 × 16 computes 64 × 64 of C, each invocation 4 × 4 in registers, over slabs of 16 of k in workgroup
-// memory: 16 multiply-adds for 2 vec4 reads. Rows of a slab are 17 vec4 apart: at 16, the four rows that a quarter of a subgroup writes would
-// share a bank. Edges of the matrix read zeros. Not measured on hardware yet.
+// A workgroup of 256 computes TILE × TILE of C over slabs of k in workgroup memory, each invocation 4 × 4 in registers: 16 multiply-adds for 2 reads of a vec4.
+// A slab is 1,024 numbers of each matrix, so that an invocation reads one vec4 of either from memory, and it reads the next slab's before it multiplies this
+// one, since a load takes some 600 cycles and a slab some 500. Rows of a slab are TILE / 4 + 1 vec4 apart: at 16, the four rows that a quarter of a subgroup
+// writes would share a bank.
 //
-// registers (software adapters without large subgroups): a barrier and workgroup memory cost more than they bring. A workgroup is one vector of the CPU; its
-// lanes take neighbouring columns of C, 8 rows × 4 columns each, so that a gather from B serves 8 rows. Mesa 25.0.7 on 2 cores of an EPYC: 1280 × 6191 × 128 and its
-// transposes 7.6 to 10.6 GFLOP/s; with 6 × 2 4.4 to 6.4, with 8 × 1 2.2 to 2.9, and with k unrolled by 4 half of each. On 2 cores of a Zen 5 20.
+// TILE 64: all 256 share a slab of 16 of k. TILE 32: where C has few tiles, or only 32 rows or columns. 64 invocations make up a tile, so that four groups of
+// them, the slices, take 8 of a slab's 32 of k each, and add up at the end. The gradient of the gates' weights, 512 × 128 with k = 2560, has 16 tiles of 64 for a
+// GPU's dozens of processors, and 64 of 32. Slices in workgroups of their own would need a second launch, some 30 µs. All by arithmetic; not measured on hardware.
 #import shared/activation
 #import shared/grid
+#import shared/left_of_tile{READ}
 #import shared/product
+#import shared/right_of_tile{READ}
 #import shared/vector1
 
-@group(0) @binding(0) var<storage, read> a: array<f32>;
-@group(0) @binding(1) var<storage, read> b: array<f32>;
+const SIDE: u32 = TILE / 4u; // vectors along a side of the tile, and invocations
+const SLICES: u32 = 256u / (SIDE * SIDE);
+const DEPTH: u32 = 1024u / TILE; // of k in a slab
+const STEPS: u32 = DEPTH / SLICES; // of k in a slice of it
+const STRIDE: u32 = SIDE + 1u;
+const RIGHT: u32 = DEPTH * STRIDE;
+// A's slab [k][m / 4], then B's [k][n / 4]; at the end the slices' sums
+var<workgroup> slabs: array<vec4f, 2u * DEPTH * STRIDE>;
 
-const SLAB: u32 = 16u;
-const STRIDE: u32 = 17u;
-var<workgroup> a_tile: array<vec4f, SLAB * STRIDE>; // [k][m / 4]
-var<workgroup> b_tile: array<vec4f, SLAB * STRIDE>; // [k][n / 4]
-
-@compute @workgroup_size(16, 16)
-fn tiles(
-    @builtin(workgroup_id) group: vec3u,
-    @builtin(num_workgroups) groups: vec3u,
-    @builtin(local_invocation_id) local: vec3u,
-    @builtin(local_invocation_index) index: u32,
-) {
-    let tile = tile_of(group, groups, 64u);
-    let first_row = tile.x * 64u;
-    let first_column = tile.y * 64u;
-    if first_row >= p.m {
-        return;
-    }
-    let a_start = p.a_offset + group.z * p.a_batch;
-    let b_start = p.b_offset + group.z * p.b_batch;
-    var sums: array<vec4f, 4>;
-    for (var slab = 0u; slab < p.k; slab += SLAB) {
-        for (var i = 0u; i < 4u; i++) {
-            // Neighbouring invocations read neighbouring addresses, along whichever axis is contiguous.
-            let element = index + i * 256u;
-            var row = element / SLAB;
-            var ka = element % SLAB;
-            if A_ROWS_ADJACENT == 1u {
-                row = element % 64u;
-                ka = element / 64u;
-            }
-            var value = 0.0;
-            if first_row + row < p.m && slab + ka < p.k {
-                value = a[a_start + (first_row + row) * p.a_row + (slab + ka) * p.a_column];
-            }
-            a_tile[ka * STRIDE + row / 4u][row % 4u] = value;
-
-            var column = element / SLAB;
-            var kb = element % SLAB;
-            if B_COLUMNS_ADJACENT == 1u {
-                column = element % 64u;
-                kb = element / 64u;
-            }
-            value = 0.0;
-            if first_column + column < p.n && slab + kb < p.k {
-                value = b[b_start + (slab + kb) * p.b_row + (first_column + column) * p.b_column];
-            }
-            b_tile[kb * STRIDE + column / 4u][column % 4u] = value;
+// Of a slab of A that begins with `slab` of k, the four numbers of invocation `index`: neighbours along m where A_ROWS_ADJACENT, else along k, so that neighbouring
+// invocations read neighbouring addresses. Zeros past the edges.
+fn left_at(start: u32, first_row: u32, slab: u32, index: u32) -> vec4f {
+    let four = vec4u(0u, 1u, 2u, 3u);
+    if A_ROWS_ADJACENT == 1u {
+        let row = first_row + index % SIDE * 4u;
+        let k = slab + index / SIDE;
+        if row < p.m && k < p.k {
+            return select(vec4f(), four_of_a(start + row * p.a_row + k * p.a_column, p.a_row, p.m - row), row + four < vec4u(p.m));
         }
-        workgroupBarrier();
-        for (var k = 0u; k < SLAB; k++) {
-            let left = a_tile[k * STRIDE + local.y];
-            let right = b_tile[k * STRIDE + local.x];
-            for (var r = 0u; r < 4u; r++) {
-                sums[r] += left[r] * right;
-            }
+    } else {
+        let row = first_row + index / (DEPTH / 4u);
+        let k = slab + index % (DEPTH / 4u) * 4u;
+        if row < p.m && k < p.k {
+            return select(vec4f(), four_of_a(start + row * p.a_row + k * p.a_column, p.a_column, p.k - k), k + four < vec4u(p.k));
         }
-        workgroupBarrier();
     }
-    for (var r = 0u; r < 4u; r++) {
-        for (var i = 0u; i < 4u; i++) {
-            let row = first_row + local.y * 4u + r;
-            let column = first_column + local.x * 4u + i;
-            if row < p.m && column < p.n {
-                store(group.z, row, column, sums[r][i]);
-            }
+    return vec4f();
+}
+
+// The same of B, along n where B_COLUMNS_ADJACENT
+fn right_at(start: u32, first_column: u32, slab: u32, index: u32) -> vec4f {
+    let four = vec4u(0u, 1u, 2u, 3u);
+    if B_COLUMNS_ADJACENT == 1u {
+        let column = first_column + index % SIDE * 4u;
+        let k = slab + index / SIDE;
+        if column < p.n && k < p.k {
+            return select(vec4f(), four_of_b(start + k * p.b_row + column * p.b_column, p.b_column, p.n - column), column + four < vec4u(p.n));
+        }
+    } else {
+        let column = first_column + index / (DEPTH / 4u);
+        let k = slab + index % (DEPTH / 4u) * 4u;
+        if column < p.n && k < p.k {
+            return select(vec4f(), four_of_b(start + k * p.b_row + column * p.b_column, p.b_row, p.k - k), k + four < vec4u(p.k));
+        }
+    }
+    return vec4f();
+}
+
+// Puts them where the slab has them: `is_across` if they are neighbours along m or n.
+fn put(slab: u32, is_across: bool, index: u32, four: vec4f) {
+    if is_across {
+        slabs[slab + index / SIDE * STRIDE + index % SIDE] = four;
+    } else {
+        let i = index / (DEPTH / 4u);
+        let k = index % (DEPTH / 4u) * 4u;
+        for (var j = 0u; j < 4u; j++) {
+            slabs[slab + (k + j) * STRIDE + i / 4u][i % 4u] = four[j];
         }
     }
 }
 
-const ROWS: u32 = 8u;
-const COLUMNS: u32 = 4u;
-const LANES: u32 = 8u;
-
-@compute @workgroup_size(LANES)
-fn registers(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-    let tile = tile_of(group, groups, LANES * COLUMNS);
-    let first_row = tile.x * ROWS;
-    let first_column = tile.y * LANES * COLUMNS + local;
+@compute @workgroup_size(256)
+fn tiles(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) index: u32) {
+    let tile = tile_of(group, groups, TILE);
+    let first_row = tile.x * TILE;
+    let first_column = tile.y * TILE;
     if first_row >= p.m {
         return;
     }
-    // Lanes and rows past the edge compute the last one again and store nothing.
-    var a_at: array<u32, ROWS>;
-    var b_at: array<u32, COLUMNS>;
-    var sums: array<f32, ROWS * COLUMNS>;
-    for (var r = 0u; r < ROWS; r++) {
-        a_at[r] = p.a_offset + group.z * p.a_batch + min(first_row + r, p.m - 1u) * p.a_row;
-    }
-    for (var i = 0u; i < COLUMNS; i++) {
-        b_at[i] = p.b_offset + group.z * p.b_batch + min(first_column + i * LANES, p.n - 1u) * p.b_column;
-    }
-    for (var k = 0u; k < p.k; k++) {
-        var right: array<f32, COLUMNS>;
-        for (var i = 0u; i < COLUMNS; i++) {
-            right[i] = b[b_at[i] + k * p.b_row];
-        }
-        for (var r = 0u; r < ROWS; r++) {
-            let left = a[a_at[r] + k * p.a_column];
-            for (var i = 0u; i < COLUMNS; i++) {
-                sums[r * COLUMNS + i] += left * right[i];
+    let slice = index / (SIDE * SIDE);
+    let y = index / SIDE % SIDE;
+    let x = index % SIDE;
+    let a_start = p.a_offset + group.z * p.a_batch;
+    let b_start = p.b_offset + group.z * p.b_batch;
+    var sums: array<vec4f, 4>;
+    for (var slab = 0u; slab < p.k + DEPTH; slab += DEPTH) {
+        // Under way while the last slab is multiplied
+        let left = left_at(a_start, first_row, slab, index);
+        let right = right_at(b_start, first_column, slab, index);
+        if slab > 0u {
+            // Four steps written out; all sixteen take a driver twice as long to compile.
+            for (var k = slice * STEPS; k < (slice + 1u) * STEPS; k += 4u) {
+                for (var j = 0u; j < 4u; j++) {
+                    let column = slabs[(k + j) * STRIDE + y];
+                    let row = slabs[RIGHT + (k + j) * STRIDE + x];
+                    for (var r = 0u; r < 4u; r++) {
+                        sums[r] += column[r] * row;
+                    }
+                }
             }
         }
+        workgroupBarrier();
+        put(0u, A_ROWS_ADJACENT == 1u, index, left);
+        put(RIGHT, B_COLUMNS_ADJACENT == 1u, index, right);
+        workgroupBarrier();
     }
-    for (var i = 0u; i < COLUMNS; i++) {
-        let column = first_column + i * LANES;
-        if column < p.n {
-            for (var r = 0u; r < ROWS; r++) {
-                if first_row + r < p.m {
-                    store(group.z, first_row + r, column, sums[r * COLUMNS + i]);
+    // The upper half of the slices leaves its sums to the lower half, until one has all.
+    for (var half = SLICES / 2u; half > 0u; half /= 2u) {
+        if slice >= half && slice < 2u * half {
+            for (var r = 0u; r < 4u; r++) {
+                slabs[(index - half * SIDE * SIDE) * 4u + r] = sums[r];
+            }
+        }
+        workgroupBarrier();
+        if slice < half {
+            for (var r = 0u; r < 4u; r++) {
+                sums[r] += slabs[index * 4u + r];
+            }
+        }
+        workgroupBarrier();
+    }
+    if slice == 0u {
+        for (var r = 0u; r < 4u; r++) {
+            for (var i = 0u; i < 4u; i++) {
+                let row = first_row + y * 4u + r;
+                let column = first_column + x * 4u + i;
+                if row < p.m && column < p.n {
+                    store(group.z, row, column, sums[r][i]);
                 }
             }
         }

@@ -10,29 +10,44 @@ struct Parameters {
     a_offset: u32, a_batch: u32, a_row: u32, a_column: u32,
     b_offset: u32, b_batch: u32, b_row: u32, b_column: u32,
     c_offset: u32, c_batch: u32, c_row: u32, c_column: u32,
+    added: u32, activation: u32, accumulate: u32, // read where ASKED
 }
-@group(0) @binding(2) var<storage, read> added: array<f32>; // where ADDED is 1 a bias [n], 2 a tensor laid out as C
+@group(0) @binding(2) var<storage, read> added: array<f32>; // a bias [n], or a tensor laid out as C
 @group(0) @binding(3) var<storage, read_write> c: array<f32>;
 @group(0) @binding(4) var<uniform> p: Parameters;
 
-// ACTIVATION: 0 none, 1 relu, 2 sigmoid, 3 tanh. ACCUMULATE: 1 adds to the old C. These are constants, since llvmpipe computes every branch for all its
-// lanes: asked for at run time, they took a tenth of 2560 × 6191 × 128.
+// What becomes of a sum. Constants say it on software adapters, since llvmpipe computes every branch for all its lanes: asked for at run time, they took a tenth of
+// 2560 × 6191 × 128. Hardware asks the uniform, ASKED, and has fewer kernels to compile.
+struct Finish {
+    added: u32, // 0 nothing, 1 a bias, 2 a tensor laid out as C
+    activation: u32, // 0 none, 1 relu, 2 sigmoid, 3 tanh
+    accumulate: u32, // 1 adds to the old C
+}
+
+fn finish() -> Finish {
+    if ASKED == 1u {
+        return Finish(p.added, p.activation, p.accumulate);
+    }
+    return Finish(ADDED, ACTIVATION, ACCUMULATE);
+}
+
 fn store(batch: u32, row: u32, column: u32, sum: f32) {
     let at = p.c_offset + batch * p.c_batch + row * p.c_row + column * p.c_column;
+    let finish = finish();
     var value = sum;
-    if ADDED == 1u {
+    if finish.added == 1u {
         value += added[column];
-    } else if ADDED == 2u {
+    } else if finish.added == 2u {
         value += added[at];
     }
-    if ACTIVATION == 1u {
+    if finish.activation == 1u {
         value = max(value, 0.0);
-    } else if ACTIVATION == 2u {
+    } else if finish.activation == 2u {
         value = first_of(sigmoid(Numbers(value)));
-    } else if ACTIVATION == 3u {
+    } else if finish.activation == 3u {
         value = first_of(stable_tanh(Numbers(value)));
     }
-    if ACCUMULATE == 1u {
+    if finish.accumulate == 1u {
         value += c[at];
     }
     c[at] = value;

@@ -335,6 +335,14 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
             cases.push(set.case(op).constant(&[m, 3, k], 1.0).constant(&[9, 3, k], 1.0));
         }
     }
+    // As many tiles as hardware's larger ones need, with edges, in every layout: whole vectors and scalars.
+    for (ta, tb) in [(false, false), (false, true), (true, false), (true, true)] {
+        for [m, n, k] in [[65, 67, 18], [68, 72, 20]] {
+            let op = MatMul { a: stored(ta), b: stored(tb), added: Added::None, ..whole };
+            let (a, b) = (if ta { [16, k, m] } else { [16, m, k] }, if tb { [16, n, k] } else { [16, k, n] });
+            cases.push(set.case(op).constant(&a, 1.0).constant(&b, 1.0));
+        }
+    }
     // The three products of attention over time-major states: scores, context, and their gradients' layouts.
     let (time, source, batch, width) = (5, 7, 3, 17);
     let op = |a, b, output| MatMul { a, b, output, added: Added::None, activation: Activation::None };

@@ -24,19 +24,25 @@ pub struct Product {
 /// Most rows of a product that `shaders/matmul_few_rows.wgsl` computes: each costs it a load of A for four of B.
 pub(super) const FEW: usize = 4;
 
+/// Tiles of 64 × 64 that are too few for a GPU: the larger ones have 30 to 130 processors, and each hides its waiting for memory only behind a second workgroup.
+const FEW_TILES: usize = 64;
+
 impl Product {
     pub fn dispatch(&self, target: &Target) -> Dispatch {
         let [batch, m, n, k] = self.sizes;
         // A tile is what one workgroup computes.
         let (kernel, tile_m, tile_n) = if !target.software {
-            let kernel = Dispatch::new("matmul", "tiles")
-                .constant("A_ROWS_ADJACENT", (self.a.2[1] == 1).into())
-                .constant("B_COLUMNS_ADJACENT", (self.b.2[2] == 1).into());
-            (kernel, 64, 64)
+            let tile = self.tile();
+            let (a_across, b_across) = (self.a.2[1] == 1, self.b.2[2] == 1);
+            let wide = self.padded_vectors(&self.a, if a_across { 1 } else { 2 }, if a_across { m } else { k })
+                && self.padded_vectors(&self.b, if b_across { 2 } else { 1 }, if b_across { n } else { k });
+            let kernel = Dispatch::new("matmul", "tiles").constant("TILE", tile as u32);
+            let kernel = kernel.constant("A_ROWS_ADJACENT", a_across.into()).constant("READ", if wide { 4 } else { 1 });
+            let kernel = kernel.constant("B_COLUMNS_ADJACENT", b_across.into());
+            (kernel, tile, tile)
         } else if target.subgroup < 8 {
             // Elements one by one in any layout: one pipeline for all, at a second of a software adapter's compiler each.
-            let kernel = Dispatch::new("matmul", "registers");
-            (kernel.constant("A_ROWS_ADJACENT", 0).constant("B_COLUMNS_ADJACENT", 0), 8, 32)
+            (Dispatch::new("matmul_registers", "registers"), 8, 32)
         } else if m <= FEW && self.a.2[2] == 1 && self.b.2[1] == 1 {
             let width = if self.vectors(&self.a, 2, k) && self.vectors(&self.b, 1, k) { 4 } else { 1 };
             let kernel = Dispatch::new("matmul_few_rows", "dots").constant("VECTOR", width);
@@ -49,14 +55,24 @@ impl Product {
             let kernel = kernel.constant("A_ALONG", a_along).constant("A_ALONG_K", (a_along == 1).into());
             (kernel.constant("B_ALONG", b_along), 16, 32)
         };
-        let kernel = kernel.constant("ADDED", self.added.0 as u32).constant("ACTIVATION", self.activation as u32);
-        let kernel = kernel.constant("ACCUMULATE", self.accumulate.into());
+        let finish = [self.added.0 as u32, self.activation as u32, self.accumulate.into()];
+        let told = if target.software { finish } else { [0; 3] };
+        let kernel = kernel.constant("ASKED", (!target.software).into()).constant("ADDED", told[0]);
+        let kernel = kernel.constant("ACTIVATION", told[1]).constant("ACCUMULATE", told[2]);
         let mut dispatch = kernel.read(self.a.0).read(self.b.0).read(self.added.1).write(self.c.0).uniform(&[m, n, k]);
         for (_, offset, strides) in [self.a, self.b, self.c] {
             dispatch = dispatch.uniform(&[offset, strides[0], strides[1], strides[2]]);
         }
+        dispatch = dispatch.uniform(&finish.map(|word| word as usize));
         let [x, y, _] = groups(n.div_ceil(tile_n) * m.div_ceil(tile_m));
         dispatch.workgroups([x, y, batch as u32])
+    }
+
+    /// Rows and columns of a tile of C on hardware.
+    fn tile(&self) -> usize {
+        let [batch, m, n, _] = self.sizes;
+        let few = batch * m.div_ceil(64) * n.div_ceil(64) < FEW_TILES;
+        if few || m <= 32 || n <= 32 { 32 } else { 64 }
     }
 
     /// Whether an operand's `len` elements along `axis` (1: rows, 2: columns) are whole vectors of four, wherever the other indices stand.
