@@ -1,7 +1,8 @@
 // With n = (s − mean)·scale and g = dy·weight: ds = scale·(g − mean g − n·mean(g·n)), plus dsum where PASSED_ON
 //
-// Mean and scale are those that the forward pass kept. `backward` holds a row in registers, as layer_norm.wgsl does; `backward_longer` takes rows
-// that they do not hold. Where SUMMED (software adapters, whose workgroups take many rows), they add up dweight and dbias on the way, and `add_blocks` adds the workgroups' sums. Not measured on hardware.
+// Mean and scale are those that the forward pass kept. `backward` holds a row in registers, as layer_norm.wgsl does, and `backward_longer` takes rows that they do
+// not hold. Where SUMMED (software adapters, whose workgroups take many rows), both add up dweight and dbias on the way, and `add_blocks` adds the workgroups'
+// sums. Not measured on hardware.
 #import shared/elements
 #import shared/grid
 #import shared/reduce{SUBGROUPS}
@@ -82,15 +83,8 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     }
 }
 
-// Rows longer than registers, read twice. Three rows at a time, so that weight and the workgroup's sums are read once for three. On llvmpipe, 2 cores, ms:
-//
-//                                     2,560 × 2,048   5,120 × 512   the same with PASSED_ON
-//     a part of the row in registers           11.5           5.3                       6.1
-//     two rows                                 10.4           5.5                       6.4
-//     three                                     9.7           5.2                       6.3
-//     four                                      9.3           5.0                       7.6
-//
-// The sums of two rows taken in one loop: 10.6, 6.0 and 6.8.
+// Rows longer than registers, read twice. Three rows at a time, so that weight and the workgroup's sums are read once for three: on llvmpipe, 2 cores, 2560 × 2048
+// takes 9.7 ms, two at a time 10.4, and 11.5 with what registers hold of a row read once (docs/rejected.md has other sizes, and four rows).
 const ROWS: u32 = 3u;
 
 // A row's mean, scale, mean g and mean g·n
