@@ -1,7 +1,8 @@
 // With n = (s − mean)·scale and g = dy·weight: ds = scale·(g − mean g − n·mean(g·n)), plus dsum where PASSED_ON
 //
-// Mean and scale are those that the forward pass kept. `backward` holds a row in registers, as layer_norm.wgsl does. Where SUMMED (software
-// adapters, whose workgroups take many rows), it adds up dweight and dbias on the way, and `add_blocks` adds the workgroups' sums. Not measured on hardware.
+// Mean and scale are those that the forward pass kept. `backward` holds a row in registers, as layer_norm.wgsl does, and `backward_longer` takes rows that they do
+// not hold. Where SUMMED (software adapters, whose workgroups take many rows), both add up dweight and dbias on the way, and `add_blocks` adds the workgroups'
+// sums. Not measured on hardware.
 #import shared/elements
 #import shared/grid
 #import shared/reduce{SUBGROUPS}
@@ -34,7 +35,6 @@ fn store(at: u32, value: Numbers) {
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let p = of_rows;
     let block = block_of(group, groups, p.rows, 1u);
-    let sums = linear_group(group, groups) * p.columns;
     let count = f32(WIDTH * p.columns);
     var weights: array<Numbers, HELD>;
     var dweight: array<Numbers, HELD>;
@@ -44,16 +44,9 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
             weights[k] = weight[local + k * LANES];
         }
     }
-    if SUMMED == 1u {
-        for (var c = behind(local); is_left(c, p.columns); c += LANES) {
-            dweight_of_workgroups[sums + c] = Numbers();
-            dbias_of_workgroups[sums + c] = Numbers();
-        }
-    }
     for (var row = block.x; row < block.y; row++) {
         let start = row * p.columns;
-        let mean = moments[row].x;
-        let scale = moments[row].y;
+        let m = moments[row]; // mean, scale
         var normed: array<Numbers, HELD>;
         var upstream: array<Numbers, HELD>;
         var sum_g = Numbers();
@@ -62,19 +55,9 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
             let c = local + k * LANES;
             if inside(c, p.columns) {
                 upstream[k] = dy[start + c];
-                normed[k] = (s[start + c] - mean) * scale;
+                normed[k] = (s[start + c] - m.x) * m.y;
                 sum_g += upstream[k] * weights[k];
                 sum_gn += upstream[k] * weights[k] * normed[k];
-            }
-        }
-        for (var c = behind(local); is_left(c, p.columns); c += LANES) {
-            let d = dy[start + c];
-            let n = (s[start + c] - mean) * scale;
-            sum_g += d * weight[c];
-            sum_gn += d * weight[c] * n;
-            if SUMMED == 1u {
-                dweight_of_workgroups[sums + c] += d * n;
-                dbias_of_workgroups[sums + c] += d;
             }
         }
         let mean_g = reduce_sum(sum_of(sum_g), local) / count;
@@ -85,19 +68,78 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
         }
         for (var k = 0u; k < HELD; k++) {
             if inside(local + k * LANES, p.columns) {
-                store(start + local + k * LANES, scale * (upstream[k] * weights[k] - mean_g - normed[k] * mean_gn));
+                store(start + local + k * LANES, m.y * (upstream[k] * weights[k] - mean_g - normed[k] * mean_gn));
             }
-        }
-        for (var c = behind(local); is_left(c, p.columns); c += LANES) {
-            let n = (s[start + c] - mean) * scale;
-            store(start + c, scale * (dy[start + c] * weight[c] - mean_g - n * mean_gn));
         }
     }
     if SUMMED == 1u {
+        let sums = linear_group(group, groups) * p.columns;
         for (var k = 0u; k < HELD; k++) {
             if inside(local + k * LANES, p.columns) {
                 dweight_of_workgroups[sums + local + k * LANES] = dweight[k];
                 dbias_of_workgroups[sums + local + k * LANES] = dbias[k];
+            }
+        }
+    }
+}
+
+// Rows longer than registers, read twice. Three rows at a time, so that weight and the workgroup's sums are read once for three: on llvmpipe, 2 cores, 2560 × 2048
+// takes 9.7 ms, two at a time 10.4, and 11.5 with what registers hold of a row read once (docs/rejected.md has other sizes, and four rows).
+const ROWS: u32 = 3u;
+
+// A row's mean, scale, mean g and mean g·n
+fn means_of(row: u32, local: u32, columns: u32) -> vec4f {
+    let start = row * columns;
+    let m = moments[row];
+    var sum_g = Numbers();
+    var sum_gn = Numbers();
+    for (var c = local; c < columns; c += LANES) {
+        let g = dy[start + c] * weight[c];
+        sum_g += g;
+        sum_gn += g * ((s[start + c] - m.x) * m.y);
+    }
+    let count = f32(WIDTH * columns);
+    return vec4f(m, reduce_sum(sum_of(sum_g), local) / count, reduce_sum(sum_of(sum_gn), local) / count);
+}
+
+@compute @workgroup_size(LANES)
+fn backward_longer(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+    let p = of_rows;
+    let block = block_of(group, groups, p.rows, ROWS);
+    let sums = linear_group(group, groups) * p.columns;
+    if SUMMED == 1u {
+        for (var c = local; c < p.columns; c += LANES) {
+            dweight_of_workgroups[sums + c] = Numbers();
+            dbias_of_workgroups[sums + c] = Numbers();
+        }
+    }
+    for (var first = block.x; first < block.y; first += ROWS) {
+        let last = min(first + ROWS, block.y) - 1u;
+        var means0: vec4f;
+        var means1: vec4f;
+        var means2: vec4f;
+        for (var row = first; row <= last; row++) {
+            let means = means_of(row, local, p.columns);
+            means0 = select(means0, means, row == first);
+            means1 = select(means1, means, row == first + 1u);
+            means2 = select(means2, means, row == first + 2u);
+        }
+        for (var c = local; c < p.columns; c += LANES) {
+            let w = weight[c];
+            var dw = Numbers();
+            var db = Numbers();
+            for (var row = first; row <= last; row++) {
+                let m = select(select(means0, means1, row > first), means2, row > first + 1u);
+                let at = row * p.columns + c;
+                let d = dy[at];
+                let n = (s[at] - m.x) * m.y;
+                dw += d * n;
+                db += d;
+                store(at, m.y * (d * w - m.z - n * m.w));
+            }
+            if SUMMED == 1u {
+                dweight_of_workgroups[sums + c] += dw;
+                dbias_of_workgroups[sums + c] += db;
             }
         }
     }

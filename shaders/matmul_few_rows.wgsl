@@ -37,24 +37,23 @@ fn dots(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     for (var eight = first; eight < end; eight += 8u) {
         // This lane's columns are every second one. Those past the edge compute the last one again and store nothing.
         let column = eight + local / 4u;
-        var b_at: array<u32, 4>;
-        var sums: array<f32, 4 * ROWS>;
-        for (var i = 0u; i < 4u; i++) {
-            b_at[i] = b_start + min(column + 2u * i, p.n - 1u) * b_column;
-        }
+        let b_at = b_start + min(column + vec4u(0u, 2u, 4u, 6u), vec4u(p.n - 1u)) * b_column;
+        var sums: array<vec4f, ROWS>;
         for (var k = slice; k < vectors; k += 4u) {
+            let b0 = b[b_at.x + k];
+            let b1 = b[b_at.y + k];
+            let b2 = b[b_at.z + k];
+            let b3 = b[b_at.w + k];
             for (var r = 0u; r < ROWS; r++) {
                 let left = a[a_start + r * a_row + k];
-                for (var i = 0u; i < 4u; i++) {
-                    sums[4u * r + i] += sum_of(left * b[b_at[i] + k]);
-                }
+                sums[r] += vec4f(sum_of(left * b0), sum_of(left * b1), sum_of(left * b2), sum_of(left * b3));
             }
         }
         // The four lanes add up, so that lane `slice` has the sum of its column number `slice`.
         for (var r = 0u; r < ROWS; r++) {
-            let s = 4u * r;
-            let x = select(sums[s], sums[s + 2u], upper) + subgroupShuffleXor(select(sums[s + 2u], sums[s], upper), 2u);
-            let y = select(sums[s + 1u], sums[s + 3u], upper) + subgroupShuffleXor(select(sums[s + 3u], sums[s + 1u], upper), 2u);
+            let s = sums[r];
+            let x = select(s.x, s.z, upper) + subgroupShuffleXor(select(s.z, s.x, upper), 2u);
+            let y = select(s.y, s.w, upper) + subgroupShuffleXor(select(s.w, s.y, upper), 2u);
             let total = select(x, y, odd) + subgroupShuffleXor(select(y, x, odd), 1u);
             let own = column + 2u * slice;
             if own < p.n {

@@ -85,7 +85,7 @@ fn shares(cases: &[(usize, Case)], own: &[usize], target: &Target, count: usize)
 }
 
 /// So many numbers of inputs are judged at once: enough for every core, few enough to hold their references in memory.
-const JUDGED: usize = 1 << 21;
+const JUDGED: usize = 1 << 22;
 
 /// Cases that are judged at once, in order.
 pub fn chunks(cases: &[(usize, Case)]) -> Vec<Range<usize>> {

@@ -30,10 +30,11 @@ pub fn step_by_step(hidden: usize, target: &Target) -> bool {
 /// guaranteed: 1,024 units and rows together.
 pub const ROWS: usize = 4;
 
-/// A kernel that runs whole sequences: ROWS rows a workgroup, one invocation a unit, in whole subgroups of up to 32.
+/// A kernel that runs whole sequences: ROWS rows a workgroup, one invocation a unit, in whole subgroups of up to 64. Multiples of 32 would make twice as many kernels,
+/// and differ only for widths that models do not have.
 pub fn whole(shader: &'static str, entry: &'static str, walk: Walk) -> Dispatch {
     let dispatch = Dispatch::new(shader, entry).constant("ROWS", ROWS as u32);
-    let dispatch = dispatch.constant("THREADS", walk.hidden.next_multiple_of(32) as u32);
+    let dispatch = dispatch.constant("THREADS", walk.hidden.next_multiple_of(64) as u32);
     dispatch.workgroups(groups(walk.batch.div_ceil(ROWS)))
 }
 

@@ -14,7 +14,9 @@ pub fn held_rows(shader: &'static str, entry: &'static str, x: &TensorType, targ
     let lanes = row_lanes(vectors, target);
     let dispatch = Dispatch::new(shader, entry).constant("VECTOR", width as u32).constant("LANES", lanes as u32);
     let held = vectors.div_ceil(lanes).clamp(1, HELD);
-    let dispatch = dispatch.constant("HELD", held as u32).constant("WHOLE", (vectors == held * lanes).into());
+    // Not on hardware, where a comparison of registers is little beside a load of 16 bytes, and two kernels would take the time of two to compile.
+    let whole = target.software && vectors == held * lanes;
+    let dispatch = dispatch.constant("HELD", held as u32).constant("WHOLE", whole.into());
     let dispatch = dispatch.constant("LONGER", is_longer(x, target).into());
     reducing(dispatch, target).uniform(&[x.rows(), vectors]).workgroups(blocks(x.rows(), target))
 }
