@@ -6,7 +6,7 @@ use crate::graph::{
 };
 
 use super::case::{Bench, Case, CaseSet};
-use super::elementwise::{lanes, reducing};
+use super::elementwise::{SUBGROUPS, grid, kernel, reducing, width};
 
 /// Widest beam: the shader keeps its winners in registers.
 pub const WIDEST: usize = 16;
@@ -84,14 +84,28 @@ impl Op for BeamStep {
         Work::moving(self, types).flops(5, types.inputs[0].len())
     }
 
+    /// Scores and tokens of each row's candidates.
+    fn scratch(&self, types: &Types, _target: &Target) -> Vec<usize> {
+        vec![self.candidates(types); 2]
+    }
+
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let [rows, vocabulary] = *types.input(0) else { unreachable!("checked by the shape rule") };
-        let dispatch = (0..4).fold(Dispatch::new("beam_step", "forward"), |d, i| d.read(Operand::Input(i)));
-        let dispatch = (0..4).fold(dispatch, |d, o| d.write(Operand::Output(o)));
-        let dispatch = dispatch.constant("BEAM", self.beam as u32).constant("LANES", lanes(target));
-        let dispatch = reducing(dispatch, target);
-        let dispatch = dispatch.uniform(&[rows / self.beam, vocabulary, self.length, self.end as usize]);
-        vec![dispatch.number(self.length_penalty).workgroups(groups(rows / self.beam))]
+        // Shared out by vectors, a row must be longer than one.
+        let width = if vocabulary > 4 { width(&[rows * vocabulary]) } else { 1 };
+        let uniform = |dispatch: Dispatch| {
+            let sizes = [rows, vocabulary, self.beam, self.length, self.end as usize];
+            dispatch.uniform(&sizes).number(self.length_penalty)
+        };
+        let [logits, scores, lengths, ids] = [0, 1, 2, 3].map(Operand::Input);
+        let [found_scores, found_ids] = [0, 1].map(Operand::Scratch);
+        let find = uniform(reducing(kernel("beam_step", "find", width, target), target));
+        let find = find.read(logits).read(scores).read(ids).write(found_scores).write(found_ids);
+        // It takes neither vectors nor sums.
+        let choose = uniform(kernel("beam_step", "choose", 1, target).constant(SUBGROUPS, 0));
+        let choose = choose.read(found_scores).read(found_ids).read(lengths).read(ids);
+        let choose = (0..4).fold(choose, |d, o| d.write(Operand::Output(o)));
+        vec![find.workgroups(groups(rows)), choose.workgroups(grid(self.candidates(types), target))]
     }
 }
 
@@ -99,6 +113,11 @@ impl Op for BeamStep {
 type Candidate<T> = (T, T, u32, usize, u32);
 
 impl BeamStep {
+    /// Candidates that the kernels compare: the best of each row.
+    fn candidates(&self, types: &Types) -> usize {
+        types.outputs[0].len() * self.beam
+    }
+
     fn reference<T: Real>(&self, mut call: Call<T>) {
         let (logits, scores, lengths, ids) = (call.input(0), call.input(1), call.ids(2), call.ids(3));
         let vocabulary = call.types.inputs[0].columns();
