@@ -22,22 +22,32 @@ struct Parameters {
     end: u32,
     penalty: f32, // α
 }
-@group(0) @binding(0) var<storage, read> logits: array<Numbers>; // [rows, vocabulary]
-@group(0) @binding(1) var<storage, read> scores: array<f32>; // [rows]
-@group(0) @binding(2) var<storage, read> ids: array<u32>; // [rows]
-@group(0) @binding(3) var<storage, read_write> found_scores: array<f32>; // [rows, K]
-@group(0) @binding(4) var<storage, read_write> found_ids: array<u32>; // [rows, K]
-@group(0) @binding(5) var<uniform> p: Parameters;
+@group(0) @binding(0) var<storage, read> vectors: array<Numbers>; // [rows, vocabulary]: the logits
+@group(0) @binding(1) var<storage, read> logits: array<f32>; // the same, one by one
+@group(0) @binding(2) var<storage, read> scores: array<f32>; // [rows]
+@group(0) @binding(3) var<storage, read> ids: array<u32>; // [rows]
+@group(0) @binding(4) var<storage, read_write> found_scores: array<f32>; // [rows, K]
+@group(0) @binding(5) var<storage, read_write> found_ids: array<u32>; // [rows, K]
+@group(0) @binding(6) var<uniform> p: Parameters;
 
-// The key of NaN and −∞: less than that of every number but the least, more than nobody's.
+// The key of NaN and −∞, so that they come after every number and yet before nobody.
 const LEAST: f32 = -0x1.fffffcp+127f;
 
 fn key_of(x: f32) -> f32 {
     return select(LEAST, x, x > LEAST);
 }
 
-fn logit(place: u32) -> f32 {
-    return number_at(logits[place / WIDTH], place);
+// What an invocation knows of its vectors: their sums, and in each slot the largest number and where it stands first.
+struct Parts {
+    sums: LogSumExp,
+    keys: Numbers,
+    places: Words,
+}
+
+fn with_vector(parts: Parts, i: u32) -> Parts {
+    let x = vectors[i];
+    let larger = x > parts.keys;
+    return Parts(with_numbers(parts.sums, x), select(parts.keys, x, larger), select(parts.places, places_of(i), larger));
 }
 
 @compute @workgroup_size(LANES)
@@ -49,25 +59,26 @@ fn find(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     let reads = inside && !ended;
     let start = select(0u, row * p.vocabulary, reads);
     let span = span_of(start, select(0u, p.vocabulary, reads), local);
-    let edge_logit = logit(span.edge);
-    var edge_key = select(NO_KEY, key_of(edge_logit), span.has_edge);
+    let edge = logits[span.edge];
+    var edge_key = select(NO_KEY, key_of(edge), span.has_edge);
     let edge_place = select(NOBODY, span.edge, span.has_edge);
-    var sums = sums_from(select(LOWEST, edge_logit, span.has_edge));
-    let has_vector = span.first + local < span.last;
-    var keys = select(Numbers(NO_KEY), Numbers(LEAST), has_vector);
-    var places = select(Words(NOBODY), places_of(span.first + local), has_vector);
-    for (var i = span.first + local; i < span.last; i += LANES) {
-        let x = logits[i];
-        sums = with_numbers(sums, x);
-        let larger = x > keys;
-        keys = select(keys, x, larger);
-        places = select(places, places_of(i), larger);
+    var i = span.first + local;
+    let has_vector = i < span.last;
+    let no_parts = Parts(sums_from(select(LOWEST, edge, span.has_edge)), Numbers(NO_KEY), Words(NOBODY));
+    var parts = Parts(no_parts.sums, select(no_parts.keys, Numbers(LEAST), has_vector), select(no_parts.places, places_of(i), has_vector));
+    for (; i + LANES < span.last; i += 2u * LANES) {
+        parts = with_vector(with_vector(parts, i), i + LANES);
     }
-    let of_row = of_workgroup(sums, local);
+    if i < span.last {
+        parts = with_vector(parts, i);
+    }
+    let of_row = of_workgroup(parts.sums, local);
     let log_total = log(of_row.y) + of_row.x;
+    var keys = parts.keys;
+    var places = parts.places;
     var taken_key = NO_KEY;
     var taken = NOBODY;
-    for (var order = 0u; order < p.beam; order++) {
+    for (var order = 0u; order < min(p.beam, p.vocabulary); order++) {
         // First slot: the best of all parts but that of the last token taken. Second slot: what comes after that token in its part, of which an invocation reads its
         // share. An edge is a part of its own; its place leads to another part, and what comes after it there is no better than that part's best.
         var bests = Bests(vec2f(edge_key, NO_KEY), vec2u(edge_place, NOBODY));
@@ -77,8 +88,8 @@ fn find(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
         if order > 0u {
             let owner = (taken / WIDTH - span.first) % LANES;
             for (var i = span.first + owner + LANES * local; i < span.last; i += LANES * LANES) {
-                let key = key_of(number_at(logits[i], taken));
                 let place = WIDTH * i + taken % WIDTH;
+                let key = key_of(logits[place]);
                 if key < taken_key || (key == taken_key && place > taken) {
                     bests = better(bests, Bests(vec2f(NO_KEY, key), vec2u(NOBODY, place)));
                 }
@@ -99,7 +110,7 @@ fn find(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
                 found_scores[at] = scores[row];
                 found_ids[at] = p.end;
             } else {
-                found_scores[at] = scores[row] + (logit(taken) - log_total);
+                found_scores[at] = scores[row] + (logits[taken] - log_total);
                 found_ids[at] = taken - start;
             }
         }
@@ -109,7 +120,7 @@ fn find(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 @group(0) @binding(0) var<storage, read> candidate_scores: array<f32>; // [rows, K]
 @group(0) @binding(1) var<storage, read> candidate_ids: array<u32>; // [rows, K]
 @group(0) @binding(2) var<storage, read> lengths: array<u32>; // [rows]
-@group(0) @binding(3) var<storage, read> newest: array<u32>; // [rows]
+@group(0) @binding(3) var<storage, read> newest: array<u32>; // [rows]: ids
 @group(0) @binding(4) var<storage, read_write> new_scores: array<f32>; // [rows]
 @group(0) @binding(5) var<storage, read_write> new_lengths: array<u32>; // [rows]
 @group(0) @binding(6) var<storage, read_write> parents: array<u32>; // [rows]
@@ -125,7 +136,7 @@ struct Candidates {
 fn candidates_of(row: u32) -> Candidates {
     let ended = newest[row] == q.end;
     let length = select(q.length, lengths[row], ended);
-    return Candidates(select(q.beam, 1u, ended), length, pow(f32(length), -q.penalty));
+    return Candidates(select(min(q.beam, q.vocabulary), 1u, ended), length, pow(f32(length), -q.penalty));
 }
 
 // By a product, which rounding leaves in order, so that a row's candidates are.

@@ -100,7 +100,7 @@ impl Op for BeamStep {
         let [logits, scores, lengths, ids] = [0, 1, 2, 3].map(Operand::Input);
         let [found_scores, found_ids] = [0, 1].map(Operand::Scratch);
         let find = uniform(reducing(kernel("beam_step", "find", width, target), target));
-        let find = find.read(logits).read(scores).read(ids).write(found_scores).write(found_ids);
+        let find = find.read(logits).read(logits).read(scores).read(ids).write(found_scores).write(found_ids);
         // It takes neither vectors nor sums.
         let choose = uniform(kernel("beam_step", "choose", 1, target).constant(SUBGROUPS, 0));
         let choose = choose.read(found_scores).read(found_ids).read(lengths).read(ids);
