@@ -1,10 +1,13 @@
 // The K best continuations of the K hypotheses of a sentence, by rank = score / length^α; score = scores[row] + logits[row, v] − ln Σ e^logits[row]
 //
-// `find`: one workgroup a row, whose K best tokens it writes down, the best first. One pass gives the logarithm of the sum, and of each part of the row the
-// largest logit and where it stands first. A part is what one slot of an invocation's vectors has met: LANES · WIDTH parts, one more for each number before the
-// row's first whole vector and behind its last. Then K times the best part's is the next token, and only that part is read again, by all invocations, for what comes
-// after it. A hypothesis that has ended is one candidate, itself, and its logits are not read.
-// `choose`: one invocation a candidate, whose place among the sentence's K best is the number of candidates before it.
+// `find` writes down each row's K best tokens, the best first: one workgroup a row. One pass gives the logarithm of the sum and, of each part of the row, the
+// largest logit and where it stands first; a part is what one slot of an invocation's vectors meets, so that registers hold all LANES · WIDTH of them. Then the
+// best of the parts' best is K times the next token, and only the part that it came from is read again, by all invocations, for what comes after it.
+// A hypothesis that has ended is one candidate, itself; its logits are not read.
+// `choose`: one invocation a candidate; its place among the sentence's is the number of those before it.
+//
+// On llvmpipe, 2 cores, 120 sentences, a beam of 5, 6,191 tokens: MEASURED
+// Not measured on hardware.
 #import shared/aligned
 #import shared/best
 #import shared/best{SUBGROUPS}
@@ -44,8 +47,7 @@ struct Parts {
     places: Words,
 }
 
-fn with_vector(parts: Parts, i: u32) -> Parts {
-    let x = vectors[i];
+fn with_vector(parts: Parts, x: Numbers, i: u32) -> Parts {
     let larger = x > parts.keys;
     return Parts(with_numbers(parts.sums, x), select(parts.keys, x, larger), select(parts.places, places_of(i), larger));
 }
@@ -67,10 +69,12 @@ fn find(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     let no_parts = Parts(sums_from(select(LOWEST, edge, span.has_edge)), Numbers(NO_KEY), Words(NOBODY));
     var parts = Parts(no_parts.sums, select(no_parts.keys, Numbers(LEAST), has_vector), select(no_parts.places, places_of(i), has_vector));
     for (; i + LANES < span.last; i += 2u * LANES) {
-        parts = with_vector(with_vector(parts, i), i + LANES);
+        let a = vectors[i];
+        let b = vectors[i + LANES];
+        parts = with_vector(with_vector(parts, a, i), b, i + LANES);
     }
     if i < span.last {
-        parts = with_vector(parts, i);
+        parts = with_vector(parts, vectors[i], i);
     }
     let of_row = of_workgroup(parts.sums, local);
     let log_total = log(of_row.y) + of_row.x;

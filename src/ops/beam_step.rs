@@ -8,9 +8,6 @@ use crate::graph::{
 use super::case::{Bench, Case, CaseSet};
 use super::elementwise::{SUBGROUPS, grid, kernel, reducing, width};
 
-/// Widest beam: the shader keeps its winners in registers.
-pub const WIDEST: usize = 16;
-
 /// What a step knows of its place in the search.
 #[derive(Clone, Copy, Debug)]
 pub struct BeamStep {
@@ -59,10 +56,8 @@ impl Op for BeamStep {
     fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
         expect(&inputs[0], "the logits", 2, DType::F32)?;
         let [rows, vocabulary] = inputs[0].shape[..] else { unreachable!("rank checked") };
-        if !(1..=WIDEST).contains(&self.beam) || !rows.is_multiple_of(self.beam) || vocabulary < self.beam {
-            return Err(format!(
-                "a beam holds 1 to {WIDEST} hypotheses, must divide the rows, and needs as many tokens"
-            ));
+        if self.beam == 0 || !rows.is_multiple_of(self.beam) {
+            return Err("a beam holds at least one hypothesis and must divide the rows".into());
         }
         if self.end as usize >= vocabulary {
             let last = vocabulary - 1;
@@ -178,14 +173,38 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         let ids = (0..rows as u32).map(|row| if row % 5 == 2 { 3 } else { 4 + row }).collect();
         cases.push(case.ids(&[rows], lengths).ids(&[rows], ids));
     }
-    // Rows wider than a workgroup takes at once, and candidates of equal rank: of those the first row and token win.
-    let wide = |vocabulary: usize, values: Vec<f32>| {
-        let case =
-            set.case(BeamStep { beam: 3, length_penalty: 0.7, length: 4, end: 3 }).values(&[6, vocabulary], values);
-        case.values(&[6], vec![-1.0; 6]).ids(&[6], vec![3; 6]).ids(&[6], vec![7; 6])
+    let chosen = |beam: usize, vocabulary: usize, scores: Vec<f32>, logit: &dyn Fn(usize, usize) -> f32| {
+        let rows = scores.len();
+        let logits = (0..rows * vocabulary).map(|i| logit(i / vocabulary, i % vocabulary)).collect();
+        let case = set.case(BeamStep { beam, length_penalty: 0.7, length: 4, end: 3 });
+        let case = case.values(&[rows, vocabulary], logits).values(&[rows], scores);
+        case.ids(&[rows], vec![3; rows]).ids(&[rows], vec![7; rows])
     };
-    cases.push(wide(2103, (0..6 * 2103).map(|i| (i * 7919 % 2111) as f32 / 64.0).collect()));
-    cases.push(wide(600, (0..6 * 600).map(|i| if i % 600 % 7 == 5 { 1.0 } else { 0.0 }).collect()));
+    // Rows wider than a workgroup takes at once, and candidates of equal rank: of those the first row and token win.
+    let mixed = |row: usize, token: usize| ((row * 2103 + token) * 7919 % 2111) as f32 / 64.0;
+    cases.push(chosen(3, 2103, vec![-1.0; 6], &mixed));
+    cases.push(chosen(3, 600, vec![-1.0; 6], &|_, token| if token % 7 == 5 { 1.0 } else { 0.0 }));
+    cases.push(chosen(3, 20, vec![-1.0; 6], &|row, token| if token == 9 - row { 1.0 } else { 0.0 }));
+    // In each sentence another row leads by so much that all the best are its own.
+    let led = |beam: usize, sentences: usize| -> Vec<f32> {
+        (0..beam * sentences).map(|row| if row % beam == row / beam % beam { 0.0 } else { -1e4 }).collect()
+    };
+    // The best lie in one part of the row, equals among them, with rows that begin with a vector and others.
+    let apart = |row: usize, token: usize| match token % 1024 == 5 * row {
+        true => [3.0, 5.0, 5.0, 4.0, 2.0][token / 1024],
+        false => (token * 7919 % 101) as f32 / 101.0,
+    };
+    cases.push(chosen(4, 4099, led(4, 4), &apart));
+    cases.push(chosen(3, 4099, led(3, 1), &apart));
+    // All tokens of a row are among the best, each a part of its own; here other rows fill up a beam wider than the vocabulary.
+    cases.push(chosen(16, 16, led(16, 1), &|_, token| (token * 7 % 16) as f32 / 4.0));
+    cases.push(chosen(9, 5, led(9, 4), &|_, token| (token * 2 % 5) as f32 / 4.0));
+    cases.push(chosen(33, 40, led(33, 1), &|_, token| (token * 7 % 40) as f32 / 8.0));
+    // The best stand at both ends of a row, before its first whole vector and behind its last.
+    cases.push(chosen(8, 35, led(8, 4), &|_, token| token.abs_diff(17) as f32 / 4.0));
+    // The least numbers there are, in one row among the best, in the others so that their sums overflow.
+    let least = |_, token| if token == 9 { 0.0 } else { -3e38 };
+    cases.push(chosen(4, 20, vec![0.0, -3.2e38, -3.2e38, -3.2e38], &least));
     // A hypothesis that has ended competes with the others by its own length: here it comes first in one sentence, second in the other.
     let ended = set.case(BeamStep { beam: 3, length_penalty: 0.7, length: 4, end: 3 });
     let ended = ended.values(&[6, 17], (0..6 * 17).map(|i| (i * 37 % 101) as f32 / 16.0).collect());
