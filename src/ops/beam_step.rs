@@ -189,13 +189,16 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     let led = |beam: usize, sentences: usize| -> Vec<f32> {
         (0..beam * sentences).map(|row| if row % beam == row / beam % beam { 0.0 } else { -1e4 }).collect()
     };
-    // The best lie in one part of the row, equals among them, with rows that begin with a vector and others.
-    let apart = |row: usize, token: usize| match token % 1024 == 5 * row {
-        true => [3.0, 5.0, 5.0, 4.0, 2.0][token / 1024],
-        false => (token * 7919 % 101) as f32 / 101.0,
-    };
-    cases.push(chosen(4, 4099, led(4, 4), &apart));
-    cases.push(chosen(3, 4099, led(3, 1), &apart));
+    // The best lie in one part of the row, equals among them: 256 vectors apart, or nine of a lane of eight. Rows begin anywhere in a vector, or have none.
+    for stride in [1024, 288] {
+        let apart = |row: usize, token: usize| match token % stride == row * stride / 16 {
+            true => [3.0, 5.0, 5.0, 4.0, 2.0][token / stride],
+            false => (token * 7919 % 101) as f32 / 101.0,
+        };
+        cases.extend(
+            [(4, 4), (3, 3)].map(|(beam, sentences)| chosen(beam, 4 * stride + 3, led(beam, sentences), &apart)),
+        );
+    }
     // All tokens of a row are among the best, each a part of its own; here other rows fill up a beam wider than the vocabulary.
     cases.push(chosen(16, 16, led(16, 1), &|_, token| (token * 7 % 16) as f32 / 4.0));
     cases.push(chosen(9, 5, led(9, 4), &|_, token| (token * 2 % 5) as f32 / 4.0));
