@@ -1,5 +1,5 @@
-// Two searches at once, in each slot of a vector by itself: for the number with the largest key, of equals that which stands first. Nobody's key is less than
-// every number's.
+// Two searches side by side, one in each slot: for the largest key, and of equal keys for the first place. `best_of_workgroup`, in best0.wgsl to best2.wgsl,
+// searches among a workgroup's invocations. Nobody's key is less than any number's that takes part.
 
 const NO_KEY: f32 = -0x1.fffffep+127f;
 const NOBODY: u32 = 0xffffffffu;
