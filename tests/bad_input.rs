@@ -454,7 +454,7 @@ fn drawings_and_beams_that_make_no_sense() {
     sandbox.refuse("graph --steps 0", &["invalid value '0' for '--steps <N>': 0 is not in 1..=100"]);
     sandbox.refuse("graph --format png", &["possible values: svg, dot, text"]);
     sandbox.refuse("graph --out nowhere/graph.svg", &["cannot write nowhere/graph.svg"]);
-    sandbox.refuse("translate run --beam 17", &["17 is not in 1..=16"]);
+    sandbox.refuse("translate run --beam 65", &["65 is not in 1..=64"]);
     sandbox.refuse("translate run --length-penalty -1", &["unexpected argument '-1'"]);
     sandbox.refuse("translate run --length-penalty=x", &["expected a number from 0 to 10"]);
     let drawn = sandbox.succeed("graph --preset seed-transformer --format dot");

@@ -13,7 +13,7 @@ use crate::graph::{ALIGNMENT, Graph, GraphError, TensorType, Value};
 use crate::models::{Model, Source, State};
 use crate::nn::Scope;
 use crate::ops::argmax::argmax;
-use crate::ops::beam_step::{BeamStep, Beams, WIDEST, beam_step};
+use crate::ops::beam_step::{BeamStep, Beams, beam_step};
 use crate::ops::control::{NO_SENTENCE, SENTENCES};
 use crate::ops::fill::fill_ids;
 use crate::ops::gather_batch::{GatherBatch, gather_batch};
@@ -42,7 +42,7 @@ pub enum DecodeError {
 /// How to search.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Beam {
-    /// Hypotheses of a sentence, at most [`WIDEST`]; 1 is greedy search.
+    /// Hypotheses of a sentence, at most [`WIDEST`](Self::WIDEST); 1 is greedy search.
     pub width: usize,
     /// Hypotheses are compared by their log-probability / length^`length_penalty`.
     pub length_penalty: f32,
@@ -50,8 +50,8 @@ pub struct Beam {
 
 impl Beam {
     pub const GREEDY: Self = Self { width: 1, length_penalty: 0.0 };
-    /// The widest beam there is.
-    pub const WIDEST: usize = WIDEST;
+    /// The widest beam there is: one sentence takes all rows.
+    pub const WIDEST: usize = ROWS;
 }
 
 /// Translates with a model whose parameters lie on the device, in the resident buffer `parameters`.
@@ -105,7 +105,7 @@ impl Search {
     /// # Panics
     /// When the beam's width is not from 1 to [`Beam::WIDEST`].
     pub fn new(model: Arc<dyn Model>, frame: Frame, beam: Beam) -> Self {
-        assert!((1..=WIDEST).contains(&beam.width), "a beam of {}", beam.width);
+        assert!((1..=Beam::WIDEST).contains(&beam.width), "a beam of {}", beam.width);
         Self { model, frame, beam, plans: HashMap::new() }
     }
 

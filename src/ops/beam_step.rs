@@ -6,10 +6,7 @@ use crate::graph::{
 };
 
 use super::case::{Bench, Case, CaseSet};
-use super::elementwise::{lanes, reducing};
-
-/// Widest beam: the shader keeps its winners in registers.
-pub const WIDEST: usize = 16;
+use super::elementwise::{SUBGROUPS, grid, kernel, reducing, width};
 
 /// What a step knows of its place in the search.
 #[derive(Clone, Copy, Debug)]
@@ -59,10 +56,8 @@ impl Op for BeamStep {
     fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
         expect(&inputs[0], "the logits", 2, DType::F32)?;
         let [rows, vocabulary] = inputs[0].shape[..] else { unreachable!("rank checked") };
-        if !(1..=WIDEST).contains(&self.beam) || !rows.is_multiple_of(self.beam) || vocabulary < self.beam {
-            return Err(format!(
-                "a beam holds 1 to {WIDEST} hypotheses, must divide the rows, and needs as many tokens"
-            ));
+        if self.beam == 0 || !rows.is_multiple_of(self.beam) {
+            return Err("a beam holds at least one hypothesis and must divide the rows".into());
         }
         if self.end as usize >= vocabulary {
             let last = vocabulary - 1;
@@ -84,14 +79,28 @@ impl Op for BeamStep {
         Work::moving(self, types).flops(5, types.inputs[0].len())
     }
 
+    /// Scores and tokens of each row's candidates.
+    fn scratch(&self, types: &Types, _target: &Target) -> Vec<usize> {
+        vec![self.candidates(types); 2]
+    }
+
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let [rows, vocabulary] = *types.input(0) else { unreachable!("checked by the shape rule") };
-        let dispatch = (0..4).fold(Dispatch::new("beam_step", "forward"), |d, i| d.read(Operand::Input(i)));
-        let dispatch = (0..4).fold(dispatch, |d, o| d.write(Operand::Output(o)));
-        let dispatch = dispatch.constant("BEAM", self.beam as u32).constant("LANES", lanes(target));
-        let dispatch = reducing(dispatch, target);
-        let dispatch = dispatch.uniform(&[rows / self.beam, vocabulary, self.length, self.end as usize]);
-        vec![dispatch.number(self.length_penalty).workgroups(groups(rows / self.beam))]
+        // Shared out by vectors, a row must be longer than one.
+        let width = if vocabulary > 4 { width(&[rows * vocabulary]) } else { 1 };
+        let uniform = |dispatch: Dispatch| {
+            let sizes = [rows, vocabulary, self.beam, self.length, self.end as usize];
+            dispatch.uniform(&sizes).number(self.length_penalty)
+        };
+        let [logits, scores, lengths, ids] = [0, 1, 2, 3].map(Operand::Input);
+        let [found_scores, found_ids] = [0, 1].map(Operand::Scratch);
+        let find = uniform(reducing(kernel("beam_step", "find", width, target), target));
+        let find = find.read(logits).read(logits).read(scores).read(ids).write(found_scores).write(found_ids);
+        // It takes neither vectors nor sums.
+        let choose = uniform(kernel("beam_step", "choose", 1, target).constant(SUBGROUPS, 0));
+        let choose = choose.read(found_scores).read(found_ids).read(lengths).read(ids);
+        let choose = (0..4).fold(choose, |d, o| d.write(Operand::Output(o)));
+        vec![find.workgroups(groups(rows)), choose.workgroups(grid(self.candidates(types), target))]
     }
 }
 
@@ -99,6 +108,11 @@ impl Op for BeamStep {
 type Candidate<T> = (T, T, u32, usize, u32);
 
 impl BeamStep {
+    /// Candidates that the kernels compare: the best of each row.
+    fn candidates(&self, types: &Types) -> usize {
+        types.outputs[0].len() * self.beam
+    }
+
     fn reference<T: Real>(&self, mut call: Call<T>) {
         let (logits, scores, lengths, ids) = (call.input(0), call.input(1), call.ids(2), call.ids(3));
         let vocabulary = call.types.inputs[0].columns();
@@ -159,14 +173,41 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         let ids = (0..rows as u32).map(|row| if row % 5 == 2 { 3 } else { 4 + row }).collect();
         cases.push(case.ids(&[rows], lengths).ids(&[rows], ids));
     }
-    // Rows wider than a workgroup takes at once, and candidates of equal rank: of those the first row and token win.
-    let wide = |vocabulary: usize, values: Vec<f32>| {
-        let case =
-            set.case(BeamStep { beam: 3, length_penalty: 0.7, length: 4, end: 3 }).values(&[6, vocabulary], values);
-        case.values(&[6], vec![-1.0; 6]).ids(&[6], vec![3; 6]).ids(&[6], vec![7; 6])
+    let chosen = |beam: usize, vocabulary: usize, scores: Vec<f32>, logit: &dyn Fn(usize, usize) -> f32| {
+        let rows = scores.len();
+        let logits = (0..rows * vocabulary).map(|i| logit(i / vocabulary, i % vocabulary)).collect();
+        let case = set.case(BeamStep { beam, length_penalty: 0.7, length: 4, end: 3 });
+        let case = case.values(&[rows, vocabulary], logits).values(&[rows], scores);
+        case.ids(&[rows], vec![3; rows]).ids(&[rows], vec![7; rows])
     };
-    cases.push(wide(2103, (0..6 * 2103).map(|i| (i * 7919 % 2111) as f32 / 64.0).collect()));
-    cases.push(wide(600, (0..6 * 600).map(|i| if i % 600 % 7 == 5 { 1.0 } else { 0.0 }).collect()));
+    // Rows wider than a workgroup takes at once, and candidates of equal rank: of those the first row and token win.
+    let mixed = |row: usize, token: usize| ((row * 2103 + token) * 7919 % 2111) as f32 / 64.0;
+    cases.push(chosen(3, 2103, vec![-1.0; 6], &mixed));
+    cases.push(chosen(3, 600, vec![-1.0; 6], &|_, token| if token % 7 == 5 { 1.0 } else { 0.0 }));
+    cases.push(chosen(3, 20, vec![-1.0; 6], &|row, token| if token == 9 - row { 1.0 } else { 0.0 }));
+    // In each sentence another row leads by so much that all the best are its own.
+    let led = |beam: usize, sentences: usize| -> Vec<f32> {
+        (0..beam * sentences).map(|row| if row % beam == row / beam % beam { 0.0 } else { -1e4 }).collect()
+    };
+    // The best lie in one part of the row, equals among them: 256 vectors apart, or nine of a lane of eight. Rows begin anywhere in a vector, or have none.
+    for stride in [1024, 288] {
+        let apart = |row: usize, token: usize| match token % stride == row * stride / 16 {
+            true => [3.0, 5.0, 5.0, 4.0, 2.0][token / stride],
+            false => (token * 7919 % 101) as f32 / 101.0,
+        };
+        cases.extend(
+            [(4, 4), (3, 3)].map(|(beam, sentences)| chosen(beam, 4 * stride + 3, led(beam, sentences), &apart)),
+        );
+    }
+    // All tokens of a row are among the best, each a part of its own; here other rows fill up a beam wider than the vocabulary.
+    cases.push(chosen(16, 16, led(16, 1), &|_, token| (token * 7 % 16) as f32 / 4.0));
+    cases.push(chosen(9, 5, led(9, 4), &|_, token| (token * 2 % 5) as f32 / 4.0));
+    cases.push(chosen(33, 40, led(33, 1), &|_, token| (token * 7 % 40) as f32 / 8.0));
+    // The best stand at both ends of a row, before its first whole vector and behind its last.
+    cases.push(chosen(8, 35, led(8, 4), &|_, token| token.abs_diff(17) as f32 / 4.0));
+    // The least numbers there are, in one row among the best, in the others so that their sums overflow.
+    let least = |_, token| if token == 9 { 0.0 } else { -3e38 };
+    cases.push(chosen(4, 20, vec![0.0, -3.2e38, -3.2e38, -3.2e38], &least));
     // A hypothesis that has ended competes with the others by its own length: here it comes first in one sentence, second in the other.
     let ended = set.case(BeamStep { beam: 3, length_penalty: 0.7, length: 4, end: 3 });
     let ended = ended.values(&[6, 17], (0..6 * 17).map(|i| (i * 37 % 101) as f32 / 16.0).collect());
