@@ -200,9 +200,10 @@ pub fn mutants(file: &str, text: &str) -> Vec<Mutant> {
                     add(token.start..tokens[i + 3].end(), String::new(), "barrier");
                 }
                 "if" => {
-                    let open = (i..tokens.len()).find(|&j| text_at(j) == "{").expect("an if with a body");
+                    // A body follows, or in `break if` nothing.
+                    let end = (i..tokens.len()).find(|&j| ["{", ";"].contains(&text_at(j))).expect("a condition's end");
                     for constant in ["true", "false"] {
-                        add(tokens[i + 1].start..tokens[open - 1].end(), constant.into(), "condition");
+                        add(tokens[i + 1].start..tokens[end - 1].end(), constant.into(), "condition");
                     }
                 }
                 _ => {}
