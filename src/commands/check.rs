@@ -43,7 +43,7 @@ pub struct Check {
 
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
 enum Cases {
-    /// An answer within a second for one op, of the kernels that the device takes by itself; others may take longer to compile
+    /// Odd sizes, edges and extremes of every op: what is wrong shows at once, that all is right when the driver has compiled every kernel
     Quick,
     /// These and every odd size, grids of more than 65,535 workgroups, random sizes: minutes, and 4 GB of memory
     Full,
