@@ -22,7 +22,7 @@ impl Tensor {
     }
 }
 
-/// Which cases an op makes: quick ones, which answer an edit within a second, or the full list, which has them too.
+/// Which cases an op makes: quick ones, of which a wrong one shows right after an edit, or the full list, which has them too.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CaseSet {
     pub full: bool,
