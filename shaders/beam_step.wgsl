@@ -34,7 +34,7 @@ struct Parameters {
 @group(0) @binding(6) var<uniform> p: Parameters;
 
 // The key of NaN and −∞, so that they come after every number and yet before nobody.
-const LEAST: f32 = -3.4028232635611926e38; // the next above it
+const LEAST: f32 = -3.4028232635611926e38; // the next above NO_KEY
 
 fn key_of(x: f32) -> f32 {
     return select(LEAST, x, x > LEAST);

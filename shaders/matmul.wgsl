@@ -26,54 +26,51 @@ const RIGHT: u32 = DEPTH * STRIDE;
 // A's slab [k][m / 4], then B's [k][n / 4]; at the end the slices' sums
 var<workgroup> slabs: array<vec4f, 2u * DEPTH * STRIDE>;
 
-// Of a slab of A that begins with `slab` of k, the four numbers of invocation `index`: neighbours along m where A_ROWS_ADJACENT, else along k, so that neighbouring
-// invocations read neighbouring addresses. Zeros past the edges.
-fn left_at(start: u32, first_row: u32, slab: u32, index: u32) -> vec4f {
-    let four = vec4u(0u, 1u, 2u, 3u);
-    if A_ROWS_ADJACENT == 1u {
-        let row = first_row + index % SIDE * 4u;
-        let k = slab + index / SIDE;
-        if row < p.m && k < p.k {
-            return select(vec4f(), four_of_a(start + row * p.a_row + k * p.a_column, p.a_row, p.m - row), row + four < vec4u(p.m));
-        }
-    } else {
-        let row = first_row + index / (DEPTH / 4u);
-        let k = slab + index % (DEPTH / 4u) * 4u;
-        if row < p.m && k < p.k {
-            return select(vec4f(), four_of_a(start + row * p.a_row + k * p.a_column, p.a_column, p.k - k), k + four < vec4u(p.k));
-        }
-    }
-    return vec4f();
-}
-
-// The same of B, along n where B_COLUMNS_ADJACENT
-fn right_at(start: u32, first_column: u32, slab: u32, index: u32) -> vec4f {
-    let four = vec4u(0u, 1u, 2u, 3u);
-    if B_COLUMNS_ADJACENT == 1u {
-        let column = first_column + index % SIDE * 4u;
-        let k = slab + index / SIDE;
-        if column < p.n && k < p.k {
-            return select(vec4f(), four_of_b(start + k * p.b_row + column * p.b_column, p.b_column, p.n - column), column + four < vec4u(p.n));
-        }
-    } else {
-        let column = first_column + index / (DEPTH / 4u);
-        let k = slab + index % (DEPTH / 4u) * 4u;
-        if column < p.n && k < p.k {
-            return select(vec4f(), four_of_b(start + k * p.b_row + column * p.b_column, p.b_row, p.k - k), k + four < vec4u(p.k));
-        }
-    }
-    return vec4f();
-}
-
-// Puts them where the slab has them: `is_across` if they are neighbours along m or n.
-fn put(slab: u32, is_across: bool, index: u32, four: vec4f) {
+// Where the first of invocation `index`'s four numbers of a slab is: along m (n), and along k. The four are neighbours along m (n) where `is_across`, else along
+// k: where memory has neighbours, so that neighbouring invocations read neighbouring addresses.
+fn place_of(index: u32, is_across: bool) -> vec2u {
     if is_across {
-        slabs[slab + index / SIDE * STRIDE + index % SIDE] = four;
+        return vec2u(index % SIDE * 4u, index / SIDE);
+    }
+    return vec2u(index / (DEPTH / 4u), index % (DEPTH / 4u) * 4u);
+}
+
+// How many of four from `first` on are there: along m (n) or k, whose ends are `ends`; none where either is past its end
+fn count_of(first: vec2u, ends: vec2u, is_across: bool) -> u32 {
+    let left = ends - min(first, ends);
+    return select(0u, select(left.y, left.x, is_across), all(first < ends));
+}
+
+// The four of A's slab that begins with `slab` of k, zeros past the edges
+fn left_at(start: u32, first_row: u32, slab: u32, index: u32) -> vec4f {
+    let at = vec2u(first_row, slab) + place_of(index, A_ROWS_ADJACENT == 1u);
+    let count = count_of(at, vec2u(p.m, p.k), A_ROWS_ADJACENT == 1u);
+    if count == 0u {
+        return vec4f();
+    }
+    let four = four_of_a(start + at.x * p.a_row + at.y * p.a_column, select(p.a_column, p.a_row, A_ROWS_ADJACENT == 1u), count);
+    return select(vec4f(), four, vec4u(0u, 1u, 2u, 3u) < vec4u(count));
+}
+
+// And of B's
+fn right_at(start: u32, first_column: u32, slab: u32, index: u32) -> vec4f {
+    let at = vec2u(first_column, slab) + place_of(index, B_COLUMNS_ADJACENT == 1u);
+    let count = count_of(at, vec2u(p.n, p.k), B_COLUMNS_ADJACENT == 1u);
+    if count == 0u {
+        return vec4f();
+    }
+    let four = four_of_b(start + at.x * p.b_column + at.y * p.b_row, select(p.b_row, p.b_column, B_COLUMNS_ADJACENT == 1u), count);
+    return select(vec4f(), four, vec4u(0u, 1u, 2u, 3u) < vec4u(count));
+}
+
+// Puts them into the slab.
+fn put(slab: u32, is_across: bool, index: u32, four: vec4f) {
+    let at = place_of(index, is_across);
+    if is_across {
+        slabs[slab + at.y * STRIDE + at.x / 4u] = four;
     } else {
-        let i = index / (DEPTH / 4u);
-        let k = index % (DEPTH / 4u) * 4u;
         for (var j = 0u; j < 4u; j++) {
-            slabs[slab + (k + j) * STRIDE + i / 4u][i % 4u] = four[j];
+            slabs[slab + (at.y + j) * STRIDE + at.x / 4u][at.x % 4u] = four[j];
         }
     }
 }
