@@ -326,9 +326,9 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         set.case(op).constant(&[m, 1], 1.0).constant(&[1, 2], 1.0)
     }));
     cases.push(set.case(whole.clone()).constant(&[33, 17], 1.0).constant(&[17, 65], 1.0).constant(&[33, 65], 1.0));
-    // Few rows, and one more than `matmul_few_rows` takes, over columns that share their k among four lanes: whole vectors of k, with and without a rest, and scalars.
-    for m in 1..=FEW + 1 {
-        for k in [4, 7, 36, 128] {
+    // Few rows, and one more than `matmul_few_rows` takes, over columns whose k eight lanes share, four vectors each at a time: whole vectors of k, with and without a rest, and scalars.
+    for m in [1, 3, FEW, FEW + 1] {
+        for k in [4, 7, 36, 128, 132] {
             let op = MatMul { b: Stored::TRANSPOSED, added: Added::Whole, activation: Activation::Tanh, ..whole };
             cases.push(set.case(op).constant(&[m, k], 1.0).constant(&[37, k], 1.0).constant(&[m, 37], 1.0));
             let op = MatMul { a: Stored::TIME_MAJOR, b: Stored::TIME_MAJOR.flipped(), added: Added::None, ..whole };
@@ -384,6 +384,7 @@ pub fn benches() -> Vec<Bench> {
         Bench::new("one step, 128 x 128 x 128", two(plain(n, t), &[128, 128], &[128, 128])),
         Bench::new("one row, 1 x 6191 x 128", two(plain(n, t), &[1, 128], &[6191, 128])),
         Bench::new("one row, 1 x 61,910 x 128", two(plain(n, t), &[1, 128], &[61_910, 128])),
+        Bench::new("a beam, 5 x 6191 x 128", two(plain(n, t), &[5, 128], &[6191, 128])),
         Bench::new(
             "scores, 128 times 20 x 20 x 128",
             two(plain(time_major, time_major.flipped()), &[20, 128, 128], &[20, 128, 128]),

@@ -21,8 +21,9 @@ pub struct Product {
     pub accumulate: bool,
 }
 
-/// Most rows of a product that `shaders/matmul_few_rows.wgsl` computes: each costs it a load of A for four of B.
-pub(super) const FEW: usize = 4;
+/// Most rows of a product that `shaders/matmul_few_rows.wgsl` computes: eight take it 4.0 ms for 61,910 columns, and
+/// `matmul_broadcast` 7.6.
+pub(super) const FEW: usize = 8;
 
 /// Tiles of 64 × 64 that are too few for a GPU: the larger ones have 30 to 130 processors, and each hides its waiting for memory only behind a second workgroup.
 const FEW_TILES: usize = 64;
@@ -46,7 +47,7 @@ impl Product {
         } else if m <= FEW && self.a.2[2] == 1 && self.b.2[1] == 1 {
             let width = if self.vectors(&self.a, 2, k) && self.vectors(&self.b, 1, k) { 4 } else { 1 };
             let kernel = Dispatch::new("matmul_few_rows", "dots").constant("VECTOR", width);
-            (kernel.constant("ROWS", m as u32), m, 64)
+            (kernel.constant("ROWS", m.next_power_of_two() as u32), m, 128)
         } else {
             let along = |k: bool, other: bool| if k { 1 } else { 2 * u32::from(other) };
             let a_along = along(self.padded_vectors(&self.a, 2, k), self.padded_vectors(&self.a, 1, m));
