@@ -92,6 +92,12 @@ pub fn add(a: &[f32], b: &[f32], c: &mut [f32]) {
     c.iter_mut().zip(a.iter().zip(b)).for_each(|(c, (&a, &b))| *c = a + b);
 }
 
+/// sums += x
+#[multiversion(targets = "simd")]
+pub fn add_to(sums: &mut [f32], x: &[f32]) {
+    sums.iter_mut().zip(x).for_each(|(sum, &x)| *sum += x);
+}
+
 /// The largest number; `f32::MIN` of none.
 #[multiversion(targets = "simd")]
 pub fn max(x: &[f32]) -> f32 {
