@@ -150,8 +150,16 @@ impl BeamStep {
         }
         let max = logits.iter().copied().reduce(T::max).expect("a vocabulary is not empty");
         let log_total = logits.iter().fold(T::default(), |sum, &z| sum + (z - max).exp()).ln() + max;
+        let better = |&a: &usize, &b: &usize| {
+            logits[b].partial_cmp(&logits[a]).expect("logits are numbers").then(a.cmp(&b))
+        };
         let mut order: Vec<usize> = (0..logits.len()).collect();
-        order.sort_by(|&a, &b| logits[b].partial_cmp(&logits[a]).expect("logits are numbers").then(a.cmp(&b)));
+        // Only the best are put in order: sorting them all took a search on the CPU X times as long.
+        if self.beam < order.len() {
+            order.select_nth_unstable_by(self.beam, better);
+            order.truncate(self.beam);
+        }
+        order.sort_unstable_by(better);
         let token = |id: usize| {
             let score = score + (logits[id] - log_total);
             (score / penalty(self.length as u32), score, self.length as u32, row, id as u32)
