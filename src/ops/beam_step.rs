@@ -1,5 +1,7 @@
 //! One step of beam search with length normalization (Wu et al. 2016, 7, with the penalty |Y|^α).
 
+use rayon::prelude::*;
+
 use crate::graph::{
     Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work, expect,
     groups, reference,
@@ -7,6 +9,7 @@ use crate::graph::{
 
 use super::case::{Bench, Case, CaseSet};
 use super::elementwise::{SUBGROUPS, grid, kernel, reducing, width};
+use super::fast;
 
 /// What a step knows of its place in the search.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +76,7 @@ impl Op for BeamStep {
         Ok(vec![numbers, ids.clone(), ids.clone(), ids])
     }
 
-    reference!();
+    reference!(fast);
 
     fn work(&self, types: &Types) -> Work {
         Work::moving(self, types).flops(5, types.inputs[0].len())
@@ -113,28 +116,34 @@ impl BeamStep {
         types.outputs[0].len() * self.beam
     }
 
-    fn reference<T: Real>(&self, mut call: Call<T>) {
+    fn reference<T: Real>(&self, call: Call<T>) {
+        self.search(call, |logits| {
+            let max = logits.iter().copied().reduce(T::max).expect("a vocabulary is not empty");
+            logits.iter().fold(T::default(), |sum, &z| sum + (z - max).exp()).ln() + max
+        });
+    }
+
+    fn fast(&self, call: Call<f32>) {
+        self.search(call, |logits| fast::log_sum_exp(logits).iter().sum());
+    }
+
+    /// Sentences on all threads.
+    fn search<T: Real>(&self, mut call: Call<T>, log_sum_exp: impl Fn(&[T]) -> T + Sync) {
         let (logits, scores, lengths, ids) = (call.input(0), call.input(1), call.ids(2), call.ids(3));
         let vocabulary = call.types.inputs[0].columns();
-        let sentences = scores.len() / self.beam;
-        let best: Vec<Vec<Candidate<T>>> = (0..sentences)
-            .map(|sentence| {
-                let rows = sentence * self.beam..(sentence + 1) * self.beam;
-                let of_row = |row: usize| {
-                    self.continued(
-                        row,
-                        &logits[row * vocabulary..][..vocabulary],
-                        scores[row],
-                        (lengths[row], ids[row]),
-                    )
-                };
-                let mut all: Vec<_> = rows.flat_map(of_row).collect();
-                // Stable, so that equals stay in order.
-                all.sort_by(|a, b| b.0.partial_cmp(&a.0).expect("ranks are numbers"));
-                all.truncate(self.beam);
-                all
-            })
-            .collect();
+        let best_of = |sentence: usize| {
+            let rows = sentence * self.beam..(sentence + 1) * self.beam;
+            let of_row = |row: usize| {
+                let logits = &logits[row * vocabulary..][..vocabulary];
+                self.continued(row, logits, scores[row], (lengths[row], ids[row]), &log_sum_exp)
+            };
+            let mut all: Vec<_> = rows.flat_map(of_row).collect();
+            // Stable, so that equals stay in order.
+            all.sort_by(|a, b| b.0.partial_cmp(&a.0).expect("ranks are numbers"));
+            all.truncate(self.beam);
+            all
+        };
+        let best: Vec<_> = (0..scores.len() / self.beam).into_par_iter().map(best_of).collect();
         let (scores, lengths) = (call.output(0), call.output_ids(1));
         let (parents, ids) = (call.output_ids(2), call.output_ids(3));
         for (row, &(_, score, length, parent, id)) in best.iter().flatten().enumerate() {
@@ -142,30 +151,39 @@ impl BeamStep {
         }
     }
 
-    /// All continuations of one hypothesis that can be among the best.
-    fn continued<T: Real>(&self, row: usize, logits: &[T], score: T, (length, id): (u32, u32)) -> Vec<Candidate<T>> {
+    /// The continuations of one hypothesis that can be among the best.
+    fn continued<T: Real>(
+        &self,
+        row: usize,
+        logits: &[T],
+        score: T,
+        (length, id): (u32, u32),
+        log_sum_exp: impl Fn(&[T]) -> T,
+    ) -> Vec<Candidate<T>> {
         let penalty = |length: u32| T::of(f64::from(length).powf(f64::from(self.length_penalty)));
         if id == self.end {
             return vec![(score / penalty(length), score, length, row, self.end)];
         }
-        let max = logits.iter().copied().reduce(T::max).expect("a vocabulary is not empty");
-        let log_total = logits.iter().fold(T::default(), |sum, &z| sum + (z - max).exp()).ln() + max;
-        let better = |&a: &usize, &b: &usize| {
-            logits[b].partial_cmp(&logits[a]).expect("logits are numbers").then(a.cmp(&b))
-        };
-        let mut order: Vec<usize> = (0..logits.len()).collect();
-        // Only the best are put in order: sorting them all took a search on the CPU X times as long.
-        if self.beam < order.len() {
-            order.select_nth_unstable_by(self.beam, better);
-            order.truncate(self.beam);
-        }
-        order.sort_unstable_by(better);
+        let log_total = log_sum_exp(logits);
         let token = |id: usize| {
             let score = score + (logits[id] - log_total);
             (score / penalty(self.length as u32), score, self.length as u32, row, id as u32)
         };
-        order.into_iter().take(self.beam).map(token).collect()
+        largest(logits, self.beam).into_iter().map(token).collect()
     }
+}
+
+/// Places of the `count` largest numbers, the largest first, and of equals the first.
+fn largest<T: Real>(x: &[T], count: usize) -> Vec<usize> {
+    let mut best: Vec<usize> = Vec::with_capacity(count + 1);
+    for i in 0..x.len() {
+        if best.len() == count && x[i] <= x[best[count - 1]] {
+            continue;
+        }
+        best.insert(best.partition_point(|&b| x[b] >= x[i]), i);
+        best.truncate(count);
+    }
+    best
 }
 
 pub fn cases(set: &CaseSet) -> Vec<Case> {

@@ -109,6 +109,13 @@ pub fn max(x: &[f32]) -> f32 {
     lanes.iter().chain(rest).fold(f32::MIN, |max, &x| if x > max { x } else { max })
 }
 
+/// The largest number m, and ln Σ e^(x − m)
+#[multiversion(targets = "simd")]
+pub fn log_sum_exp(x: &[f32]) -> [f32; 2] {
+    let max = max(x);
+    [max, sum(x, x, |x, _| exp(x - max)).ln()]
+}
+
 /// Σ f(a, b) over two slices of one length: 16 partial sums, since the order that one sum would fix keeps a loop from being vectorized.
 #[inline(always)]
 pub fn sum(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {

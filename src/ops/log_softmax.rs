@@ -81,22 +81,9 @@ impl LogSoftmax {
 /// Fewest elements that a thread takes: some 10 µs of exp, about what waking another costs.
 const MIN_ELEMENTS: usize = 1 << 13;
 
-/// Partial results of a row, so that its reductions run in vector lanes.
-const LANES: usize = 16;
-
 #[multiversion(targets = "simd")]
 fn forward(x: &[f32], y: &mut [f32]) {
-    let (whole, rest) = (x.chunks_exact(LANES), x.chunks_exact(LANES).remainder());
-    let mut max = [f32::MIN; LANES];
-    for chunk in whole.clone() {
-        max.iter_mut().zip(chunk).for_each(|(max, &x)| *max = if x > *max { x } else { *max });
-    }
-    let max = max.iter().chain(rest).fold(f32::MIN, |max, &x| max.max(x));
-    let mut sums = [0.0; LANES];
-    for chunk in whole {
-        sums.iter_mut().zip(chunk).for_each(|(sum, &x)| *sum += fast::exp(x - max));
-    }
-    let log = (sums.iter().sum::<f32>() + rest.iter().map(|&x| fast::exp(x - max)).sum::<f32>()).ln();
+    let [max, log] = fast::log_sum_exp(x);
     y.iter_mut().zip(x).for_each(|(y, &x)| *y = x - max - log);
 }
 
