@@ -1,6 +1,7 @@
 //! `s[b, t, τ] = Σ_a v[a]·tanh(q[t, b, a] + k[τ, b, a])`, the score of additive attention (Bahdanau et al. 2015, appendix A.1.2).
 
 use multiversion::multiversion;
+use rayon::prelude::*;
 
 use crate::graph::{
     Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
@@ -9,6 +10,7 @@ use crate::graph::{
 
 use super::case::{Bench, Case, CaseSet};
 use super::elementwise::width as vector;
+use super::fast;
 use super::reshape_rows;
 use super::sum_rows::sum_rows;
 
@@ -91,7 +93,6 @@ impl AdditiveScore {
 
     /// One thread a sequence at a time.
     fn parallel(&self, mut call: Call<f32>) {
-        use rayon::prelude::*;
         let [time, source, batch, width] = sizes(&call.types.inputs);
         let (q, k, v) = (call.input(0), call.input(1), call.input(2));
         call.output(0).par_chunks_mut(time * source).enumerate().for_each(|(b, s)| {
@@ -104,14 +105,20 @@ impl AdditiveScore {
     }
 }
 
-/// One score, in eight partial sums.
+/// One score, in 16 partial sums
 #[multiversion(targets = "simd")]
 fn score(q: &[f32], k: &[f32], v: &[f32]) -> f32 {
-    let mut lanes = [0.0; 8];
-    for (a, v) in v.iter().enumerate() {
-        lanes[a % 8] += v * super::fast::tanh(q[a] + k[a]);
+    const LANES: usize = 16;
+    let (q, k, v) = (q.chunks_exact(LANES), k.chunks_exact(LANES), v.chunks_exact(LANES));
+    let rest = q.remainder().iter().zip(k.remainder()).zip(v.remainder());
+    let rest = rest.map(|((q, k), v)| v * fast::tanh(q + k)).sum::<f32>();
+    let mut lanes = [0.0; LANES];
+    for ((q, k), v) in q.zip(k).zip(v) {
+        for a in 0..LANES {
+            lanes[a] += v[a] * fast::tanh(q[a] + k[a]);
+        }
     }
-    lanes.iter().sum()
+    lanes.iter().sum::<f32>() + rest
 }
 
 /// With h = tanh(q + k) and z = ds·v·(1 − h²): dq = Σ_τ z, dk = Σ_t z, and dv = Σ_{b, t} of its third output, Σ_τ ds·h [T, B, A].
@@ -127,7 +134,7 @@ impl Op for AdditiveScoreBackward {
         Ok(vec![inputs[0].clone(), inputs[1].clone(), inputs[0].clone()])
     }
 
-    reference!();
+    reference!(parallel);
 
     fn work(&self, types: &Types) -> Work {
         let [time, source, batch, width] = sizes(&types.inputs);
@@ -177,6 +184,51 @@ impl AdditiveScoreBackward {
                 }
             }
         }
+    }
+
+    /// Rows of queries on all threads, then rows of keys: each thread adds to rows of its own, and tanh is computed twice.
+    fn parallel(&self, mut call: Call<f32>) {
+        let [time, source, batch, width] = sizes(&call.types.inputs);
+        let (q, k, v, ds) = (call.input(0), call.input(1), call.input(2), call.input(3));
+        let (dq, dk, dv) = (call.output(0), call.output(1), call.output(2));
+        dq.par_chunks_mut(width).zip(dv.par_chunks_mut(width)).enumerate().for_each(|(query, (dq, dv))| {
+            let (t, b) = (query / batch, query % batch);
+            dq.fill(0.0);
+            dv.fill(0.0);
+            for key_step in 0..source {
+                let k = &k[(key_step * batch + b) * width..][..width];
+                add_query(&q[query * width..][..width], k, ds[(b * time + t) * source + key_step], dq, dv);
+            }
+            dq.iter_mut().zip(v).for_each(|(dq, v)| *dq *= v);
+        });
+        dk.par_chunks_mut(width).enumerate().for_each(|(key, dk)| {
+            let (key_step, b) = (key / batch, key % batch);
+            dk.fill(0.0);
+            for t in 0..time {
+                let q = &q[(t * batch + b) * width..][..width];
+                add_key(q, &k[key * width..][..width], ds[(b * time + t) * source + key_step], dk);
+            }
+            dk.iter_mut().zip(v).for_each(|(dk, v)| *dk *= v);
+        });
+    }
+}
+
+/// dq, without its factor v, and dv of one query and one key
+#[multiversion(targets = "simd")]
+fn add_query(q: &[f32], k: &[f32], ds: f32, dq: &mut [f32], dv: &mut [f32]) {
+    for ((q, k), (dq, dv)) in q.iter().zip(k).zip(dq.iter_mut().zip(dv)) {
+        let h = fast::tanh(q + k);
+        *dq += ds * (1.0 - h * h);
+        *dv += ds * h;
+    }
+}
+
+/// dk, without its factor v
+#[multiversion(targets = "simd")]
+fn add_key(q: &[f32], k: &[f32], ds: f32, dk: &mut [f32]) {
+    for ((q, k), dk) in q.iter().zip(k).zip(dk) {
+        let h = fast::tanh(q + k);
+        *dk += ds * (1.0 - h * h);
     }
 }
 

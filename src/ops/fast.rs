@@ -86,6 +86,11 @@ pub fn map(y: &mut [f32], a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32 + Sy
     chunks.for_each(|((y, a), b)| y.iter_mut().zip(a.iter().zip(b)).for_each(|(y, (&a, &b))| *y = f(a, b)));
 }
 
+/// f over as much of y and x as stays in a cache, on all threads. A plain function, which may be compiled for the CPU's vector units, where a closure would not be.
+pub fn chunks(y: &mut [f32], x: &[f32], f: fn(&mut [f32], &[f32])) {
+    y.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).for_each(|(y, x)| f(y, x));
+}
+
 /// c = a + b
 #[multiversion(targets = "simd")]
 pub fn add(a: &[f32], b: &[f32], c: &mut [f32]) {

@@ -12,7 +12,7 @@ use super::case::{Bench, Case, CaseSet};
 use super::elementwise::same_shape;
 use super::fast;
 use super::rowwise::per_row;
-use super::softmax::{UNALIGNED, many};
+use super::softmax::{MIN_ELEMENTS, UNALIGNED, many};
 
 /// The logarithm of softmax over the last axis.
 ///
@@ -77,9 +77,6 @@ impl LogSoftmax {
         rows.with_min_len(MIN_ELEMENTS.div_ceil(columns)).for_each(|(y, x)| forward(x, y));
     }
 }
-
-/// Fewest elements that a thread takes: some 10 µs of exp, about what waking another costs.
-const MIN_ELEMENTS: usize = 1 << 13;
 
 #[multiversion(targets = "simd")]
 fn forward(x: &[f32], y: &mut [f32]) {

@@ -227,7 +227,7 @@ impl Op for RnnBackward {
         Ok(vec![TensorType::f32(&[time - 1, batch, hidden]), TensorType::f32(&[batch, hidden])])
     }
 
-    reference!();
+    reference!(blocked);
 
     fn work(&self, types: &Types) -> Work {
         let Walk { time, batch, hidden, .. } = self.walk(types);
@@ -289,6 +289,44 @@ impl RnnBackward {
                 }
             }
         }
+    }
+
+    fn blocked(&self, mut call: Call<f32>) {
+        let walk = self.walk(call.types);
+        let Walk { batch, hidden, .. } = walk;
+        let (states, w_hh, lengths) = (call.input(0), call.input(1), call.ids(2));
+        let upstream = [0, 1].map(|i| self.upstream_input(i).map(|i| call.input(i)));
+        let (dz, dh) = (call.output(0), call.output(1));
+        match upstream[1] {
+            Some(dhidden) => dh.copy_from_slice(dhidden),
+            None => dh.fill(0.0),
+        }
+        let plain = Layout::row_major(0, hidden);
+        for t in walk.steps().rev() {
+            let dz = &mut dz[t * batch * hidden..][..batch * hidden];
+            for b in 0..batch {
+                let (dz, dh) = (&mut dz[b * hidden..][..hidden], &mut dh[b * hidden..][..hidden]);
+                if let Some(doutputs) = upstream[0] {
+                    fast::add_to(dh, &doutputs[(t * batch + b) * hidden..][..hidden]);
+                }
+                if t >= lengths[b] as usize {
+                    dz.fill(0.0);
+                } else {
+                    step_back(dz, dh, &states[walk.after(t) + b * hidden..][..hidden]);
+                }
+            }
+            // A sequence that has ended has no dz, so that its dh stays.
+            fast::product([batch, hidden, hidden], (dz, plain), (w_hh, plain), (dh, plain), true, true);
+        }
+    }
+}
+
+/// dz of one row, whose dh is used up.
+#[multiversion(targets = "simd")]
+fn step_back(dz: &mut [f32], dh: &mut [f32], h: &[f32]) {
+    for (dz, (dh, h)) in dz.iter_mut().zip(dh.iter_mut().zip(h)) {
+        *dz = *dh * (1.0 - h * h);
+        *dh = 0.0;
     }
 }
 

@@ -1,11 +1,14 @@
 //! y = 1 / (1 + e⁻ˣ)
 
+use multiversion::multiversion;
+
 use crate::graph::{
     Backward, Call, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, Work, reference,
 };
 
 use super::case::{Bench, Case, CaseSet};
 use super::elementwise::{WORKGROUP, dispatch, same_shape};
+use super::fast;
 
 /// y = 1 / (1 + e⁻ˣ)
 pub fn sigmoid(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
@@ -32,7 +35,7 @@ impl Op for Sigmoid {
         Ok(())
     }
 
-    reference!();
+    reference!(fast);
 
     fn work(&self, types: &Types) -> Work {
         Work::moving(self, types).flops(1, types.outputs[0].len())
@@ -49,6 +52,15 @@ impl Sigmoid {
             *y = x.sigmoid();
         }
     }
+
+    fn fast(&self, mut call: Call<f32>) {
+        fast::chunks(call.output(0), call.input(0), forward);
+    }
+}
+
+#[multiversion(targets = "simd")]
+fn forward(y: &mut [f32], x: &[f32]) {
+    y.iter_mut().zip(x).for_each(|(y, &x)| *y = fast::sigmoid(x));
 }
 
 /// dx = dy · y·(1 − y)

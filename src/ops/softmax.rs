@@ -1,5 +1,8 @@
 //! y[r, c] = e^(x[r, c] − max) / Σ_c' e^(x[r, c'] − max), over the first columns only where lengths are given.
 
+use multiversion::multiversion;
+use rayon::prelude::*;
+
 use crate::graph::{
     Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
     expect, reference,
@@ -7,6 +10,7 @@ use crate::graph::{
 
 use super::case::{Bench, Case, CaseSet, lengths};
 use super::elementwise::WORKGROUP;
+use super::fast;
 use super::rowwise::{SHORT, per_row};
 
 /// Softmax over the last axis.
@@ -48,7 +52,7 @@ impl Op for Softmax {
         Ok(())
     }
 
-    reference!();
+    reference!(parallel);
 
     fn work(&self, types: &Types) -> Work {
         Work::moving(self, types).flops(5, types.outputs[0].len())
@@ -84,6 +88,30 @@ impl Softmax {
             }
         }
     }
+
+    /// Rows on all threads.
+    fn parallel(&self, mut call: Call<f32>) {
+        let columns = call.types.inputs[0].columns();
+        let lengths = self.masked.then(|| call.ids(1));
+        let rows_per_sequence = if self.masked { call.types.input(0)[1] } else { 1 };
+        let rows = call.output(0).par_chunks_exact_mut(columns).zip(call.input(0).par_chunks_exact(columns));
+        rows.with_min_len(MIN_ELEMENTS.div_ceil(columns)).enumerate().for_each(|(r, (y, x))| {
+            let valid = lengths.map_or(columns, |l| (l[r / rows_per_sequence] as usize).min(columns));
+            y[valid..].fill(0.0);
+            forward(&mut y[..valid], &x[..valid]);
+        });
+    }
+}
+
+/// Fewest elements that a thread takes: some 10 µs of exp, about what waking another costs.
+pub const MIN_ELEMENTS: usize = 1 << 13;
+
+#[multiversion(targets = "simd")]
+fn forward(y: &mut [f32], x: &[f32]) {
+    let max = fast::max(x);
+    y.iter_mut().zip(x).for_each(|(y, &x)| *y = fast::exp(x - max));
+    let sum = fast::sum(y, y, |y, _| y);
+    y.iter_mut().for_each(|y| *y /= sum);
 }
 
 /// dx = y · (dy − Σ_c y·dy)
@@ -99,7 +127,7 @@ impl Op for SoftmaxBackward {
         super::elementwise::same_shape(inputs)
     }
 
-    reference!();
+    reference!(parallel);
 
     fn work(&self, types: &Types) -> Work {
         Work::moving(self, types).flops(4, types.outputs[0].len())
@@ -123,6 +151,19 @@ impl SoftmaxBackward {
             }
         }
     }
+
+    fn parallel(&self, mut call: Call<f32>) {
+        let columns = call.types.inputs[0].columns();
+        let rows = call.output(0).par_chunks_exact_mut(columns).zip(call.input(0).par_chunks_exact(columns));
+        let rows = rows.zip(call.input(1).par_chunks_exact(columns));
+        rows.with_min_len(MIN_ELEMENTS.div_ceil(columns)).for_each(|((dx, y), dy)| backward(dx, y, dy));
+    }
+}
+
+#[multiversion(targets = "simd")]
+fn backward(dx: &mut [f32], y: &[f32], dy: &[f32]) {
+    let dot = fast::sum(y, dy, |y, dy| y * dy);
+    dx.iter_mut().zip(y.iter().zip(dy)).for_each(|(dx, (&y, &dy))| *dx = y * (dy - dot));
 }
 
 /// Shapes of whole vectors whose rows are not: they begin at each place in one.
