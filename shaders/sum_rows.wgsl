@@ -76,7 +76,6 @@ fn twice(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
 @group(0) @binding(1) var<storage, read_write> y_vectors: array<Numbers>;
 @group(0) @binding(2) var<storage, read_write> z_vectors: array<Numbers>;
 
-const LANES_WALKING: u32 = 8u;
 const WALKED: u32 = 64u / WIDTH; // vectors of a workgroup
 const ROWS: u32 = 16u;
 
@@ -90,7 +89,7 @@ fn walk(sum: Numbers, at: u32, end: u32, columns: u32) -> Numbers {
 }
 
 // The sums of each block of rows, kept in y_vectors [blocks, columns] from one ROWS to the next
-@compute @workgroup_size(LANES_WALKING)
+@compute @workgroup_size(LANES)
 fn blocks(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let p = parameters;
     let sums = linear_group(group, groups) * p.columns;
@@ -98,29 +97,29 @@ fn blocks(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     for (var row = block.x; row < block.y; row += ROWS) {
         let end = min(row + ROWS, block.y) * p.columns;
         let has_sums = row > block.x;
-        for (var c = local; c < p.columns; c += LANES_WALKING) {
+        for (var c = local; c < p.columns; c += LANES) {
             let sum = select(Numbers(), y_vectors[sums + c], has_sums);
             y_vectors[sums + c] = walk(sum, row * p.columns + c, end, p.columns);
         }
     }
 }
 
-@compute @workgroup_size(LANES_WALKING)
+@compute @workgroup_size(LANES)
 fn once_walk(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let p = parameters;
     let first = linear_group(group, groups) * WALKED;
     let end = min(first + WALKED, p.columns);
-    for (var c = first + local; c < end; c += LANES_WALKING) {
+    for (var c = first + local; c < end; c += LANES) {
         y_vectors[c] = walk(Numbers(), c, p.rows * p.columns, p.columns);
     }
 }
 
-@compute @workgroup_size(LANES_WALKING)
+@compute @workgroup_size(LANES)
 fn twice_walk(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let p = parameters_twice;
     let first = linear_group(group, groups) * WALKED;
     let end = min(first + WALKED, p.columns);
-    for (var c = first + local; c < end; c += LANES_WALKING) {
+    for (var c = first + local; c < end; c += LANES) {
         let sum = walk(Numbers(), c, p.rows * p.columns, p.columns);
         y_vectors[c] = sum;
         z_vectors[c] = sum;

@@ -80,6 +80,9 @@ pub fn product(
 /// Elements that a thread takes at a time in a loop bound by memory: 64 KiB of each operand stay in a second-level cache.
 const CHUNK: usize = 1 << 14;
 
+/// Fewest elements of whole rows that a thread takes: some 10 µs of exp, about what waking another costs.
+pub const MIN_ELEMENTS: usize = 1 << 13;
+
 /// `y[i]` = f(`a[i]`, `b[i]`) on all threads.
 pub fn map(y: &mut [f32], a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32 + Sync) {
     let chunks = y.par_chunks_mut(CHUNK).zip(a.par_chunks(CHUNK)).zip(b.par_chunks(CHUNK));

@@ -12,7 +12,7 @@ use super::case::{Bench, Case, CaseSet};
 use super::elementwise::same_shape;
 use super::fast;
 use super::rowwise::per_row;
-use super::softmax::{MIN_ELEMENTS, UNALIGNED, many};
+use super::softmax::{UNALIGNED, many};
 
 /// The logarithm of softmax over the last axis.
 ///
@@ -74,7 +74,7 @@ impl LogSoftmax {
     fn parallel(&self, mut call: Call<f32>) {
         let columns = call.types.inputs[0].columns();
         let rows = call.output(0).par_chunks_exact_mut(columns).zip(call.input(0).par_chunks_exact(columns));
-        rows.with_min_len(MIN_ELEMENTS.div_ceil(columns)).for_each(|(y, x)| forward(x, y));
+        rows.with_min_len(fast::MIN_ELEMENTS.div_ceil(columns)).for_each(|(y, x)| forward(x, y));
     }
 }
 
@@ -125,7 +125,7 @@ impl LogSoftmaxBackward {
         let columns = call.types.inputs[0].columns();
         let rows = (call.input(0).par_chunks_exact(columns), call.input(1).par_chunks_exact(columns)).into_par_iter();
         let rows = call.output(0).par_chunks_exact_mut(columns).zip(rows);
-        rows.with_min_len(MIN_ELEMENTS.div_ceil(columns)).for_each(|(dx, (y, dy))| {
+        rows.with_min_len(fast::MIN_ELEMENTS.div_ceil(columns)).for_each(|(dx, (y, dy))| {
             backward(y, dy, dx);
         });
     }

@@ -261,10 +261,7 @@ impl RnnBackward {
         let (states, w_hh, lengths) = (call.input(0), call.input(1), call.ids(2));
         let upstream = [0, 1].map(|i| self.upstream_input(i).map(|i| call.input(i)));
         let (dz, dh) = (call.output(0), call.output(1));
-        match upstream[1] {
-            Some(dhidden) => dh.copy_from_slice(dhidden),
-            None => dh.fill(T::default()),
-        }
+        start(dh, upstream[1]);
         for t in walk.steps().rev() {
             for b in 0..batch {
                 let (dz, dh) = (&mut dz[(t * batch + b) * hidden..][..hidden], &mut dh[b * hidden..][..hidden]);
@@ -297,10 +294,7 @@ impl RnnBackward {
         let (states, w_hh, lengths) = (call.input(0), call.input(1), call.ids(2));
         let upstream = [0, 1].map(|i| self.upstream_input(i).map(|i| call.input(i)));
         let (dz, dh) = (call.output(0), call.output(1));
-        match upstream[1] {
-            Some(dhidden) => dh.copy_from_slice(dhidden),
-            None => dh.fill(0.0),
-        }
+        start(dh, upstream[1]);
         let plain = Layout::row_major(0, hidden);
         for t in walk.steps().rev() {
             let dz = &mut dz[t * batch * hidden..][..batch * hidden];
@@ -318,6 +312,14 @@ impl RnnBackward {
             // A sequence that has ended has no dz, so that its dh stays.
             fast::product([batch, hidden, hidden], (dz, plain), (w_hh, plain), (dh, plain), true, true);
         }
+    }
+}
+
+/// dh behind the last step
+fn start<T: Real>(dh: &mut [T], dhidden: Option<&[T]>) {
+    match dhidden {
+        Some(dhidden) => dh.copy_from_slice(dhidden),
+        None => dh.fill(T::default()),
     }
 }
 

@@ -95,16 +95,13 @@ impl Softmax {
         let lengths = self.masked.then(|| call.ids(1));
         let rows_per_sequence = if self.masked { call.types.input(0)[1] } else { 1 };
         let rows = call.output(0).par_chunks_exact_mut(columns).zip(call.input(0).par_chunks_exact(columns));
-        rows.with_min_len(MIN_ELEMENTS.div_ceil(columns)).enumerate().for_each(|(r, (y, x))| {
+        rows.with_min_len(fast::MIN_ELEMENTS.div_ceil(columns)).enumerate().for_each(|(r, (y, x))| {
             let valid = lengths.map_or(columns, |l| (l[r / rows_per_sequence] as usize).min(columns));
             y[valid..].fill(0.0);
             forward(&mut y[..valid], &x[..valid]);
         });
     }
 }
-
-/// Fewest elements that a thread takes: some 10 µs of exp, about what waking another costs.
-pub const MIN_ELEMENTS: usize = 1 << 13;
 
 #[multiversion(targets = "simd")]
 fn forward(y: &mut [f32], x: &[f32]) {
@@ -156,7 +153,7 @@ impl SoftmaxBackward {
         let columns = call.types.inputs[0].columns();
         let rows = call.output(0).par_chunks_exact_mut(columns).zip(call.input(0).par_chunks_exact(columns));
         let rows = rows.zip(call.input(1).par_chunks_exact(columns));
-        rows.with_min_len(MIN_ELEMENTS.div_ceil(columns)).for_each(|((dx, y), dy)| backward(dx, y, dy));
+        rows.with_min_len(fast::MIN_ELEMENTS.div_ceil(columns)).for_each(|((dx, y), dy)| backward(dx, y, dy));
     }
 }
 
