@@ -31,8 +31,12 @@ fn finish() -> Finish {
     return Finish(ADDED, ACTIVATION, ACCUMULATE);
 }
 
-fn store(batch: u32, row: u32, column: u32, sum: f32) {
-    let at = p.c_offset + batch * p.c_batch + row * p.c_row + column * p.c_column;
+fn place_in_c(batch: u32, row: u32, column: u32) -> u32 {
+    return p.c_offset + batch * p.c_batch + row * p.c_row + column * p.c_column;
+}
+
+// activation(sum + added) for the element of C in this column, which lies at `at`
+fn finished(sum: f32, column: u32, at: u32) -> f32 {
     let finish = finish();
     var value = sum;
     if finish.added == 1u {
@@ -47,7 +51,13 @@ fn store(batch: u32, row: u32, column: u32, sum: f32) {
     } else if finish.activation == 3u {
         value = first_of(stable_tanh(Numbers(value)));
     }
-    if finish.accumulate == 1u {
+    return value;
+}
+
+fn store(batch: u32, row: u32, column: u32, sum: f32) {
+    let at = place_in_c(batch, row, column);
+    var value = finished(sum, column, at);
+    if finish().accumulate == 1u {
         value += c[at];
     }
     c[at] = value;

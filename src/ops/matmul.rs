@@ -335,11 +335,13 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
             cases.push(set.case(op).constant(&[m, 3, k], 1.0).constant(&[9, 3, k], 1.0));
         }
     }
-    // As many tiles as hardware's larger ones need, with edges, in every layout: whole vectors and scalars.
+    // As many tiles as hardware's larger ones need, with edges: scalars and whole vectors. 64 in every layout, 128 in two that show either side both ways.
+    let large = [(16, [65, 67, 18]), (16, [68, 72, 20]), (256, [65, 101, 9]), (256, [100, 68, 12])];
     for (ta, tb) in [(false, false), (false, true), (true, false), (true, true)] {
-        for [m, n, k] in [[65, 67, 18], [68, 72, 20]] {
+        for (batch, [m, n, k]) in large.into_iter().filter(|(batch, _)| *batch == 16 || ta == tb) {
             let op = MatMul { a: stored(ta), b: stored(tb), added: Added::None, ..whole };
-            let (a, b) = (if ta { [16, k, m] } else { [16, m, k] }, if tb { [16, n, k] } else { [16, k, n] });
+            let (a, b) =
+                (if ta { [batch, k, m] } else { [batch, m, k] }, if tb { [batch, n, k] } else { [batch, k, n] });
             cases.push(set.case(op).constant(&a, 1.0).constant(&b, 1.0));
         }
     }

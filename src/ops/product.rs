@@ -8,7 +8,7 @@ use super::matmul::{Activation, Added};
 /// An operand, its first element, and the distances between (batches, rows, columns).
 pub type Strided = (Operand, usize, [usize; 3]);
 
-/// C[s] = activation(A[s]·B[s] + added), plus the old C where `accumulate`.
+/// C[s] = activation(A[s]·B[s] + added), plus the old C where `accumulate`. What lies between the end of one row of C and the next row may be overwritten.
 pub struct Product {
     /// (batch, m, n, k)
     pub sizes: [usize; 4],
@@ -27,6 +27,8 @@ pub(super) const FEW: usize = 8;
 
 /// Tiles of 64 × 64 that are too few for a GPU: the larger ones have 30 to 130 processors, and each hides its waiting for memory only behind a second workgroup.
 const FEW_TILES: usize = 64;
+/// Tiles of 128 × 128 that are enough: two for each of those processors.
+const MANY_TILES: usize = 256;
 
 impl Product {
     pub fn dispatch(&self, target: &Target) -> Dispatch {
@@ -34,13 +36,12 @@ impl Product {
         // A tile is what one workgroup computes.
         let (kernel, tile_m, tile_n) = if !target.software {
             let tile = self.tile();
-            let (a_across, b_across) = (self.a.2[1] == 1, self.b.2[2] == 1);
-            let wide = self.padded_vectors(&self.a, if a_across { 1 } else { 2 }, if a_across { m } else { k })
-                && self.padded_vectors(&self.b, if b_across { 2 } else { 1 }, if b_across { n } else { k });
+            let a_along = if self.a.2[1] == 1 { (1, m) } else { (2, k) };
+            let b_along = if self.b.2[2] == 1 { (2, n) } else { (1, k) };
+            let wide = [(&self.a, a_along), (&self.b, b_along), (&self.c, (2, n))];
+            let wide = wide.into_iter().all(|(operand, (axis, len))| self.padded_vectors(operand, axis, len));
             let kernel = Dispatch::new("matmul", "tiles").constant("TILE", tile as u32);
-            let kernel = kernel.constant("A_ROWS_ADJACENT", a_across.into()).constant("READ", if wide { 4 } else { 1 });
-            let kernel = kernel.constant("B_COLUMNS_ADJACENT", b_across.into());
-            (kernel, tile, tile)
+            (kernel.constant("VECTOR", if wide { 4 } else { 1 }), tile, tile)
         } else if target.subgroup < 8 {
             // Elements one by one in any layout: one pipeline for all, at a second of a software adapter's compiler each.
             (Dispatch::new("matmul_registers", "registers"), 8, 32)
@@ -69,11 +70,17 @@ impl Product {
         dispatch.workgroups([x, y, batch as u32])
     }
 
-    /// Rows and columns of a tile of C on hardware.
+    /// Rows and columns of a tile of C on hardware: 128 where no more than a quarter is computed in vain on top of what 64 would.
     fn tile(&self) -> usize {
         let [batch, m, n, _] = self.sizes;
-        let few = batch * m.div_ceil(64) * n.div_ceil(64) < FEW_TILES;
-        if few || m <= 32 || n <= 32 { 32 } else { 64 }
+        let tiles = |side| batch * m.div_ceil(side) * n.div_ceil(side);
+        if m.min(n) <= 32 || tiles(64) < FEW_TILES {
+            32
+        } else if tiles(128) < MANY_TILES || 16 * tiles(128) > 5 * tiles(64) {
+            64
+        } else {
+            128
+        }
     }
 
     /// Whether an operand's `len` elements along `axis` (1: rows, 2: columns) are whole vectors of four, wherever the other indices stand.

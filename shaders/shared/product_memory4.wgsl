@@ -1,0 +1,26 @@
+// The same as product_memory1.wgsl where four numbers are a whole vector: what it holds past those that are there is somebody else's in A and B, nobody's in C.
+
+@group(0) @binding(0) var<storage, read> a: array<vec4f>;
+@group(0) @binding(1) var<storage, read> b: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> c_vectors: array<vec4f>;
+
+fn four_of_a(at: u32, step: u32, count: u32) -> vec4f {
+    return a[at / 4u];
+}
+
+fn four_of_b(at: u32, step: u32, count: u32) -> vec4f {
+    return b[at / 4u];
+}
+
+fn store_four(batch: u32, row: u32, column: u32, sums: vec4f, count: u32) {
+    let at = place_in_c(batch, row, column);
+    var values: vec4f;
+    for (var i = 0u; i < 4u; i++) {
+        let there = min(i, count - 1u);
+        values[i] = finished(sums[i], column + there, at + there);
+    }
+    if finish().accumulate == 1u {
+        values += c_vectors[at / 4u];
+    }
+    c_vectors[at / 4u] = values;
+}
