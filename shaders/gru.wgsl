@@ -2,7 +2,8 @@
 // n = tanh(xw_n + b_in + r·q); h ← (1 − z)·n + z·h
 //
 // As rnn.wgsl: a workgroup runs ROWS rows through all time steps, one invocation a unit, with h in workgroup memory, twice. The weights are packed to
-// [j][gate][unit] first, so that neighbouring invocations read neighbouring addresses. Widths over 256 units take gru_gates.wgsl.
+// [j][gate][unit] first, so that neighbouring invocations read neighbouring addresses; AHEAD rows of them and the next step's inputs are read ahead, as in lstm.wgsl.
+// Widths over 256 units take gru_gates.wgsl.
 #import shared/grid
 #import shared/activation
 #import shared/vector1
@@ -47,35 +48,60 @@ fn pack(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 
 var<workgroup> h: array<f32, 2u * ROWS * THREADS>; // [old or new][unit][row]
 
+// The time of a step
+fn time_of(s: u32) -> u32 {
+    return select(s, p.time - 1u - s, p.reverse == 1u);
+}
+
+// xw of a unit's gates
+fn inputs_of(row: u32, t: u32, u: u32) -> vec3f {
+    let at = (t * p.batch + row) * 3u * p.hidden + u;
+    return vec3f(xw[at], xw[at + p.hidden], xw[at + 2u * p.hidden]);
+}
+
 @compute @workgroup_size(THREADS)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) u: u32) {
     let hidden = p.hidden;
     let first = linear_group(group, groups) * ROWS;
     let start = p.reverse * p.time * p.batch * hidden;
-    if u < hidden {
-        for (var r = 0u; r < ROWS; r++) {
-            var state = 0.0;
-            if first + r < p.batch {
-                if p.present == 1u {
-                    state = h_initial[(first + r) * hidden + u];
-                }
-                states[start + (first + r) * hidden + u] = state;
+    var ends: array<u32, ROWS>;
+    var inputs: array<vec3f, ROWS>; // of the step that comes next
+    for (var r = 0u; r < ROWS; r++) {
+        var state = 0.0;
+        if u < hidden && first + r < p.batch {
+            if p.present == 1u {
+                state = h_initial[(first + r) * hidden + u];
             }
-            h[u * ROWS + r] = state;
+            states[start + (first + r) * hidden + u] = state;
+            ends[r] = lengths[first + r];
+            inputs[r] = inputs_of(first + r, time_of(0u), u);
         }
+        // Zeros in both halves for the units past the last
+        h[u * ROWS + r] = state;
+        h[(THREADS + u) * ROWS + r] = 0.0;
     }
     workgroupBarrier();
     for (var s = 0u; s < p.time; s++) {
-        let t = select(s, p.time - 1u - s, p.reverse == 1u);
-        let old = (s % 2u) * hidden * ROWS;
-        let new_states = ((s + 1u) % 2u) * hidden * ROWS;
+        let t = time_of(s);
+        let old = (s % 2u) * THREADS * ROWS;
+        let new_states = ((s + 1u) % 2u) * THREADS * ROWS;
         if u < hidden {
             var sums: array<vec3f, ROWS>;
-            for (var j = 0u; j < hidden; j++) {
-                let at = j * 3u * hidden + u;
-                let w = vec3f(weights[at], weights[at + hidden], weights[at + 2u * hidden]);
-                for (var r = 0u; r < ROWS; r++) {
-                    sums[r] += w * h[old + j * ROWS + r];
+            var x: array<vec3f, ROWS>;
+            for (var r = 0u; r < ROWS; r++) {
+                x[r] = inputs[r];
+                inputs[r] = inputs_of(min(first + r, p.batch - 1u), time_of(min(s + 1u, p.time - 1u)), u);
+            }
+            for (var j = 0u; j < hidden; j += AHEAD) {
+                var w: array<vec3f, AHEAD>;
+                for (var i = 0u; i < AHEAD; i++) {
+                    let at = min(j + i, hidden - 1u) * 3u * hidden + u;
+                    w[i] = vec3f(weights[at], weights[at + hidden], weights[at + 2u * hidden]);
+                }
+                for (var i = 0u; i < AHEAD; i++) {
+                    for (var r = 0u; r < ROWS; r++) {
+                        sums[r] += w[i] * h[old + (j + i) * ROWS + r];
+                    }
                 }
             }
             let biases = hidden * 3u * hidden + u;
@@ -84,14 +110,13 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
                 var state = h[old + u * ROWS + r];
                 if row < p.batch {
                     let position = t * p.batch + row;
-                    let x = position * 3u * hidden + u;
                     let kept = position * 4u * hidden + u;
                     var gates = vec4f(0.0);
-                    if t < lengths[row] {
-                        let reset = sigmoid(sums[r].x + xw[x] + weights[biases]);
-                        let keep = sigmoid(sums[r].y + xw[x + hidden] + weights[biases + hidden]);
+                    if t < ends[r] {
+                        let reset = sigmoid(sums[r].x + x[r].x + weights[biases]);
+                        let keep = sigmoid(sums[r].y + x[r].y + weights[biases + hidden]);
                         let q = sums[r].z + weights[biases + 5u * hidden];
-                        let n = stable_tanh(xw[x + 2u * hidden] + weights[biases + 2u * hidden] + reset * q);
+                        let n = stable_tanh(x[r].z + weights[biases + 2u * hidden] + reset * q);
                         gates = vec4f(reset, keep, n, q);
                         state = (1.0 - keep) * n + keep * state;
                     }

@@ -2,7 +2,7 @@
 // dr = dn·q·r·(1 − r), dq = dn·r; dh ← dh·z + [dr, dz, dq]·W_hh
 //
 // A workgroup runs ROWS rows, one invocation a unit, with dh and the three gates' gradients of the present step in workgroup memory. W_hh is read along
-// its rows, as it is. Widths over 256 units take gru_gates.wgsl.
+// its rows, as it is, AHEAD of them and what the next step reads ahead, as in lstm.wgsl. Widths over 256 units take gru_gates.wgsl.
 #import shared/grid
 
 struct Parameters {
@@ -25,41 +25,71 @@ struct Parameters {
 var<workgroup> dh: array<f32, ROWS * THREADS>; // [unit][row]
 var<workgroup> step_gates: array<f32, 3u * ROWS * THREADS>; // [gate·H + unit][row]
 
+// The time of a step of the forward walk
+fn time_of(s: u32) -> u32 {
+    return select(s, p.time - 1u - s, p.reverse == 1u);
+}
+
+// What a step reads of a unit and row
+struct Kept {
+    gates: vec4f, // r, z, n, q
+    before: f32, // the state
+    doutput: f32,
+}
+
+fn kept_of(row: u32, t: u32, u: u32) -> Kept {
+    let position = t * p.batch + row;
+    let at = position * 4u * p.hidden + u;
+    let gates = vec4f(saved[at], saved[at + p.hidden], saved[at + 2u * p.hidden], saved[at + 3u * p.hidden]);
+    var doutput = 0.0;
+    if (p.present & 1u) != 0u {
+        doutput = doutputs[position * p.hidden + u];
+    }
+    return Kept(gates, states[(position + p.reverse * p.batch) * p.hidden + u], doutput);
+}
+
 @compute @workgroup_size(THREADS)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) u: u32) {
     let hidden = p.hidden;
     let first = linear_group(group, groups) * ROWS;
     let of_h = p.time * p.batch * 3u * hidden;
+    var ends: array<u32, ROWS>;
+    var kept: array<Kept, ROWS>; // for the step that comes next
     if u < hidden {
         for (var r = 0u; r < ROWS; r++) {
             var start = 0.0;
-            if (p.present & 2u) != 0u && first + r < p.batch {
-                start = dhidden[(first + r) * hidden + u];
+            if first + r < p.batch {
+                if (p.present & 2u) != 0u {
+                    start = dhidden[(first + r) * hidden + u];
+                }
+                ends[r] = lengths[first + r];
+                kept[r] = kept_of(first + r, time_of(p.time - 1u), u);
             }
             dh[u * ROWS + r] = start;
         }
     }
-    for (var s = 0u; s < p.time; s++) {
-        let t = select(p.time - 1u - s, s, p.reverse == 1u);
+    // Zeros for the rows of W_hh past the last
+    for (var at = 3u * hidden + u; at < 3u * THREADS; at += THREADS) {
+        for (var r = 0u; r < ROWS; r++) {
+            step_gates[at * ROWS + r] = 0.0;
+        }
+    }
+    for (var s = p.time; s > 0u; s--) {
+        let t = time_of(s - 1u);
         if u < hidden {
             for (var r = 0u; r < ROWS; r++) {
                 let row = first + r;
                 var d = vec4f(0.0); // dr, dz, dn, dq
                 if row < p.batch {
                     let position = t * p.batch + row;
-                    var upstream = dh[u * ROWS + r];
-                    if (p.present & 1u) != 0u {
-                        upstream += doutputs[position * hidden + u];
-                    }
-                    if t < lengths[row] {
-                        let kept = position * 4u * hidden + u;
-                        let reset = saved[kept];
-                        let keep = saved[kept + hidden];
-                        let n = saved[kept + 2u * hidden];
-                        let q = saved[kept + 3u * hidden];
-                        let state = states[(position + p.reverse * p.batch) * hidden + u];
+                    var upstream = dh[u * ROWS + r] + kept[r].doutput;
+                    if t < ends[r] {
+                        let reset = kept[r].gates.x;
+                        let keep = kept[r].gates.y;
+                        let n = kept[r].gates.z;
+                        let q = kept[r].gates.w;
                         let dn = upstream * (1.0 - keep) * (1.0 - n * n);
-                        d = vec4f(dn * q * reset * (1.0 - reset), upstream * (state - n) * keep * (1.0 - keep), dn, dn * reset);
+                        d = vec4f(dn * q * reset * (1.0 - reset), upstream * (kept[r].before - n) * keep * (1.0 - keep), dn, dn * reset);
                         upstream = upstream * keep;
                     }
                     dh[u * ROWS + r] = upstream;
@@ -79,10 +109,18 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
         workgroupBarrier();
         if u < hidden {
             var sums: array<f32, ROWS>;
-            for (var j = 0u; j < 3u * hidden; j++) {
-                let w = weight[j * hidden + u];
-                for (var r = 0u; r < ROWS; r++) {
-                    sums[r] += w * step_gates[j * ROWS + r];
+            for (var r = 0u; r < ROWS; r++) {
+                kept[r] = kept_of(min(first + r, p.batch - 1u), time_of(max(s, 2u) - 2u), u);
+            }
+            for (var j = 0u; j < 3u * hidden; j += AHEAD) {
+                var w: array<f32, AHEAD>;
+                for (var i = 0u; i < AHEAD; i++) {
+                    w[i] = weight[min(j + i, 3u * hidden - 1u) * hidden + u];
+                }
+                for (var i = 0u; i < AHEAD; i++) {
+                    for (var r = 0u; r < ROWS; r++) {
+                        sums[r] += w[i] * step_gates[(j + i) * ROWS + r];
+                    }
                 }
             }
             for (var r = 0u; r < ROWS; r++) {

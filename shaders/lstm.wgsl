@@ -4,6 +4,9 @@
 // Rows of a batch are independent, so a workgroup runs ROWS of them through all time steps, one invocation a unit: h lives in workgroup memory,
 // c in registers, and a weight read serves ROWS rows. The weights are packed first to [j][unit] of vec4(i, f, g, o), so that neighbouring units read
 // neighbouring vec4s. One dispatch instead of 2·T saves 2·T latencies of some 30 µs. Past a row's length its state is carried along.
+// AHEAD weights are read before the first of them is used: a load takes some hundreds of cycles, and a processor has no more than four subgroups of this to hide
+// it behind. Those past the last read that one again, and meet zeros. For the same reason what a step reads of its own, its inputs or in the backward pass what
+// was saved, is read before the product of the step that comes first.
 // Widths over 256 units take lstm_gates.wgsl.
 #import shared/grid
 #import shared/activation
@@ -57,12 +60,25 @@ fn pack(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 
 var<workgroup> h: array<f32, ROWS * THREADS>; // [unit][row], so that one address feeds all rows of a weight
 
+// The time of a step of the forward walk
+fn time_of(s: u32) -> u32 {
+    return select(s, p.time - 1u - s, p.reverse == 1u);
+}
+
+// xw of a unit's gates
+fn inputs_of(row: u32, t: u32, u: u32) -> vec4f {
+    let at = (t * p.batch + row) * 4u * p.hidden + u;
+    return vec4f(xw[at], xw[at + p.hidden], xw[at + 2u * p.hidden], xw[at + 3u * p.hidden]);
+}
+
 @compute @workgroup_size(THREADS)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) u: u32) {
     let first = linear_group(group, groups) * ROWS;
     let hidden = p.hidden;
     let active_unit = u < hidden;
     var c: array<f32, ROWS>;
+    var ends: array<u32, ROWS>;
+    var inputs: array<vec4f, ROWS>; // of the step that comes next
     let start = p.reverse * p.time * p.batch * hidden;
     for (var r = 0u; r < ROWS; r++) {
         let row = first + r;
@@ -74,22 +90,30 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
                 c[r] = c_initial[row * hidden + u];
             }
             states[start + row * hidden + u] = state;
+            ends[r] = lengths[row];
+            inputs[r] = inputs_of(row, time_of(0u), u);
         }
         h[u * ROWS + r] = state;
     }
     workgroupBarrier();
     for (var s = 0u; s < p.time; s++) {
-        let t = select(s, p.time - 1u - s, p.reverse == 1u);
+        let t = time_of(s);
         var sums: array<vec4f, ROWS>;
         if active_unit {
             let bias = weights[hidden * hidden + u];
             for (var r = 0u; r < ROWS; r++) {
-                sums[r] = bias;
+                sums[r] = bias + inputs[r];
+                inputs[r] = inputs_of(min(first + r, p.batch - 1u), time_of(min(s + 1u, p.time - 1u)), u);
             }
-            for (var j = 0u; j < hidden; j++) {
-                let w = weights[j * hidden + u];
-                for (var r = 0u; r < ROWS; r++) {
-                    sums[r] += w * h[j * ROWS + r];
+            for (var j = 0u; j < hidden; j += AHEAD) {
+                var w: array<vec4f, AHEAD>;
+                for (var i = 0u; i < AHEAD; i++) {
+                    w[i] = weights[min(j + i, hidden - 1u) * hidden + u];
+                }
+                for (var i = 0u; i < AHEAD; i++) {
+                    for (var r = 0u; r < ROWS; r++) {
+                        sums[r] += w[i] * h[(j + i) * ROWS + r];
+                    }
                 }
             }
         }
@@ -103,9 +127,8 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
                 let position = t * p.batch + row;
                 var gates = vec4f();
                 var before = 0.0;
-                if t < lengths[row] {
-                    let x = position * 4u * hidden + u;
-                    let z = sums[r] + vec4f(xw[x], xw[x + hidden], xw[x + 2u * hidden], xw[x + 3u * hidden]);
+                if t < ends[r] {
+                    let z = sums[r];
                     gates = vec4f(sigmoid(z.x), sigmoid(z.y), stable_tanh(z.z), sigmoid(z.w));
                     before = c[r];
                     c[r] = gates.y * before + gates.x * gates.z;
@@ -143,6 +166,24 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 
 var<workgroup> gate_gradients: array<vec4f, ROWS * THREADS>; // [unit][row]
 
+// What a step of the backward walk reads of a unit and row
+struct Kept {
+    gates: vec4f, // i, f, g, o
+    before: f32, // the cell
+    doutput: f32,
+}
+
+fn kept_of(row: u32, t: u32, u: u32) -> Kept {
+    let position = t * p.batch + row;
+    let at = position * 5u * p.hidden + u;
+    let gates = vec4f(saved_in[at], saved_in[at + p.hidden], saved_in[at + 2u * p.hidden], saved_in[at + 3u * p.hidden]);
+    var doutput = 0.0;
+    if (p.present & 1u) != 0u {
+        doutput = doutputs[position * p.hidden + u];
+    }
+    return Kept(gates, saved_in[at + 4u * p.hidden], doutput);
+}
+
 @compute @workgroup_size(THREADS)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) u: u32) {
     let first = linear_group(group, groups) * ROWS;
@@ -150,6 +191,8 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     let active_unit = u < hidden;
     var dh: array<f32, ROWS>;
     var dc: array<f32, ROWS>;
+    var ends: array<u32, ROWS>;
+    var kept: array<Kept, ROWS>; // for the step that comes next
     for (var r = 0u; r < ROWS; r++) {
         dh[r] = 0.0;
         dc[r] = 0.0;
@@ -161,25 +204,24 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
             if (p.present & 4u) != 0u {
                 dc[r] = dcell[at];
             }
+            ends[r] = lengths[first + r];
+            kept[r] = kept_of(first + r, time_of(p.time - 1u), u);
         }
     }
-    for (var s = 0u; s < p.time; s++) {
-        let t = select(p.time - 1u - s, s, p.reverse == 1u);
+    for (var s = p.time; s > 0u; s--) {
+        let t = time_of(s - 1u);
         for (var r = 0u; r < ROWS; r++) {
             let row = first + r;
             var gradients = vec4f();
             if active_unit && row < p.batch {
                 let position = t * p.batch + row;
-                if (p.present & 1u) != 0u {
-                    dh[r] += doutputs[position * hidden + u];
-                }
-                if t < lengths[row] {
-                    let at = position * 5u * hidden + u;
-                    let i = saved_in[at];
-                    let f = saved_in[at + hidden];
-                    let g = saved_in[at + 2u * hidden];
-                    let o = saved_in[at + 3u * hidden];
-                    let before = saved_in[at + 4u * hidden];
+                dh[r] += kept[r].doutput;
+                if t < ends[r] {
+                    let i = kept[r].gates.x;
+                    let f = kept[r].gates.y;
+                    let g = kept[r].gates.z;
+                    let o = kept[r].gates.w;
+                    let before = kept[r].before;
                     let th = stable_tanh(f * before + i * g);
                     let d = dc[r] + dh[r] * o * (1.0 - th * th);
                     gradients = vec4f(d * g * (i * (1.0 - i)), d * before * (f * (1.0 - f)), d * i * (1.0 - g * g), dh[r] * th * (o * (1.0 - o)));
@@ -196,16 +238,24 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
         workgroupBarrier(); // all gates' gradients are there
         if active_unit {
             var sums: array<f32, ROWS>;
-            for (var j = 0u; j < hidden; j++) {
-                let at = j * hidden + u;
-                let square = hidden * hidden;
-                let w = vec4f(weight[at], weight[at + square], weight[at + 2u * square], weight[at + 3u * square]);
-                for (var r = 0u; r < ROWS; r++) {
-                    sums[r] += dot(w, gate_gradients[j * ROWS + r]);
+            for (var r = 0u; r < ROWS; r++) {
+                kept[r] = kept_of(min(first + r, p.batch - 1u), time_of(max(s, 2u) - 2u), u);
+            }
+            let square = hidden * hidden;
+            for (var j = 0u; j < hidden; j += AHEAD) {
+                var w: array<vec4f, AHEAD>;
+                for (var i = 0u; i < AHEAD; i++) {
+                    let at = min(j + i, hidden - 1u) * hidden + u;
+                    w[i] = vec4f(weight[at], weight[at + square], weight[at + 2u * square], weight[at + 3u * square]);
+                }
+                for (var i = 0u; i < AHEAD; i++) {
+                    for (var r = 0u; r < ROWS; r++) {
+                        sums[r] += dot(w[i], gate_gradients[(j + i) * ROWS + r]);
+                    }
                 }
             }
             for (var r = 0u; r < ROWS; r++) {
-                if first + r < p.batch && t < lengths[first + r] {
+                if t < ends[r] {
                     dh[r] = sums[r];
                 }
             }

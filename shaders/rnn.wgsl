@@ -1,7 +1,8 @@
 // An Elman layer over a whole sequence in one dispatch: h ← tanh(xw[t] + h·W_hhᵀ + b_ih + b_hh)
 //
 // As lstm.wgsl: a workgroup runs ROWS rows through all time steps, one invocation a unit, with h in workgroup memory, twice, so that a step reads the old
-// states while it writes the new ones. The weights are packed to [j][unit] first. Widths over 256 units take rnn_gates.wgsl.
+// states while it writes the new ones. The weights are packed to [j][unit] first; AHEAD of them and what the next step reads are read ahead.
+// Widths over 256 units take rnn_gates.wgsl.
 #import shared/grid
 #import shared/activation
 #import shared/vector1
@@ -43,37 +44,52 @@ fn pack(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 
 var<workgroup> h: array<f32, 2u * ROWS * THREADS>; // [old or new][unit][row]
 
+// The time of a step of the forward walk
+fn time_of(o: Parameters, s: u32) -> u32 {
+    return select(s, o.time - 1u - s, o.reverse == 1u);
+}
+
 @compute @workgroup_size(THREADS)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) u: u32) {
     let hidden = p.hidden;
     let first = linear_group(group, groups) * ROWS;
     let start = p.reverse * p.time * p.batch * hidden;
-    if u < hidden {
-        for (var r = 0u; r < ROWS; r++) {
-            var state = 0.0;
-            if first + r < p.batch {
-                if p.present == 1u {
-                    state = h_initial[(first + r) * hidden + u];
-                }
-                states[start + (first + r) * hidden + u] = state;
+    var ends: array<u32, ROWS>;
+    var inputs: array<f32, ROWS>; // of the step that comes next
+    for (var r = 0u; r < ROWS; r++) {
+        var state = 0.0;
+        if u < hidden && first + r < p.batch {
+            if p.present == 1u {
+                state = h_initial[(first + r) * hidden + u];
             }
-            h[u * ROWS + r] = state;
+            states[start + (first + r) * hidden + u] = state;
+            ends[r] = lengths[first + r];
+            inputs[r] = xw[(time_of(p, 0u) * p.batch + first + r) * hidden + u];
         }
+        // Zeros in both halves for the units past the last
+        h[u * ROWS + r] = state;
+        h[(THREADS + u) * ROWS + r] = 0.0;
     }
     workgroupBarrier();
     for (var s = 0u; s < p.time; s++) {
-        let t = select(s, p.time - 1u - s, p.reverse == 1u);
-        let old = (s % 2u) * hidden * ROWS;
-        let new_states = ((s + 1u) % 2u) * hidden * ROWS;
+        let t = time_of(p, s);
+        let old = (s % 2u) * THREADS * ROWS;
+        let new_states = ((s + 1u) % 2u) * THREADS * ROWS;
         if u < hidden {
             var sums: array<f32, ROWS>;
             for (var r = 0u; r < ROWS; r++) {
-                sums[r] = weights[hidden * hidden + u];
+                sums[r] = weights[hidden * hidden + u] + inputs[r];
+                inputs[r] = xw[(time_of(p, min(s + 1u, p.time - 1u)) * p.batch + min(first + r, p.batch - 1u)) * hidden + u];
             }
-            for (var j = 0u; j < hidden; j++) {
-                let w = weights[j * hidden + u];
-                for (var r = 0u; r < ROWS; r++) {
-                    sums[r] += w * h[old + j * ROWS + r];
+            for (var j = 0u; j < hidden; j += AHEAD) {
+                var w: array<f32, AHEAD>;
+                for (var i = 0u; i < AHEAD; i++) {
+                    w[i] = weights[min(j + i, hidden - 1u) * hidden + u];
+                }
+                for (var i = 0u; i < AHEAD; i++) {
+                    for (var r = 0u; r < ROWS; r++) {
+                        sums[r] += w[i] * h[old + (j + i) * ROWS + r];
+                    }
                 }
             }
             for (var r = 0u; r < ROWS; r++) {
@@ -81,8 +97,8 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
                 var state = h[old + u * ROWS + r];
                 if row < p.batch {
                     let position = t * p.batch + row;
-                    if t < lengths[row] {
-                        state = stable_tanh(sums[r] + xw[position * hidden + u]);
+                    if t < ends[r] {
+                        state = stable_tanh(sums[r]);
                     }
                     states[(position + (1u - p.reverse) * p.batch) * hidden + u] = state;
                 }
@@ -102,38 +118,50 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 @group(0) @binding(6) var<storage, read_write> dinitial: array<f32>; // [B, H]
 @group(0) @binding(7) var<uniform> backward_p: Parameters;
 
+// What a step of the backward walk reads of a unit and row: the state that it left, and the gradient of that as an output
+fn kept_of(row: u32, t: u32, u: u32) -> vec2f {
+    let o = backward_p;
+    let position = t * o.batch + row;
+    var kept = vec2f(states_in[(position + (1u - o.reverse) * o.batch) * o.hidden + u], 0.0);
+    if (o.present & 1u) != 0u {
+        kept.y = doutputs[position * o.hidden + u];
+    }
+    return kept;
+}
+
 @compute @workgroup_size(THREADS)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) u: u32) {
     let hidden = backward_p.hidden;
     // The first half of `h` holds dh, the second dz of the present step.
-    let second = hidden * ROWS;
+    let second = THREADS * ROWS;
     let first = linear_group(group, groups) * ROWS;
     let batch = backward_p.batch;
-    if u < hidden {
-        for (var r = 0u; r < ROWS; r++) {
-            var dh = 0.0;
-            if (backward_p.present & 2u) != 0u && first + r < batch {
+    var ends: array<u32, ROWS>;
+    var kept: array<vec2f, ROWS>; // for the step that comes next
+    for (var r = 0u; r < ROWS; r++) {
+        var dh = 0.0;
+        if u < hidden && first + r < batch {
+            if (backward_p.present & 2u) != 0u {
                 dh = dhidden[(first + r) * hidden + u];
             }
-            h[u * ROWS + r] = dh;
+            ends[r] = lengths[first + r];
+            kept[r] = kept_of(first + r, time_of(backward_p, backward_p.time - 1u), u);
         }
+        h[u * ROWS + r] = dh;
+        h[second + u * ROWS + r] = 0.0;
     }
-    for (var s = 0u; s < backward_p.time; s++) {
-        let t = select(backward_p.time - 1u - s, s, backward_p.reverse == 1u);
+    for (var s = backward_p.time; s > 0u; s--) {
+        let t = time_of(backward_p, s - 1u);
         if u < hidden {
             for (var r = 0u; r < ROWS; r++) {
                 let row = first + r;
                 var z = 0.0;
                 if row < batch {
                     let position = t * batch + row;
-                    var dh = h[u * ROWS + r];
-                    if (backward_p.present & 1u) != 0u {
-                        dh += doutputs[position * hidden + u];
-                        h[u * ROWS + r] = dh;
-                    }
-                    if t < lengths[row] {
-                        let state = states_in[(position + (1u - backward_p.reverse) * batch) * hidden + u];
-                        z = dh * (1.0 - state * state);
+                    let dh = h[u * ROWS + r] + kept[r].y;
+                    h[u * ROWS + r] = dh;
+                    if t < ends[r] {
+                        z = dh * (1.0 - kept[r].x * kept[r].x);
                     }
                     dz[position * hidden + u] = z;
                 }
@@ -143,14 +171,22 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
         workgroupBarrier();
         if u < hidden {
             var sums: array<f32, ROWS>;
-            for (var j = 0u; j < hidden; j++) {
-                let w = weight[j * hidden + u];
-                for (var r = 0u; r < ROWS; r++) {
-                    sums[r] += w * h[second + j * ROWS + r];
+            for (var r = 0u; r < ROWS; r++) {
+                kept[r] = kept_of(min(first + r, batch - 1u), time_of(backward_p, max(s, 2u) - 2u), u);
+            }
+            for (var j = 0u; j < hidden; j += AHEAD) {
+                var w: array<f32, AHEAD>;
+                for (var i = 0u; i < AHEAD; i++) {
+                    w[i] = weight[min(j + i, hidden - 1u) * hidden + u];
+                }
+                for (var i = 0u; i < AHEAD; i++) {
+                    for (var r = 0u; r < ROWS; r++) {
+                        sums[r] += w[i] * h[second + (j + i) * ROWS + r];
+                    }
                 }
             }
             for (var r = 0u; r < ROWS; r++) {
-                if first + r < batch && t < lengths[first + r] {
+                if t < ends[r] {
                     h[u * ROWS + r] = sums[r];
                 }
             }
