@@ -119,6 +119,11 @@ pub struct Shaders {
 }
 
 impl Shaders {
+    /// Name and text of every file in `shaders/`, as they were when this was compiled: "softmax", "shared/grid".
+    pub fn built_in() -> &'static [(&'static str, &'static str)] {
+        SHADERS
+    }
+
     /// The files in a folder, `shared/` and `bench/` in it included; those missing there are the built-in ones.
     ///
     /// # Errors

@@ -1,7 +1,8 @@
 //! Worker processes that judge mutants, one at a time. Some mutants hang, some take the driver and with it the process down: that costs the one mutant,
 //! and a new worker goes on with the next.
 
-use std::io::{BufRead, BufReader, Write};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
@@ -19,6 +20,8 @@ struct Worker {
     child: Child,
     input: ChildStdin,
     said: Receiver<String>,
+    /// What it wrote to standard error.
+    errors: File,
     done: usize,
 }
 
@@ -31,7 +34,9 @@ struct Ended {
 
 impl Worker {
     fn start(command: &mut Command) -> Self {
-        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let errors = tempfile::tempfile().expect("a temporary file");
+        let shared = errors.try_clone().expect("a temporary file");
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(shared);
         let mut child = command.spawn().expect("a worker can be started");
         let (input, output) = (child.stdin.take().expect("a pipe"), child.stdout.take().expect("a pipe"));
         let (send, said) = channel();
@@ -42,7 +47,7 @@ impl Worker {
                 }
             }
         });
-        Self { child, input, said, done: 0 }
+        Self { child, input, said, errors, done: 0 }
     }
 
     fn judge(&mut self, number: usize, timeout: Duration) -> Result<String, Ended> {
@@ -51,12 +56,24 @@ impl Worker {
         let _ = writeln!(self.input, "{number}").and_then(|()| self.input.flush());
         let mut ready = false;
         loop {
+            // Until then nothing can hang, and a case on the unchanged shaders may take long on a busy machine.
+            let timeout = if ready { timeout } else { 10 * timeout };
             match self.said.recv_timeout(timeout).map_err(|how| Ended { ready, how })?.as_str() {
                 ALIVE => {}
                 READY => ready = true,
                 verdict => return Ok(verdict.into()),
             }
         }
+    }
+
+    /// The end of what it wrote to standard error.
+    fn last_words(&mut self) -> String {
+        let mut text = vec![];
+        let read = self.errors.seek(SeekFrom::Start(0)).and_then(|_| self.errors.read_to_end(&mut text));
+        read.expect("a temporary file");
+        let text = String::from_utf8_lossy(&text);
+        let lines: Vec<_> = text.lines().collect();
+        lines[lines.len().saturating_sub(5)..].join("\n")
     }
 }
 
@@ -100,11 +117,10 @@ impl Judges {
                 }
                 // The mutant before ended it after its verdict.
                 Err(Ended { ready: false, .. }) if !new => {}
-                Err(Ended { ready: false, .. }) => {
-                    panic!(
-                        "mutant {number}: a new worker failed before it ran the mutant. Do the unchanged shaders pass `wgrad check`?"
-                    )
-                }
+                Err(Ended { ready: false, how }) => panic!(
+                    "mutant {number}: a new worker failed before it ran the mutant ({how}). Do the unchanged shaders pass `wgrad check`?\n{}",
+                    worker.last_words()
+                ),
             }
         }
     }

@@ -14,9 +14,11 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use judges::Judges;
 use mutants::{Mutant, mutants};
+use wgrad::gpu::Shaders;
 use wgrad::ops::threefry::threefry;
 
-/// Far longer than the slowest case, on a machine that is busy with other things: a mutant that takes this long has an endless loop.
+/// Far longer than the slowest case, on a machine that is busy with other things: a mutant that takes this long has an endless loop. A worker that still prepares has
+/// ten times as long.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 #[derive(Parser)]
@@ -38,25 +40,14 @@ struct Options {
     worker: bool,
 }
 
-/// Every shader file's name and text.
-fn files() -> Vec<(String, String)> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/shaders");
-    let mut files = vec![];
-    for sub in ["", "shared/"] {
-        for entry in std::fs::read_dir(format!("{folder}/{sub}")).expect("the shaders' folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_file() {
-                let stem = path.file_stem().expect("a name").to_string_lossy();
-                files.push((format!("{sub}{stem}"), std::fs::read_to_string(&path).expect("a shader")));
-            }
-        }
-    }
-    files.sort();
-    files
+/// Name and text of every shader, of those that this program was compiled with: what becomes of the folder meanwhile changes nothing.
+fn files() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let measuring = |name: &str| name.starts_with("bench/");
+    Shaders::built_in().iter().copied().filter(move |(name, _)| !measuring(name))
 }
 
 fn chosen(options: &Options) -> Vec<(usize, Mutant)> {
-    let all = files().into_iter().flat_map(|(name, text)| mutants(&name, &text)).enumerate();
+    let all = files().flat_map(|(name, text)| mutants(name, text)).enumerate();
     let mut chosen: Vec<_> = all.filter(|(_, m)| options.files.is_empty() || options.files.contains(&m.file)).collect();
     if let Some(count) = options.sample {
         chosen.sort_by_key(|(number, _)| threefry([*number as u32, 0, 0, 0], [options.seed, 0, 0, 0]));
@@ -71,8 +62,8 @@ fn main() {
     if options.worker {
         return worker::run();
     }
-    let names: Vec<String> = files().into_iter().map(|(name, _)| name).collect();
-    if let Some(unknown) = options.files.iter().find(|file| !names.contains(file)) {
+    let names: Vec<_> = files().map(|(name, _)| name).collect();
+    if let Some(unknown) = options.files.iter().find(|file| !names.contains(&file.as_str())) {
         eprintln!("--file {unknown}: there is no such shader; expected one of {}", names.join(", "));
         exit(2);
     }

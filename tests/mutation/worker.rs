@@ -37,21 +37,20 @@ struct Job {
 
 /// All that mutants of one file share.
 struct Subject {
-    text: String,
+    text: &'static str,
     jobs: Vec<Job>,
     /// The SPIR-V of every kernel that the file is part of.
     compiled: BTreeMap<Kernel, Vec<u32>>,
 }
 
 pub fn run() {
-    let files = super::files();
-    let all: Vec<Mutant> = files.iter().flat_map(|(name, text)| mutants(name, text)).collect();
+    let all: Vec<Mutant> = super::files().flat_map(|(name, text)| mutants(name, text)).collect();
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut current: Option<(String, Subject)> = None;
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
         let mutant = &all[line.parse::<usize>().expect("a mutant's number")];
         if current.as_ref().is_none_or(|(file, _)| *file != mutant.file) {
-            current = Some((mutant.file.clone(), Subject::new(&mutant.file, &files)));
+            current = Some((mutant.file.clone(), Subject::new(&mutant.file)));
         }
         let (_, subject) = current.as_ref().expect("a subject");
         say(READY);
@@ -83,9 +82,9 @@ fn open(shaders: Option<Arc<Shaders>>) -> Gpu {
 }
 
 impl Subject {
-    fn new(file: &str, files: &[(String, String)]) -> Self {
-        let (text, shaders) =
-            (&files.iter().find(|(name, _)| name == file).expect("a known file").1, Shaders::default());
+    fn new(file: &str) -> Self {
+        let (_, text) = super::files().find(|(name, _)| *name == file).expect("a known file");
+        let shaders = Shaders::default();
         // Imports follow the shader unchanged.
         let part_of = |d: &Dispatch| d.shader == file || shaders.assemble(d.shader, &d.constants).text.contains(text);
         let mut jobs: Vec<Job> = vec![];
@@ -117,7 +116,7 @@ impl Subject {
         let kernels: BTreeSet<&Kernel> = jobs.iter().flat_map(|job| &job.kernels).collect();
         let compiled =
             kernels.into_iter().map(|k| (k.clone(), compile(&shaders, k).expect("a valid shader"))).collect();
-        Self { text: text.clone(), jobs, compiled }
+        Self { text, jobs, compiled }
     }
 
     /// "invalid", "same code", "caught: by which case and why", or "survived: and whether any bit changed". An error is such a verdict too, after which the
@@ -125,7 +124,7 @@ impl Subject {
     fn judge(&self, mutant: &Mutant, folder: &Path) -> Result<String, String> {
         let path = folder.join(format!("{}.wgsl", mutant.file));
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("a temporary folder");
-        std::fs::write(&path, mutant.apply(&self.text)).expect("a temporary file");
+        std::fs::write(&path, mutant.apply(self.text)).expect("a temporary file");
         let shaders = Arc::new(Shaders::read(folder).expect("the mutant can be read"));
         std::fs::remove_file(&path).expect("the file is there");
         let mut changed = BTreeSet::new();
