@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs every test that uses a GPU under Vulkan's validation layers (with their checks of synchronization); the first error they report ends it.
+# Runs the tests that launch most kernels under Vulkan's validation layers (with their checks of synchronization); the first error they report ends it.
 # Before that, makes sure that an error would be noticed. Arguments go to `cargo test`.
 set -eu
 cd "$(dirname "$0")/.."

@@ -1,7 +1,6 @@
 //! Whole training steps and translations of a preset, timed, and where a step's time goes, op by op.
 //!
 //! The batch: 128 pairs of 20 tokens a side (special ones included) over vocabularies of 8,014 and 6,191, random words, untrained parameters.
-//! An untrained model never ends a sentence, so that every translation runs to the length limit.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -52,7 +51,7 @@ pub struct StepReport {
     pub uploaded: u64,
     /// Bytes of all buffers on the device.
     pub held: u64,
-    /// The process's peak resident memory in bytes, where the system tells.
+    /// The process's peak resident memory in bytes after steps and translations, where the system tells.
     pub peak: Option<u64>,
     /// The largest relative difference of a loss from the CPU executor's; `None` on the CPU.
     pub loss_difference: Option<f64>,
@@ -210,7 +209,7 @@ pub fn measure(device: &mut dyn Device, preset: &str) -> Result<StepReport, Benc
         submits: per_step(|c| c.submits),
         uploaded: per_step(|c| c.uploaded),
         held: after.held,
-        peak: peak_memory(),
+        peak: None,
         loss_difference: None,
         parts: ready.parts(&profiles),
         translations: vec![],
@@ -218,6 +217,7 @@ pub fn measure(device: &mut dyn Device, preset: &str) -> Result<StepReport, Benc
     for width in [1, 5] {
         report.translations.push(ready.translate(width)?);
     }
+    report.peak = peak_memory();
     if !on_cpu {
         report.loss_difference = Some(loss_difference(&config, &losses)?);
     }

@@ -133,7 +133,11 @@ impl Train {
         eprintln!("run       {}", run.path().display());
         let outcome = trainer.train(stop_flag()?.as_ref())?;
         if outcome == Outcome::Interrupted {
-            println!("Stopped; everything is saved. Continue with:\n  wgrad train --resume {}", run.path().display());
+            let program = program();
+            println!(
+                "Stopped; everything is saved. Continue with:\n  {program} train --resume {}",
+                run.path().display()
+            );
             return Ok(());
         }
         drop(trainer);
@@ -240,8 +244,13 @@ fn summarize(run: &RunDirectory, corpus: &Corpus, device: &DeviceChoice) -> anyh
     for (&i, translation) in chosen.iter().zip(&translations) {
         println!("  {}\n    wgrad      {translation}\n    reference  {}", test.source[i], test.target[i]);
     }
-    let program = std::env::args().next().unwrap_or_else(|| "wgrad".into());
+    let (program, data) = (program(), &run.config().data);
     println!("\nmodel      {}", run.model_path().display());
-    println!("translate  {program} translate {} < german.txt > english.txt", run.path().display());
+    println!("translate  {program} translate {} < text.{} > text.{}", run.path().display(), data.source, data.target);
     Ok(())
+}
+
+/// How this program was called: after `cargo run` there is no `wgrad` on the path.
+fn program() -> String {
+    std::env::args().next().unwrap_or_else(|| "wgrad".into())
 }

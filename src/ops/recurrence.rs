@@ -25,8 +25,8 @@ pub fn step_by_step(hidden: usize, target: &Target) -> bool {
     hidden > WIDEST || target.software
 }
 
-/// Sequences that a workgroup runs side by side. Each weight read serves them all, and fewer rows fill more of a large GPU: 4 by design.md's
-/// arithmetic, not measured on hardware. The backward passes keep up to four numbers a unit and row in workgroup memory, of which 16 KiB are
+/// Sequences that a workgroup runs side by side. Each weight read serves them all, and fewer rows fill more of a large GPU: 4 make 32 workgroups of a batch of
+/// 128. By arithmetic, not measured on hardware. The backward passes keep up to four numbers a unit and row in workgroup memory, of which 16 KiB are
 /// guaranteed: 1,024 units and rows together.
 pub const ROWS: usize = 4;
 

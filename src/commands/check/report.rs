@@ -1,7 +1,7 @@
 //! Everything that can be checked, as one file.
 
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use serde::Serialize;
@@ -15,8 +15,17 @@ use super::cases::{again, set, share};
 use super::plan::{self, CheckedPlan};
 use super::{Cases, Check, subject};
 
-/// Presets whose steps together launch every kernel of a training step: recurrences with attention and Transformers.
-const PRESETS: [&str; 5] = ["captions", "lstm-attention", "rnn", "seed-transformer", "translator"];
+/// Presets whose steps together launch every entry point that any preset's step does: recurrences with each attention, and Transformers.
+const PRESETS: [&str; 8] = [
+    "captions",
+    "lstm-attention",
+    "rnn",
+    "bahdanau",
+    "seed-lstm-attention",
+    "scheduled-sampling",
+    "seed-full-transformer",
+    "translator",
+];
 
 #[derive(Serialize)]
 struct Report {
@@ -25,6 +34,10 @@ struct Report {
     /// `None` where only the CPU was checked.
     adapter: Option<Properties>,
     device: String,
+    /// The folder of edited shaders, if they are not the built-in ones.
+    shaders: Option<PathBuf>,
+    /// Whether no more of the adapter was taken than WebGPU guarantees.
+    webgpu_limits: bool,
     cases: &'static str,
     seed: u64,
     /// Every op on the device.
@@ -39,9 +52,7 @@ struct Report {
 pub fn run(file: &Path, check: &Check) -> anyhow::Result<()> {
     let chosen = check.choice.resolve()?;
     let device = chosen.device()?.describe();
-    // Before minutes of work: whether the file can be written at all.
-    let opened = std::fs::OpenOptions::new().create(true).append(true).open(file);
-    opened.with_context(|| format!("cannot write {}", file.display()))?;
+    try_to_write(file).with_context(|| format!("cannot write {}", file.display()))?;
     let (mut ops, mut cpu) = (vec![], vec![]);
     for (name, cases) in OPS {
         eprintln!("{name}");
@@ -63,6 +74,8 @@ pub fn run(file: &Path, check: &Check) -> anyhow::Result<()> {
         system: format!("{} on {}", std::env::consts::OS, std::env::consts::ARCH),
         adapter: chosen.properties()?,
         device,
+        shaders: check.choice.shaders.clone(),
+        webgpu_limits: check.choice.webgpu_limits,
         cases: if check.cases == Cases::Full { "full" } else { "quick" },
         seed: check.seed,
         ops,
@@ -81,6 +94,13 @@ pub fn run(file: &Path, check: &Check) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Before minutes of work: whether the file can be written at all. Leaves what was there.
+fn try_to_write(file: &Path) -> std::io::Result<()> {
+    let there = file.exists();
+    std::fs::OpenOptions::new().create(true).append(true).open(file)?;
+    if there { Ok(()) } else { std::fs::remove_file(file) }
+}
+
 /// Rows and training steps that are wrong.
 fn failures(report: &Report) -> usize {
     let rows = report.ops.iter().chain(&report.cpu).filter(|row| !row.failures.is_empty()).count();
@@ -93,6 +113,16 @@ fn markdown(report: &Report, check: &Check) -> Result<String, std::fmt::Error> {
     let verdict = if failures == 0 { "everything passed".into() } else { format!("{failures} checks failed") };
     writeln!(out, "# wgrad {} on {}: {verdict}\n", report.wgrad, report.device)?;
     writeln!(out, "System: {}. Cases: {}, seed {}.", report.system, report.cases, report.seed)?;
+    if let Some(folder) = &report.shaders {
+        writeln!(
+            out,
+            "\n**Shaders that stand in `{}` were read from there**: this says nothing of wgrad's own.",
+            folder.display()
+        )?;
+    }
+    if report.webgpu_limits {
+        writeln!(out, "\nNo more of the adapter was taken than WebGPU guarantees on every one.")?;
+    }
     if let Some(adapter) = &report.adapter {
         let Properties { info, pci, subgroup, limits, features } = adapter;
         writeln!(out, "\n| adapter | {} |\n| --- | --- |", info.name)?;
@@ -143,4 +173,31 @@ fn rows(out: &mut String, rows: &[Row], check: &Check) -> std::fmt::Result {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use wgrad::graph::Target;
+    use wgrad::train::config::{self, Config};
+    use wgrad::train::rehearsal::Rehearsal;
+
+    use super::PRESETS;
+
+    /// Shader and entry point of all launches of a preset's step on hardware.
+    fn launched(preset: &str) -> BTreeSet<(&'static str, &'static str)> {
+        let rehearsal = Rehearsal::new(Config::preset(preset).expect("a preset"));
+        let plan = rehearsal.plan(&Target::webgpu()).expect("a plan");
+        plan.steps.iter().flat_map(|step| &step.dispatches).map(|d| (d.shader, d.entry)).collect()
+    }
+
+    #[test]
+    fn the_reports_steps_launch_all_that_any_presets_step_does() {
+        let chosen: BTreeSet<_> = PRESETS.into_iter().flat_map(launched).collect();
+        for (preset, _) in config::PRESETS {
+            let missing: Vec<_> = launched(preset).difference(&chosen).copied().collect();
+            assert!(missing.is_empty(), "{preset} launches {missing:?} too");
+        }
+    }
 }

@@ -42,6 +42,9 @@ impl Choice {
         if adapter.is_none() && shaders.is_some() {
             bail!("--shaders: the CPU runs no shaders; expected a graphics adapter. {}", gpu::install_hint());
         }
+        if adapter.is_none() && self.webgpu_limits {
+            bail!("--webgpu-limits: the CPU has no such limits; expected a graphics adapter. {}", gpu::install_hint());
+        }
         let limits = if self.webgpu_limits { Limits::WebGpu } else { Limits::Adapter };
         Ok(Chosen { adapter, shaders, limits })
     }
