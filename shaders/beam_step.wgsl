@@ -117,8 +117,10 @@ fn find(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
                 found_scores[at] = scores[row];
                 found_ids[at] = p.end;
             } else {
-                found_scores[at] = scores[row] + (logits[taken] - log_total);
-                found_ids[at] = taken - start;
+                // Within the row even if NaN, which a driver may take to be no number's equal nor less, leaves nobody.
+                let best_place = min(taken, start + p.vocabulary - 1u);
+                found_scores[at] = scores[row] + (logits[best_place] - log_total);
+                found_ids[at] = best_place - start;
             }
         }
     }

@@ -59,6 +59,15 @@ fn inputs_of(row: u32, t: u32, u: u32) -> vec3f {
     return vec3f(xw[at], xw[at + p.hidden], xw[at + 2u * p.hidden]);
 }
 
+fn weights_from(j: u32, u: u32) -> array<vec3f, AHEAD> {
+    var w: array<vec3f, AHEAD>;
+    for (var i = 0u; i < AHEAD; i++) {
+        let at = min(j + i, p.hidden - 1u) * 3u * p.hidden + u;
+        w[i] = vec3f(weights[at], weights[at + p.hidden], weights[at + 2u * p.hidden]);
+    }
+    return w;
+}
+
 @compute @workgroup_size(THREADS)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) u: u32) {
     let hidden = p.hidden;
@@ -80,6 +89,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
         h[u * ROWS + r] = state;
         h[(THREADS + u) * ROWS + r] = 0.0;
     }
+    var next = weights_from(0u, min(u, hidden - 1u));
     workgroupBarrier();
     for (var s = 0u; s < p.time; s++) {
         let t = time_of(s);
@@ -93,11 +103,8 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
                 inputs[r] = inputs_of(min(first + r, p.batch - 1u), time_of(min(s + 1u, p.time - 1u)), u);
             }
             for (var j = 0u; j < hidden; j += AHEAD) {
-                var w: array<vec3f, AHEAD>;
-                for (var i = 0u; i < AHEAD; i++) {
-                    let at = min(j + i, hidden - 1u) * 3u * hidden + u;
-                    w[i] = vec3f(weights[at], weights[at + hidden], weights[at + 2u * hidden]);
-                }
+                var w = next;
+                next = weights_from(select(0u, j + AHEAD, j + AHEAD < hidden), u);
                 for (var i = 0u; i < AHEAD; i++) {
                     for (var r = 0u; r < ROWS; r++) {
                         sums[r] += w[i] * h[old + (j + i) * ROWS + r];

@@ -48,6 +48,14 @@ fn kept_of(row: u32, t: u32, u: u32) -> Kept {
     return Kept(gates, states[(position + p.reverse * p.batch) * p.hidden + u], doutput);
 }
 
+fn rows_from(j: u32, u: u32) -> array<f32, AHEAD> {
+    var w: array<f32, AHEAD>;
+    for (var i = 0u; i < AHEAD; i++) {
+        w[i] = weight[min(j + i, 3u * p.hidden - 1u) * p.hidden + u];
+    }
+    return w;
+}
+
 @compute @workgroup_size(THREADS)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) u: u32) {
     let hidden = p.hidden;
@@ -74,6 +82,7 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
             step_gates[at * ROWS + r] = 0.0;
         }
     }
+    var next = rows_from(0u, min(u, hidden - 1u));
     for (var s = p.time; s > 0u; s--) {
         let t = time_of(s - 1u);
         if u < hidden {
@@ -113,10 +122,8 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
                 kept[r] = kept_of(min(first + r, p.batch - 1u), time_of(max(s, 2u) - 2u), u);
             }
             for (var j = 0u; j < 3u * hidden; j += AHEAD) {
-                var w: array<f32, AHEAD>;
-                for (var i = 0u; i < AHEAD; i++) {
-                    w[i] = weight[min(j + i, 3u * hidden - 1u) * hidden + u];
-                }
+                var w = next;
+                next = rows_from(select(0u, j + AHEAD, j + AHEAD < 3u * hidden), u);
                 for (var i = 0u; i < AHEAD; i++) {
                     for (var r = 0u; r < ROWS; r++) {
                         sums[r] += w[i] * step_gates[(j + i) * ROWS + r];

@@ -90,9 +90,9 @@ fn softmax(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     let row_largest = of_row.x;
     let total = of_row.y;
     let log_total = log(total) + row_largest;
-    let nll = log_total - logits[start + label / 4u][label % 4u];
-    workgroupBarrier(); // all have read the label's logit before it is overwritten
-    if local == 0u {
+    // The invocation that overwrites the label's logit below: nobody else needs to have read it by then.
+    if local == label / 4u % LANES {
+        let nll = log_total - logits[start + label / 4u][label % 4u];
         row_loss[row] = (1.0 - softmax_p.smoothing) * nll + softmax_p.smoothing * (log_total - average);
         row_loss[softmax_p.rows + row] = nll;
     }

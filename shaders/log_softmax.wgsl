@@ -7,7 +7,7 @@
 #import shared/elements
 #import shared/grid
 #import shared/log_sum_exp
-#import shared/put{VECTOR}
+#import shared/put{EDGE}
 #import shared/reduce{SUBGROUPS}
 #import shared/row
 #import shared/vector{VECTOR}

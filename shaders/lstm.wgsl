@@ -4,8 +4,8 @@
 // Rows of a batch are independent, so a workgroup runs ROWS of them through all time steps, one invocation a unit: h lives in workgroup memory,
 // c in registers, and a weight read serves ROWS rows. The weights are packed first to [j][unit] of vec4(i, f, g, o), so that neighbouring units read
 // neighbouring vec4s. One dispatch instead of 2·T saves 2·T latencies of some 30 µs. Past a row's length its state is carried along.
-// AHEAD weights are read before the first of them is used: a load takes some hundreds of cycles, and a processor has no more than four subgroups of this to hide
-// it behind. Those past the last read that one again, and meet zeros. For the same reason what a step reads of its own, its inputs or in the backward pass what
+// AHEAD weights are read while AHEAD others are used: a load takes some hundreds of cycles, and a processor has no more than four subgroups of this to hide
+// it behind. Those past the last read that one again, and meet zeros; the last ones of a step read the first of the next. For the same reason what a step reads of its own, its inputs or in the backward pass what
 // was saved, is read before the product of the step that comes first.
 // Widths over 256 units take lstm_gates.wgsl.
 #import shared/grid
@@ -71,6 +71,14 @@ fn inputs_of(row: u32, t: u32, u: u32) -> vec4f {
     return vec4f(xw[at], xw[at + p.hidden], xw[at + 2u * p.hidden], xw[at + 3u * p.hidden]);
 }
 
+fn weights_from(j: u32, u: u32) -> array<vec4f, AHEAD> {
+    var w: array<vec4f, AHEAD>;
+    for (var i = 0u; i < AHEAD; i++) {
+        w[i] = weights[min(j + i, p.hidden - 1u) * p.hidden + u];
+    }
+    return w;
+}
+
 @compute @workgroup_size(THREADS)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) u: u32) {
     let first = linear_group(group, groups) * ROWS;
@@ -95,6 +103,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
         }
         h[u * ROWS + r] = state;
     }
+    var next = weights_from(0u, min(u, hidden - 1u));
     workgroupBarrier();
     for (var s = 0u; s < p.time; s++) {
         let t = time_of(s);
@@ -106,10 +115,8 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
                 inputs[r] = inputs_of(min(first + r, p.batch - 1u), time_of(min(s + 1u, p.time - 1u)), u);
             }
             for (var j = 0u; j < hidden; j += AHEAD) {
-                var w: array<vec4f, AHEAD>;
-                for (var i = 0u; i < AHEAD; i++) {
-                    w[i] = weights[min(j + i, hidden - 1u) * hidden + u];
-                }
+                var w = next;
+                next = weights_from(select(0u, j + AHEAD, j + AHEAD < hidden), u);
                 for (var i = 0u; i < AHEAD; i++) {
                     for (var r = 0u; r < ROWS; r++) {
                         sums[r] += w[i] * h[(j + i) * ROWS + r];
@@ -184,6 +191,16 @@ fn kept_of(row: u32, t: u32, u: u32) -> Kept {
     return Kept(gates, saved_in[at + 4u * p.hidden], doutput);
 }
 
+fn rows_from(j: u32, u: u32) -> array<vec4f, AHEAD> {
+    let square = p.hidden * p.hidden;
+    var w: array<vec4f, AHEAD>;
+    for (var i = 0u; i < AHEAD; i++) {
+        let at = min(j + i, p.hidden - 1u) * p.hidden + u;
+        w[i] = vec4f(weight[at], weight[at + square], weight[at + 2u * square], weight[at + 3u * square]);
+    }
+    return w;
+}
+
 @compute @workgroup_size(THREADS)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) u: u32) {
     let first = linear_group(group, groups) * ROWS;
@@ -208,6 +225,7 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
             kept[r] = kept_of(first + r, time_of(p.time - 1u), u);
         }
     }
+    var next = rows_from(0u, min(u, hidden - 1u));
     for (var s = p.time; s > 0u; s--) {
         let t = time_of(s - 1u);
         for (var r = 0u; r < ROWS; r++) {
@@ -241,13 +259,9 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
             for (var r = 0u; r < ROWS; r++) {
                 kept[r] = kept_of(min(first + r, p.batch - 1u), time_of(max(s, 2u) - 2u), u);
             }
-            let square = hidden * hidden;
             for (var j = 0u; j < hidden; j += AHEAD) {
-                var w: array<vec4f, AHEAD>;
-                for (var i = 0u; i < AHEAD; i++) {
-                    let at = min(j + i, hidden - 1u) * hidden + u;
-                    w[i] = vec4f(weight[at], weight[at + square], weight[at + 2u * square], weight[at + 3u * square]);
-                }
+                var w = next;
+                next = rows_from(select(0u, j + AHEAD, j + AHEAD < hidden), u);
                 for (var i = 0u; i < AHEAD; i++) {
                     for (var r = 0u; r < ROWS; r++) {
                         sums[r] += dot(w[i], gate_gradients[(j + i) * ROWS + r]);

@@ -3,7 +3,7 @@
 // smallest m)
 //
 // A workgroup of 256 computes TILE × TILE of C over slabs of k in workgroup memory, each invocation 8 × 8 or 4 × 4 sums in registers. A slab is 1,024 numbers of each
-// matrix, so that an invocation reads one vec4 of either from memory, and it reads the next slab's before it multiplies this one, since a load takes some 600
+// matrix, so that an invocation reads four of either from memory, one vec4 where these lie beside each other, and it reads the next slab's before it multiplies this one, since a load takes some 600
 // cycles and a slab TILE·8. By arithmetic; not measured on hardware.
 //
 // Why 8 × 8 sums: a processor of today's GPUs multiplies and adds 128 numbers a cycle and reads 128 bytes of workgroup memory. For a subgroup of 32, a step of k
@@ -16,8 +16,8 @@
 // TILE 32, 4 × 4, four slices of 8 of a slab's 32 of k: where C has few tiles, or only 32 rows or columns. The gradient of the gates' weights, 512 × 128 with
 // k = 2560, has 16 tiles of 64 for a GPU's dozens of processors, and 64 of 32. Slices in workgroups of their own would need a second launch, some 30 µs.
 //
-// Rows of a slab are TILE / 4 + 1 vec4 apart: without the 1, the rows that neighbours write where memory lies along k would share a bank.
-// How A and B lie is asked at run time, once a slab: as constants it took four times as many kernels.
+// Rows of a slab are TILE / 4 + 1 vec4 apart: without the 1, what eight neighbours write would be in one bank where memory lies along k, and is in eight.
+// How A and B lie is asked at run time: as constants it took four times as many kernels.
 #import shared/activation
 #import shared/grid
 #import shared/product
@@ -35,55 +35,37 @@ const RIGHT: u32 = DEPTH * STRIDE;
 // A's slab [k][m / 4], then B's [k][n / 4]; at the end the slices' sums
 var<workgroup> slabs: array<vec4f, 2u * DEPTH * STRIDE>;
 
-// Where the first of invocation `index`'s four numbers of a slab is: along m (n), and along k. The four are neighbours along m (n) where `is_across`, else along
-// k: where memory has neighbours, so that neighbouring invocations read neighbouring addresses.
+// Which four rows of A (columns of B) of a slab, and which k, invocation `index` reads and writes: neighbours do what lies beside each other in memory, along
+// rows where `is_across`, else along k. The four always make up one vector of the slab: an invocation that writes one number of a vector may, by WGSL, write its
+// other numbers too, which are then not another's to write.
 fn place_of(index: u32, is_across: bool) -> vec2u {
     if is_across {
-        return vec2u(index % (TILE / 4u) * 4u, index / (TILE / 4u));
+        return vec2u(index % (TILE / 4u), index / (TILE / 4u));
     }
-    return vec2u(index / (DEPTH / 4u), index % (DEPTH / 4u) * 4u);
+    return vec2u(index / DEPTH, index % DEPTH);
 }
 
-// How many of four from `first` on are there: along m (n) or k, whose ends are `ends`; none where either is past its end
-fn count_of(first: vec2u, ends: vec2u, is_across: bool) -> u32 {
-    let left = ends - min(first, ends);
-    return select(0u, select(left.y, left.x, is_across), all(first < ends));
+// Which of four from `first` on are there
+fn are_there(first: u32, end: u32) -> vec4<bool> {
+    return vec4u(0u, 1u, 2u, 3u) < vec4u(end - first);
 }
 
-// The four of A's slab that begins with `slab` of k, zeros past the edges
-fn left_at(start: u32, first_row: u32, slab: u32, index: u32) -> vec4f {
-    let is_across = p.a_row == 1u;
-    let at = vec2u(first_row, slab) + place_of(index, is_across);
-    let count = count_of(at, vec2u(p.m, p.k), is_across);
-    if count == 0u {
+// Four rows of A in column k, zeros past the edges
+fn left_at(start: u32, row: u32, k: u32) -> vec4f {
+    if row >= p.m || k >= p.k {
         return vec4f();
     }
-    let four = four_of_a(start + at.x * p.a_row + at.y * p.a_column, select(p.a_column, p.a_row, is_across), count);
-    return select(vec4f(), four, vec4u(0u, 1u, 2u, 3u) < vec4u(count));
+    let four = four_of_a(start + row * p.a_row + k * p.a_column, p.a_row, min(p.m - row, 4u));
+    return select(vec4f(), four, are_there(row, p.m));
 }
 
-// And of B's
-fn right_at(start: u32, first_column: u32, slab: u32, index: u32) -> vec4f {
-    let is_across = p.b_column == 1u;
-    let at = vec2u(first_column, slab) + place_of(index, is_across);
-    let count = count_of(at, vec2u(p.n, p.k), is_across);
-    if count == 0u {
+// Four columns of B in row k
+fn right_at(start: u32, column: u32, k: u32) -> vec4f {
+    if column >= p.n || k >= p.k {
         return vec4f();
     }
-    let four = four_of_b(start + at.x * p.b_column + at.y * p.b_row, select(p.b_row, p.b_column, is_across), count);
-    return select(vec4f(), four, vec4u(0u, 1u, 2u, 3u) < vec4u(count));
-}
-
-// Puts them into the slab.
-fn put(slab: u32, is_across: bool, index: u32, four: vec4f) {
-    let at = place_of(index, is_across);
-    if is_across {
-        slabs[slab + at.y * STRIDE + at.x / 4u] = four;
-    } else {
-        for (var j = 0u; j < 4u; j++) {
-            slabs[slab + (at.y + j) * STRIDE + at.x / 4u][at.x % 4u] = four[j];
-        }
-    }
+    let four = four_of_b(start + column * p.b_column + k * p.b_row, p.b_column, min(p.n - column, 4u));
+    return select(vec4f(), four, are_there(column, p.n));
 }
 
 // An invocation's sums [block of rows][row][block of columns]
@@ -119,11 +101,13 @@ fn tiles(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
     let x = index % ACROSS;
     let a_start = p.a_offset + group.z * p.a_batch;
     let b_start = p.b_offset + group.z * p.b_batch;
+    let of_a = place_of(index, p.a_row == 1u);
+    let of_b = place_of(index, p.b_column == 1u);
     var sums: Sums;
     for (var slab = 0u; slab < p.k + DEPTH; slab += DEPTH) {
         // Under way while the last slab is multiplied
-        let left = left_at(a_start, first_row, slab, index);
-        let right = right_at(b_start, first_column, slab, index);
+        let left = left_at(a_start, first_row + 4u * of_a.x, slab + of_a.y);
+        let right = right_at(b_start, first_column + 4u * of_b.x, slab + of_b.y);
         if slab > 0u {
             for (var k = slice * STEPS; k < (slice + 1u) * STEPS; k += UNROLLED) {
                 for (var j = 0u; j < UNROLLED; j++) {
@@ -132,8 +116,8 @@ fn tiles(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
             }
         }
         workgroupBarrier();
-        put(0u, p.a_row == 1u, index, left);
-        put(RIGHT, p.b_column == 1u, index, right);
+        slabs[of_a.y * STRIDE + of_a.x] = left;
+        slabs[RIGHT + of_b.y * STRIDE + of_b.x] = right;
         workgroupBarrier();
     }
     // The upper half of the slices leaves its sums to the lower half, four at a time, until one has all.

@@ -49,6 +49,14 @@ fn time_of(o: Parameters, s: u32) -> u32 {
     return select(s, o.time - 1u - s, o.reverse == 1u);
 }
 
+fn weights_from(j: u32, u: u32) -> array<f32, AHEAD> {
+    var w: array<f32, AHEAD>;
+    for (var i = 0u; i < AHEAD; i++) {
+        w[i] = weights[min(j + i, p.hidden - 1u) * p.hidden + u];
+    }
+    return w;
+}
+
 @compute @workgroup_size(THREADS)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) u: u32) {
     let hidden = p.hidden;
@@ -70,6 +78,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
         h[u * ROWS + r] = state;
         h[(THREADS + u) * ROWS + r] = 0.0;
     }
+    var next = weights_from(0u, min(u, hidden - 1u));
     workgroupBarrier();
     for (var s = 0u; s < p.time; s++) {
         let t = time_of(p, s);
@@ -82,10 +91,8 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
                 inputs[r] = xw[(time_of(p, min(s + 1u, p.time - 1u)) * p.batch + min(first + r, p.batch - 1u)) * hidden + u];
             }
             for (var j = 0u; j < hidden; j += AHEAD) {
-                var w: array<f32, AHEAD>;
-                for (var i = 0u; i < AHEAD; i++) {
-                    w[i] = weights[min(j + i, hidden - 1u) * hidden + u];
-                }
+                var w = next;
+                next = weights_from(select(0u, j + AHEAD, j + AHEAD < hidden), u);
                 for (var i = 0u; i < AHEAD; i++) {
                     for (var r = 0u; r < ROWS; r++) {
                         sums[r] += w[i] * h[old + (j + i) * ROWS + r];
@@ -129,6 +136,15 @@ fn kept_of(row: u32, t: u32, u: u32) -> vec2f {
     return kept;
 }
 
+fn rows_from(j: u32, u: u32) -> array<f32, AHEAD> {
+    let hidden = backward_p.hidden;
+    var w: array<f32, AHEAD>;
+    for (var i = 0u; i < AHEAD; i++) {
+        w[i] = weight[min(j + i, hidden - 1u) * hidden + u];
+    }
+    return w;
+}
+
 @compute @workgroup_size(THREADS)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) u: u32) {
     let hidden = backward_p.hidden;
@@ -150,6 +166,7 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
         h[u * ROWS + r] = dh;
         h[second + u * ROWS + r] = 0.0;
     }
+    var next = rows_from(0u, min(u, hidden - 1u));
     for (var s = backward_p.time; s > 0u; s--) {
         let t = time_of(backward_p, s - 1u);
         if u < hidden {
@@ -175,10 +192,8 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
                 kept[r] = kept_of(min(first + r, batch - 1u), time_of(backward_p, max(s, 2u) - 2u), u);
             }
             for (var j = 0u; j < hidden; j += AHEAD) {
-                var w: array<f32, AHEAD>;
-                for (var i = 0u; i < AHEAD; i++) {
-                    w[i] = weight[min(j + i, hidden - 1u) * hidden + u];
-                }
+                var w = next;
+                next = rows_from(select(0u, j + AHEAD, j + AHEAD < hidden), u);
                 for (var i = 0u; i < AHEAD; i++) {
                     for (var r = 0u; r < ROWS; r++) {
                         sums[r] += w[i] * h[second + (j + i) * ROWS + r];

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use naga::back::{hlsl, msl, spv};
 use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy, Layouter};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
-use naga::{AddressSpace, Module, ShaderStage};
+use naga::{AddressSpace, Expression, Handle, Module, ShaderStage, Statement, StorageAccess, TypeInner};
 use rayon::prelude::*;
 use wgrad::bench::ceilings;
 use wgrad::check::plan_of;
@@ -312,6 +312,78 @@ fn kernels_for_webgpu_keep_to_its_guaranteed_limits() {
     }
     let [memory, invocations, buffers] = largest;
     println!("at most {memory} bytes of workgroup memory, {invocations} invocations, {buffers} storage buffers");
+}
+
+/// Functions that write one number of a vector in memory which invocations share. By WGSL such a write may touch the whole vector, Metal's compilers take it so,
+/// and what another invocation writes beside it is lost.
+fn writes_of_one_number(module: &Module, info: &ModuleInfo) -> Vec<String> {
+    let functions = module.functions.iter().map(|(handle, function)| (function, &info[handle]));
+    let entries = module.entry_points.iter().enumerate().map(|(i, e)| (&e.function, info.get_entry_point(i)));
+    let mut found = vec![];
+    for (function, info) in functions.chain(entries) {
+        let shared = |pointer: Handle<Expression>| {
+            let pointer = info[pointer].ty.inner_with(&module.types);
+            let shared = [AddressSpace::WorkGroup, AddressSpace::Storage { access: StorageAccess::all() }];
+            // A pointer to a whole vector has a size, one to a number of an array a type.
+            matches!(pointer, TypeInner::ValuePointer { size: None, space, .. }
+                if shared.iter().any(|s| std::mem::discriminant(s) == std::mem::discriminant(space)))
+        };
+        let mut blocks = vec![&function.body];
+        while let Some(block) = blocks.pop() {
+            for statement in block {
+                match statement {
+                    Statement::Store { pointer, .. } if shared(*pointer) => {
+                        found.push(function.name.clone().unwrap_or_else(|| "the entry point".into()));
+                    }
+                    Statement::Block(inner) => blocks.push(inner),
+                    Statement::If { accept, reject, .. } => blocks.extend([accept, reject]),
+                    Statement::Loop { body, continuing, .. } => blocks.extend([body, continuing]),
+                    Statement::Switch { cases, .. } => blocks.extend(cases.iter().map(|case| &case.body)),
+                    _ => {}
+                }
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn hardware_writes_whole_vectors_to_shared_memory() {
+    let mut found = BTreeSet::new();
+    for target in targets().iter().filter(|target| !target.software) {
+        for ((shader, _, constants), launches) in kernels(target.clone()) {
+            let (module, info) = compile(&wgsl(&launches[0]), capabilities(target)).unwrap_or_else(|e| panic!("{e}"));
+            let of_kernel = writes_of_one_number(&module, &info);
+            found.extend(of_kernel.into_iter().map(|f| format!("{shader}, `{f}`, with {constants:?}")));
+        }
+    }
+    let list: Vec<_> = found.into_iter().collect();
+    assert!(list.is_empty(), "one number of a shared vector is written by:\n{}", list.join("\n"));
+}
+
+#[test]
+fn a_write_of_one_number_is_noticed() {
+    let of = |statement: &str| {
+        let text = format!(
+            "var<workgroup> w: array<vec4f, 8>;
+            @group(0) @binding(0) var<storage, read_write> s: array<vec4f>;
+            @group(0) @binding(1) var<storage, read_write> f: array<f32>;
+            @compute @workgroup_size(8) fn e(@builtin(local_invocation_index) i: u32) {{
+                var own: vec4f;
+                if i < 4u {{ {statement} }}
+            }}"
+        );
+        let (module, info) = compile(&text, Capabilities::empty()).expect("valid WGSL");
+        writes_of_one_number(&module, &info).len()
+    };
+    for wrong in ["w[i][i % 4u] = 1.0;", "w[i].x = 1.0;", "s[i][i % 4u] = 1.0;", "s[0].y = 1.0;"] {
+        assert_eq!(of(wrong), 1, "{wrong}");
+    }
+    for right in
+        ["w[i] = vec4f();", "s[i] = vec4f(1.0);", "f[i] = 1.0;", "own[i] = 1.0; s[i] = own;", "own.x = w[i][i];"]
+    {
+        assert_eq!(of(right), 0, "{right}");
+    }
 }
 
 /// An entry point that no case and no preset launches would be tested by nothing.

@@ -78,6 +78,7 @@ const SHADERS: &[(&str, &str)] = &[
     ("shared/product", include_str!("../../shaders/shared/product.wgsl")),
     ("shared/product_memory1", include_str!("../../shaders/shared/product_memory1.wgsl")),
     ("shared/product_memory4", include_str!("../../shaders/shared/product_memory4.wgsl")),
+    ("shared/put0", include_str!("../../shaders/shared/put0.wgsl")),
     ("shared/put1", include_str!("../../shaders/shared/put1.wgsl")),
     ("shared/put4", include_str!("../../shaders/shared/put4.wgsl")),
     ("shared/reduce0", include_str!("../../shaders/shared/reduce0.wgsl")),

@@ -19,8 +19,9 @@ use super::matmul::{Activation, Added};
 use super::product::Product;
 use super::scale::scale;
 
-/// Logits that a chunk holds on a GPU: 8 Mi numbers, 32 MiB, a quarter of the binding that WebGPU guarantees.
-const CHUNK_LOGITS: usize = 8 << 20;
+/// Logits that a chunk holds on a GPU: 16 Mi numbers, 64 MiB, half of the binding that WebGPU guarantees. 2,560 rows of 6,191 are one chunk so; two of 1,354 rows leave
+/// dx, [1354, 128], too few tiles for a large GPU.
+const CHUNK_LOGITS: usize = 16 << 20;
 /// Rows of a chunk on the CPU: at 6,191 words 256 rows are 6 MB, which stay in the cache between the products.
 const CPU_ROWS: usize = 256;
 /// Columns of the bias's gradient that a thread sums at a time: 4 KB.

@@ -30,8 +30,9 @@ pub fn step_by_step(hidden: usize, target: &Target) -> bool {
 /// guaranteed: 1,024 units and rows together.
 pub const ROWS: usize = 4;
 
-/// Weights that an invocation reads before it uses the first. Little's law: W_hh of 128 units, 256 KiB, comes at some 64 bytes a cycle where enough is under way, after some
-/// 500 cycles; 128 invocations with eight vectors of four each have 16 KiB under way, half of what that takes, in 32 registers. Not measured on hardware.
+/// Weights that an invocation reads while it uses as many others. Little's law: W_hh of 128 units, 256 KiB, comes at some 64 bytes a cycle where enough is under way, after
+/// some 500 cycles; 128 invocations with eight vectors of four each have 16 KiB under way, half of what that takes, in twice 32 registers. Not measured on
+/// hardware.
 const AHEAD: u32 = 8;
 
 /// A kernel that runs whole sequences: ROWS rows a workgroup, one invocation a unit, in whole subgroups of up to 64. Multiples of 32 would make twice as many kernels,

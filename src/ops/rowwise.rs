@@ -51,12 +51,15 @@ pub fn per_row(
 ) -> Dispatch {
     let (rows, columns) = (x.rows(), x.columns());
     if columns > SHORT {
-        let dispatch = kernel(shader, wide_entry, width(&[rows * columns]), target).constant("HELD", 1);
+        // Vectors wherever rows begin on software adapters alone: `shaders/shared/put4.wgsl`.
+        let width = width(&[if target.software { rows * columns } else { columns }]);
+        let edge = if target.software || width == 1 { width as u32 } else { 0 };
+        let dispatch = kernel(shader, wide_entry, width, target).constant("EDGE", edge).constant("HELD", 1);
         let dispatch = dispatch.constant("WHOLE", 0).constant("LONGER", 0);
         return reducing(dispatch, target).uniform(&[rows, columns]).workgroups(groups(rows));
     }
     let width = width(&[columns]);
-    let dispatch = kernel(shader, short_entry, width, target).constant(SUBGROUPS, 0);
+    let dispatch = kernel(shader, short_entry, width, target).constant("EDGE", 0).constant(SUBGROUPS, 0);
     // Vectors as many as there are. Of single numbers up to three more, since a kernel for each length of a sentence would be many.
     let held = if width == 1 { columns.next_multiple_of(4) } else { columns / width };
     let dispatch = dispatch.constant("HELD", held as u32).constant("WHOLE", (columns == held * width).into());
