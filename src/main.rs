@@ -4,7 +4,23 @@ mod commands;
 
 use clap::Parser;
 
+/// A closed or full standard output, as of `wgrad check | head`, is no fault of the program's: one line in place of a panic's many.
+fn end_quietly_without_output() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let said = panic.payload_as_str().unwrap_or_default();
+        match said.strip_prefix("failed printing to stdout: ") {
+            Some(reason) => {
+                eprintln!("error: cannot write to standard output: {reason}");
+                std::process::exit(1);
+            }
+            None => usual(panic),
+        }
+    }));
+}
+
 fn main() {
+    end_quietly_without_output();
     if let Err(error) = commands::Cli::parse().run() {
         eprintln!("error: {error:#}");
         std::process::exit(1);

@@ -166,7 +166,7 @@ fn a_run_that_exists() {
     let sandbox = Sandbox::with_run();
     sandbox.refuse(
         TRAIN,
-        &["run already has files in it; continue its run with `--resume run`, or take another folder with --out"],
+        &["run already has a run in it; continue it with `wgrad train --resume run`, or take another folder with --out"],
     );
     sandbox.refuse("train --preset tiny --data data --out data --device cpu", &["data already has files in it"]);
     sandbox.refuse(

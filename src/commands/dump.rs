@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
 use wgrad::models::vocabulary_tensors;
 use wgrad::train::checkpoint::{load_ids, save_model, stored_shape};
@@ -33,8 +33,15 @@ impl Dump {
             format!("cannot read {}; expected the folder of a run or of `wgrad init`", path.display())
         })?;
         let config = Config::from_toml(&text, &path.display().to_string())?;
+        let weights = self.model.join("model.safetensors");
+        for read in [&path, &weights, &self.batch] {
+            // Of a file that is not there canonicalize knows no place.
+            if self.out.canonicalize().is_ok_and(|out| read.canonicalize().is_ok_and(|read| read == out)) {
+                bail!("--out {}: it is what the dump is made of; expected another file", self.out.display());
+            }
+        }
         let batch = load_ids(&self.batch)?;
-        let path = self.model.join("model.safetensors");
+        let path = weights;
         // How many tokens the vocabularies have, the file itself must say; where it cannot, loading names what is missing.
         let vocabularies = vocabulary_tensors(&config.model)
             .map(|name| stored_shape(&path, name).and_then(|shape| shape.first().copied()).unwrap_or(5));

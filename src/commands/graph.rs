@@ -23,8 +23,9 @@ pub struct Graph {
     /// Time steps of the textbook network [default: 4]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     steps: Option<u32>,
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    /// [default: what --out ends in, else text]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
     /// Where to write it [default: standard output]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -52,7 +53,8 @@ impl Graph {
             }
             (preset, None) => of_preset(preset)?,
         };
-        let picture = match self.format {
+        let ending = self.out.as_ref().and_then(|path| Format::from_str(path.extension()?.to_str()?, true).ok());
+        let picture = match self.format.or(ending).unwrap_or(Format::Text) {
             Format::Svg => svg(&drawn),
             Format::Dot => dot(&drawn),
             Format::Text => text(&drawn),

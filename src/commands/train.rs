@@ -8,10 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, bail};
 use clap::Args;
 use wgrad::decode::Beam;
-use wgrad::text::{ParallelText, Tokenizer, TokenizerSettings, read_pairs, test_splits};
+use wgrad::text::{ParallelText, Tokenizer, TokenizerSettings, read_pairs, test_halves, test_splits};
 use wgrad::train::config::Config;
 use wgrad::train::files::write_atomically;
 use wgrad::train::metrics::{EpochMetrics, Record, read_records};
+use wgrad::train::progress::thousands;
 use wgrad::train::run_directory::{RunDirectory, next_free};
 use wgrad::train::{Outcome, Trainer};
 
@@ -30,7 +31,7 @@ pub struct Train {
     /// A configuration that comes with wgrad, e.g. captions, lstm-attention, translator, seed-transformer; a wrong name lists them all
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
-    /// A TOML file that changes part of the preset
+    /// A TOML file that changes part of the preset, or a complete one, as --print-config writes it, in place of a preset
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Change one key, e.g. --set train.learning_rate=3e-4
@@ -77,11 +78,19 @@ impl Train {
     /// The preset's name, and it with the file and the assignments applied.
     fn configuration(&self) -> anyhow::Result<(String, Config)> {
         let default = if self.data.is_some() { "lstm-attention" } else { "captions" };
-        let name = self.preset.clone().unwrap_or_else(|| default.into());
+        let mut name = self.preset.clone().unwrap_or_else(|| default.into());
         let mut config = Config::preset(&name)?;
         if let Some(path) = &self.config {
             let text = fs::read_to_string(path).with_context(|| format!("--config {}", path.display()))?;
-            config = config.overlay(&text, &path.display().to_string())?;
+            let origin = path.display().to_string();
+            match (&self.preset, Config::from_toml(&text, &origin)) {
+                // A complete file, as --print-config writes it, needs no preset, and may be of another kind than the default.
+                (None, Ok(complete)) => {
+                    config = complete;
+                    name = path.file_stem().map_or(name, |stem| stem.to_string_lossy().into_owned());
+                }
+                _ => config = config.overlay(&text, &origin)?,
+            }
         }
         if let Some(directory) = &self.data {
             let absolute = std::path::absolute(directory).with_context(|| format!("--data {}", directory.display()))?;
@@ -118,9 +127,9 @@ impl Train {
         }
         let model = &run.config().model;
         eprintln!(
-            "model     {}, {} million parameters, vocabularies {} and {}",
+            "model     {}, {} parameters, vocabularies {} and {}",
             model.kind(),
-            trainer.parameter_count() as f64 / 1e6,
+            thousands(trainer.parameter_count() as f64),
             sizes[0],
             sizes[1]
         );
@@ -131,6 +140,7 @@ impl Train {
             eprintln!("step      {} kernel launches", plan.dispatch_count());
         }
         eprintln!("run       {}", run.path().display());
+        eprintln!("          * behind an epoch: the smallest validation loss so far");
         let outcome = trainer.train(stop_flag()?.as_ref())?;
         if outcome == Outcome::Interrupted {
             let program = program();
@@ -138,12 +148,17 @@ impl Train {
                 "Stopped; everything is saved. Continue with:\n  {program} train --resume {}",
                 run.path().display()
             );
-            return Ok(());
+            // What a shell expects of a program that Ctrl-C ended: what was to follow the training does not follow.
+            drop(trainer);
+            std::process::exit(INTERRUPTED);
         }
         drop(trainer);
         summarize(run, corpus, &self.device)
     }
 }
+
+/// Exit status of a program that Ctrl-C ended: 128 + SIGINT.
+const INTERRUPTED: i32 = 130;
 
 /// A flag that Ctrl-C sets. The second Ctrl-C ends the program at once.
 fn stop_flag() -> anyhow::Result<Arc<AtomicBool>> {
@@ -151,7 +166,7 @@ fn stop_flag() -> anyhow::Result<Arc<AtomicBool>> {
     let stop = flag.clone();
     let handler = move || {
         if stop.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
+            std::process::exit(INTERRUPTED);
         }
         eprintln!("\nfinishing this step and saving; press Ctrl-C again to stop at once");
     };
@@ -168,6 +183,8 @@ struct Corpus {
     blank: usize,
     /// The first test set, or else the validation set.
     test: (String, ParallelText),
+    /// Files of test sets that lack the other language.
+    halves: Vec<String>,
 }
 
 impl Corpus {
@@ -185,11 +202,13 @@ impl Corpus {
         let name =
             test_splits(&directory, &data.source, &data.target)?.into_iter().next().unwrap_or_else(|| "val".into());
         let test = read(&name)?;
+        let halves = test_halves(&directory, &data.source, &data.target)?;
         Ok(Self {
             directory,
             splits: [training, validation],
             blank: blank_training + blank_validation,
             test: (name, test),
+            halves,
         })
     }
 
@@ -216,6 +235,9 @@ impl Corpus {
     fn report(&self) {
         let [training, validation] = [0, 1].map(|i| self.splits[i].source.len());
         eprintln!("data      {training} training and {validation} validation pairs of {}", self.directory.display());
+        for split in &self.halves {
+            eprintln!("          {split} has no other language beside it and is left out");
+        }
         if self.blank > 0 {
             eprintln!("          {} pairs with a blank side are left out", self.blank);
         }

@@ -107,6 +107,23 @@ pub fn test_splits(directory: &Path, source: &str, target: &str) -> Result<Vec<S
         .collect())
 }
 
+/// The files of test sets that lack the other language, e.g. `test_2016.de`.
+///
+/// # Errors
+///
+/// The directory cannot be listed.
+pub fn test_halves(directory: &Path, source: &str, target: &str) -> Result<Vec<String>, TextError> {
+    let names = file_names(directory)?;
+    let lacks = |name: &&String| {
+        let Some((split, language)) = name.rsplit_once('.').filter(|(split, _)| split.starts_with("test")) else {
+            return false;
+        };
+        let other = if language == source { target } else { source };
+        (language == source || language == target) && !names.contains(&format!("{split}.{other}"))
+    };
+    Ok(names.iter().filter(lacks).cloned().collect())
+}
+
 /// What to do about a missing file of `split`: `key` is the configuration key that names its language, `partner` the
 /// language on the other side.
 fn other_languages(directory: &Path, split: &str, partner: &str, key: &str) -> Result<String, TextError> {

@@ -18,8 +18,8 @@ pub enum TextError {
     /// A file that is not UTF-8. `line` and `column` count from 1, the column in bytes.
     #[error(
         "{}, line {line}: byte {column} of the line (0x{byte:02x}) is not valid UTF-8; convert the file, e.g. with \
-         `iconv -f latin1 -t utf8`",
-        path.display()
+         `iconv -f {} -t utf8`",
+        path.display(), encoding_with(*line, *column, *byte)
     )]
     NotUtf8 { path: PathBuf, line: usize, column: usize, byte: u8 },
 
@@ -64,4 +64,9 @@ pub enum TextError {
     /// A tokenizer file that is damaged or was not written by [`Tokenizer::save`](crate::text::Tokenizer::save).
     #[error("{} is not a tokenizer of this program: {reason}; train again, or restore the file", path.display())]
     TokenizerFile { path: PathBuf, reason: String },
+}
+
+/// What a file is likely to be in that has this byte where UTF-8 has none: UTF-16 begins with the bytes 0xff 0xfe, or the other way round.
+fn encoding_with(line: usize, column: usize, byte: u8) -> &'static str {
+    if (line, column) == (1, 1) && byte >= 0xfe { "utf16" } else { "latin1" }
 }

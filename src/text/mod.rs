@@ -24,6 +24,6 @@ pub mod tokenizer;
 
 pub use batches::{Batch, BatchShape, BatchSize, Batcher, Frame, within_limit};
 pub use bleu::{Bleu, corpus_bleu};
-pub use corpus::{ParallelText, read_lines, read_pairs, test_splits};
+pub use corpus::{ParallelText, read_lines, read_pairs, test_halves, test_splits};
 pub use error::TextError;
 pub use tokenizer::{EOS, PAD, SOS, Tokenizer, TokenizerKind, TokenizerSettings, UNK};

@@ -280,7 +280,8 @@ impl Config {
                 let fed = matches!(model.attention, AttentionKind::Dot | AttentionKind::General);
                 if model.input_feeding && !fed {
                     let advice = "only dot and general attention have an output to feed";
-                    let other = format!("model.attention = {:?}", model.attention);
+                    let attention = toml::Value::try_from(model.attention).expect("a name");
+                    let other = format!("model.attention = {attention}");
                     return contradiction("model.input_feeding", &model.input_feeding, other, advice);
                 }
                 let plain: [(_, &dyn Debug, _); 3] = [
@@ -447,7 +448,7 @@ mod tests {
     #[test]
     fn what_contradicts_is_refused() {
         for (preset, assignment, message) in [
-            ("lstm", "model.input_feeding=true", "`model.input_feeding = true` contradicts model.attention = None"),
+            ("lstm", "model.input_feeding=true", "`model.input_feeding = true` contradicts model.attention = \"none\""),
             ("seed-transformer", "train.teacher_forcing=0.5", "contradicts model.kind = transformer-encoder"),
             ("seed-full-transformer", "model.heads=3", "`model.heads = 3` contradicts model.hidden = 128"),
             ("seed-full-transformer", "model.tied=all", "needs data.joint_vocabulary=true"),

@@ -36,8 +36,10 @@ pub enum DumpError {
         "`{tensor}` row {row} has padding (id {PAD}) before its token in column {column}; expected padding at the end only"
     )]
     Padding { tensor: &'static str, row: usize, column: usize },
-    #[error("`{tensor}` has {length} columns: expected {least} to {most}, {reason}")]
-    Length { tensor: &'static str, length: usize, least: usize, most: usize, reason: &'static str },
+    #[error("`{tensor}` has {length} columns: expected at least 2, a token and a special token")]
+    TooShort { tensor: &'static str, length: usize },
+    #[error("`{tensor}` has {length} columns: expected at most {most}, the positions that the model has")]
+    TooLong { tensor: &'static str, length: usize, most: usize },
     #[error("every target of the batch is empty: expected at least one token to score")]
     NothingToScore,
     #[error(transparent)]
@@ -55,10 +57,11 @@ impl IdBatch {
         let [source, target] = self.columns();
         let sides = [("src", &self.source, source), ("tgt", &self.target, target)];
         for ((tensor, ids, length), vocabulary) in sides.into_iter().zip(vocabularies) {
-            let (least, most) = (2, model.max_positions().unwrap_or(usize::MAX));
-            if length < least || length > most {
-                let reason = "a token and a special token, and no more positions than the model has";
-                return Err(DumpError::Length { tensor, length, least, most, reason });
+            if length < 2 {
+                return Err(DumpError::TooShort { tensor, length });
+            }
+            if let Some(most) = model.max_positions().filter(|most| length > *most) {
+                return Err(DumpError::TooLong { tensor, length, most });
             }
             for (row, ids) in ids.chunks(length).enumerate() {
                 let mut padded = false;

@@ -1,15 +1,15 @@
 //! The log of a run, `metrics.jsonl`: one JSON object a line, for plots and comparisons.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
 use crate::train::files::{FileError, read};
 
-/// One line of the log. Numbers that are not finite, which JSON does not have, are written as `null`.
+/// One line of the log. Numbers that are not finite, which JSON does not have, are written as `null`, and read as infinity.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Record {
@@ -25,9 +25,11 @@ pub struct StepMetrics {
     /// The present epoch, counted from 1.
     pub epoch: usize,
     /// Training loss, nats per target token.
+    #[serde(deserialize_with = "number")]
     pub loss: f64,
     pub learning_rate: f32,
     /// L2 norm of the gradient over all parameters, before clipping.
+    #[serde(deserialize_with = "number")]
     pub grad_norm: f64,
     /// Target tokens trained on per second, padding not counted.
     pub tokens_per_second: f64,
@@ -41,16 +43,20 @@ pub struct EpochMetrics {
     /// Optimizer steps done, over the whole run.
     pub step: u64,
     /// Mean over the epoch, nats per target token, label smoothing included.
+    #[serde(deserialize_with = "number")]
     pub training_loss: f64,
     /// e to the mean negative log-likelihood per target token, label smoothing not included.
+    #[serde(deserialize_with = "number")]
     pub training_perplexity: f64,
     /// e to the mean of the batches' mean negative log-likelihoods, as courses report it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number")]
     pub training_batch_perplexity: f64,
     /// Nats per target token, without label smoothing.
+    #[serde(deserialize_with = "number")]
     pub validation_loss: f64,
+    #[serde(deserialize_with = "number")]
     pub validation_perplexity: f64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number")]
     pub validation_batch_perplexity: f64,
     /// sacreBLEU of the validation set, 0 to 100; `None` if it was not measured.
     pub bleu: Option<f64>,
@@ -58,6 +64,11 @@ pub struct EpochMetrics {
     pub learning_rate: f32,
     /// Time spent on the run so far, validation and earlier sessions included.
     pub seconds: f64,
+}
+
+/// A number that may be `null`: the perplexity of a loss above 709 nats exceeds f64.
+fn number<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or(f64::INFINITY))
 }
 
 /// A log that cannot be written or continued.
@@ -76,6 +87,9 @@ pub enum MetricsError {
         path.display()
     )]
     Changed { path: PathBuf, expected: u64, found: u64 },
+
+    #[error("another process trains in {}: wait for its end, or take another folder with --out", folder.display())]
+    Locked { folder: PathBuf },
 }
 
 /// All lines of a finished log.
@@ -96,6 +110,15 @@ pub fn read_records(path: &Path) -> Result<Vec<Record>, MetricsError> {
     lines.enumerate().map(parse).collect()
 }
 
+/// Keeps other processes from the log as long as this one has it open.
+fn lock(path: &Path, file: &File) -> Result<(), MetricsError> {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(MetricsError::Locked { folder: path.parent().unwrap_or(path).into() }),
+        // Some network drives have no locks, and training goes on there all the same.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
+    }
+}
+
 /// Appends to the log of a run.
 #[derive(Debug)]
 pub struct Metrics {
@@ -108,9 +131,15 @@ impl Metrics {
     ///
     /// # Errors
     ///
-    /// The file cannot be created.
+    /// The file cannot be created, or another process has it.
     pub fn create(path: &Path) -> Result<Self, MetricsError> {
-        let file = File::create(path).map_err(|error| FileError::writing(path, error))?;
+        let unwritable = |error| FileError::writing(path, error);
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path).map_err(unwritable)?;
+        lock(path, &file)?;
+        // /dev/full, which a test writes to, has no length.
+        if file.metadata().map_err(unwritable)?.is_file() {
+            file.set_len(0).map_err(unwritable)?;
+        }
         Ok(Self { path: path.into(), file })
     }
 
@@ -119,20 +148,17 @@ impl Metrics {
     ///
     /// # Errors
     ///
-    /// The file cannot be read or written, or its first `bytes` bytes are not whole lines. It is then as it was.
+    /// The file cannot be read or written, another process has it, or its first `bytes` bytes are not whole lines. It is then as it was.
     pub fn resume(path: &Path, bytes: u64) -> Result<Self, MetricsError> {
+        let mut file = OpenOptions::new().write(true).open(path).map_err(|error| FileError::writing(path, error))?;
+        lock(path, &file)?;
         let contents = read(path)?;
         let kept = usize::try_from(bytes).ok().and_then(|bytes| contents.get(..bytes));
         if kept.is_none_or(|kept| kept.last().is_some_and(|&byte| byte != b'\n')) {
             return Err(MetricsError::Changed { path: path.into(), expected: bytes, found: contents.len() as u64 });
         }
-        let open = || {
-            let mut file = OpenOptions::new().write(true).open(path)?;
-            file.set_len(bytes)?;
-            file.seek(SeekFrom::End(0))?;
-            Ok(file)
-        };
-        let file = open().map_err(|error| FileError::writing(path, error))?;
+        let cut = file.set_len(bytes).and_then(|()| file.seek(SeekFrom::End(0)));
+        cut.map_err(|error| FileError::writing(path, error))?;
         Ok(Self { path: path.into(), file })
     }
 
@@ -234,6 +260,32 @@ mod tests {
     }
 
     #[test]
+    fn one_process_has_a_log() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("metrics.jsonl");
+        let mut metrics = Metrics::create(&path).unwrap();
+        metrics.write(STEP).unwrap();
+        let bytes = metrics.bytes().unwrap();
+        for second in [Metrics::create(&path), Metrics::resume(&path, bytes)] {
+            let error = second.unwrap_err().to_string();
+            assert!(error.starts_with("another process trains in "), "{error}");
+        }
+        assert_eq!(fs::read(&path).unwrap().len() as u64, bytes);
+        drop(metrics);
+        Metrics::resume(&path, bytes).unwrap();
+    }
+
+    #[test]
+    fn a_diverged_run_can_be_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("metrics.jsonl");
+        let Record::Epoch(epoch) = EPOCH else { unreachable!("it is one") };
+        let diverged = Record::Epoch(EpochMetrics { validation_perplexity: f64::INFINITY, ..epoch });
+        Metrics::create(&path).unwrap().write(diverged).unwrap();
+        assert_eq!(read_records(&path).unwrap(), [diverged]);
+    }
+
+    #[test]
     fn a_changed_log_is_refused_and_left_alone() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("metrics.jsonl");
@@ -252,7 +304,7 @@ mod tests {
             assert_eq!(Metrics::resume(&path, bytes).unwrap().bytes().unwrap(), bytes);
         }
         let missing = Metrics::resume(&directory.path().join("missing"), 0).unwrap_err().to_string();
-        assert!(missing.starts_with("cannot read ") && missing.contains("missing: "), "{missing}");
+        assert!(missing.starts_with("cannot write ") && missing.contains("missing: "), "{missing}");
     }
 
     #[test]

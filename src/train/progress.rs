@@ -115,10 +115,10 @@ fn epoch_label(epoch: usize, epochs: usize) -> String {
     format!("epoch {epoch:width$}/{epochs}")
 }
 
-/// `loss 3.214  8,123 tokens/s  0:41 left`
+/// `loss 3.214  8,123 tokens/s  0:41 left of the epoch`
 fn step_status(loss: f64, tokens_per_second: f64, seconds_left: f64) -> String {
     let (speed, left) = (thousands(tokens_per_second), duration(seconds_left));
-    format!("loss {loss:.3}  {speed} tokens/s  {left} left")
+    format!("loss {loss:.3}  {speed} tokens/s  {left} left of the epoch")
 }
 
 /// `epoch  3/10  train loss 3.21 ppl 24.8  val loss 3.02 ppl 20.5  BLEU 18.3  lr 1.0e-3  8,123 tok/s  1:32 *`, where
@@ -140,7 +140,7 @@ fn epoch_line(metrics: &EpochMetrics, epochs: usize, tokens_per_second: f64, bes
 }
 
 /// A number rounded to a whole one, with commas: `1,234,567`.
-fn thousands(number: f64) -> String {
+pub fn thousands(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -248,6 +248,6 @@ mod tests {
             assert!(line.starts_with(start), "{line}");
         }
         assert_eq!(lines.len(), 4);
-        assert!(lines[0].ends_with(" left") && lines[2].ends_with(" *"), "{text}");
+        assert!(lines[0].ends_with(" left of the epoch") && lines[2].ends_with(" *"), "{text}");
     }
 }

@@ -17,12 +17,15 @@ const LAST: &str = "last.safetensors";
 /// A folder that a run cannot be written to or read from.
 #[derive(Debug, Error)]
 pub enum RunError {
+    #[error("{} already has files in it; take another folder with --out", path.display())]
+    Exists { path: PathBuf },
+
     #[error(
-        "{} already has files in it; continue its run with `--resume {}`, or take another folder with --out",
+        "{} already has a run in it; continue it with `wgrad train --resume {}`, or take another folder with --out",
         path.display(),
         path.display()
     )]
-    Exists { path: PathBuf },
+    Run { path: PathBuf },
 
     #[error("{} is not a folder; {advice}", path.display())]
     NotAFolder { path: PathBuf, advice: &'static str },
@@ -54,6 +57,9 @@ impl RunDirectory {
         let path = path.into();
         match fs::read_dir(&path) {
             Ok(mut entries) => {
+                if path.join(LAST).exists() {
+                    return Err(RunError::Run { path });
+                }
                 if entries.next().is_some() {
                     return Err(RunError::Exists { path });
                 }
@@ -95,7 +101,10 @@ impl RunDirectory {
     /// The folder, its configuration, a tokenizer or the model is missing, or the configuration is not in order.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, RunError> {
         let run = Self::with_tokenizers(path.into())?;
-        run.require(MODEL, "the run has not finished an epoch yet: continue it with --resume")?;
+        run.require(
+            MODEL,
+            "the run has not finished an epoch yet, or the file is gone: continue it with `wgrad train --resume`",
+        )?;
         Ok(run)
     }
 
@@ -249,19 +258,22 @@ mod tests {
         fs::write(path.join(".hidden"), "mine").unwrap();
         let error = RunDirectory::create(&path, Config::default()).unwrap_err().to_string();
         let name = path.display();
-        assert_eq!(
-            error,
-            format!(
-                "{name} already has files in it; continue its run with `--resume {name}`, or take another folder with \
-                 --out"
-            )
-        );
+        assert_eq!(error, format!("{name} already has files in it; take another folder with --out"));
         assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
         assert_eq!(fs::read(path.join(".hidden")).unwrap(), b"mine");
 
         let file = path.join(".hidden");
         let error = RunDirectory::create(&file, Config::default()).unwrap_err().to_string();
         assert_eq!(error, format!("{} is not a folder; take another name with --out", file.display()));
+    }
+
+    #[test]
+    fn the_run_in_a_folder_can_be_continued() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("run");
+        complete(&path);
+        let error = RunDirectory::create(&path, Config::default()).unwrap_err().to_string();
+        assert!(error.contains(&format!("`wgrad train --resume {}`", path.display())), "{error}");
     }
 
     #[test]
@@ -302,7 +314,7 @@ mod tests {
         for (file, to_open, to_resume) in [
             (CONFIG, "expected the folder of a run", "expected the folder of a run"),
             (METRICS, "", "restore the file"),
-            (MODEL, "continue it with --resume", ""),
+            (MODEL, "continue it with `wgrad train --resume`", ""),
             (LAST, "", "remove the folder and train again"),
             ("tokenizer.de.json", "restore the file", "restore the file"),
             ("tokenizer.en.json", "restore the file", "restore the file"),
