@@ -90,6 +90,8 @@ const SHADERS: &[(&str, &str)] = &[
     ("shared/row", include_str!("../../shaders/shared/row.wgsl")),
     ("shared/step", include_str!("../../shaders/shared/step.wgsl")),
     ("shared/strided", include_str!("../../shaders/shared/strided.wgsl")),
+    ("shared/team1", include_str!("../../shaders/shared/team1.wgsl")),
+    ("shared/team8", include_str!("../../shaders/shared/team8.wgsl")),
     ("shared/threefry", include_str!("../../shaders/shared/threefry.wgsl")),
     ("shared/vector1", include_str!("../../shaders/shared/vector1.wgsl")),
     ("shared/vector4", include_str!("../../shaders/shared/vector4.wgsl")),

@@ -105,6 +105,9 @@ const EIGHT: u32 = 8;
 /// Eights of scores that it holds at most: with 32 registers of the CPU's, more would only be memory by another name.
 const MOST_EIGHTS: usize = 4;
 
+/// Invocations that share a query or a key in `attention.wgsl` on hardware.
+const TEAM: usize = 8;
+
 /// Where queries, keys and values lie.
 #[derive(Clone, Copy)]
 struct Geometry {
@@ -220,9 +223,11 @@ impl Fused {
         }
     }
 
-    /// The uniform of a kernel of `count` invocations, 64 a workgroup.
-    fn uniform(&self, dispatch: Dispatch, g: &Geometry, count: usize) -> Dispatch {
-        self.numbers(dispatch, g, count).workgroups(groups(count.div_ceil(64)))
+    /// The uniform of a kernel of `attention.wgsl` with `count` teams, 64 invocations a workgroup.
+    fn uniform(&self, dispatch: Dispatch, g: &Geometry, count: usize, target: &Target) -> Dispatch {
+        let team = if target.software { 1 } else { TEAM };
+        let dispatch = self.numbers(dispatch, g, count).constant("TEAM", team as u32);
+        dispatch.workgroups(groups((count * team).div_ceil(64)))
     }
 
     fn numbers(&self, dispatch: Dispatch, g: &Geometry, count: usize) -> Dispatch {
@@ -246,7 +251,7 @@ impl Fused {
     ) -> Dispatch {
         let heads = g.batch * g.heads.count;
         if !target.software || target.subgroup < EIGHT {
-            return self.uniform(bind(self.kernel("attention", entry)), g, heads * own);
+            return self.uniform(bind(self.kernel("attention", entry)), g, heads * own, target);
         }
         let eights = others.div_ceil(EIGHT as usize).clamp(1, MOST_EIGHTS);
         let kernel = self.kernel("attention_broadcast", entry).constant("EIGHTS", eights as u32);
@@ -339,7 +344,7 @@ impl Op for Fused {
         let weights = types.wanted[1].then(|| {
             let weights = self.bind(self.kernel("attention", "weights"), self.next());
             let weights = weights.read(Operand::Output(2)).write(Operand::Output(1));
-            self.uniform(weights, &g, g.batch * g.heads.count * g.queries)
+            self.uniform(weights, &g, g.batch * g.heads.count * g.queries, target)
         });
         [forward].into_iter().chain(weights).collect()
     }
