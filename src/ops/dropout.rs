@@ -13,7 +13,7 @@ use crate::graph::{
 
 use super::case::{Bench, Case, CaseSet};
 use super::control;
-use super::elementwise::{WORKGROUP, grid, kernel, width};
+use super::elementwise::{WORKGROUP, grid, kernel, like_x, width};
 use super::embedding::EmbeddingBackward;
 use super::threefry::{threefry, threefry_lanes};
 
@@ -162,7 +162,7 @@ impl Op for Dropout {
 
     fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
         self.check(&inputs[1])?;
-        Ok(vec![inputs[0].clone()])
+        like_x(inputs)
     }
 
     fn gradient(&self, at: &mut Backward) -> Result<(), GraphError> {

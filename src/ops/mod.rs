@@ -149,12 +149,41 @@ pub(crate) fn reshape_rows(graph: &mut Graph, x: Value) -> Result<Value, GraphEr
 
 #[cfg(test)]
 mod tests {
+    use super::bias_add::bias_add;
+    use super::dropout::dropout;
+    use super::scale::scale;
+    use super::softmax::softmax;
+    use super::sum::sum;
     use super::{BENCHES, OPS};
+    use crate::graph::{Graph, GraphError, TensorType};
 
     #[test]
     fn every_op_is_measured() {
         let tested: Vec<_> = OPS.iter().map(|(name, _)| name).collect();
         let measured: Vec<_> = BENCHES.iter().map(|(name, _)| name).collect();
         assert_eq!(tested, measured);
+    }
+
+    #[test]
+    fn ids_are_refused_where_numbers_are_meant() -> Result<(), GraphError> {
+        let mut graph = Graph::new();
+        let ids = graph.input("ids", TensorType::u32(&[5, 3]))?;
+        let control = graph.input("control", TensorType::u32(&[8]))?;
+        let factor = graph.input("factor", TensorType::f32(&[1]))?;
+        let bias = graph.input("bias", TensorType::f32(&[3]))?;
+        let results = [
+            softmax(&mut graph, ids),
+            sum(&mut graph, ids),
+            scale(&mut graph, ids, factor),
+            bias_add(&mut graph, ids, bias),
+            dropout(&mut graph, ids, control, 0.5, 0),
+        ];
+        for result in results {
+            let error = result.expect_err("x holds ids").to_string();
+            assert!(error.contains("x must hold numbers"), "{error}");
+        }
+        let nothing = graph.input("nothing", TensorType::f32(&[5, 0]))?;
+        assert!(softmax(&mut graph, nothing).is_err(), "a row has no largest number");
+        Ok(())
     }
 }

@@ -5,7 +5,7 @@ use crate::graph::{
 };
 
 use super::case::{Bench, Case, CaseSet, Tensor};
-use super::elementwise::{SUBGROUPS, dispatch, kernel, reducing, width};
+use super::elementwise::{SUBGROUPS, dispatch, kernel, like_x, reducing, width};
 
 /// Sum of all elements, as `[1]`.
 pub fn sum(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
@@ -32,7 +32,8 @@ impl Op for Sum {
         "sum"
     }
 
-    fn infer(&self, _inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        like_x(inputs)?;
         Ok(vec![TensorType::f32(&[1])])
     }
 
