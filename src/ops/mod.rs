@@ -154,7 +154,8 @@ mod tests {
     use super::scale::scale;
     use super::softmax::softmax;
     use super::sum::sum;
-    use super::{BENCHES, OPS};
+    use super::tanh::tanh;
+    use super::{BENCHES, OPS, gradients};
     use crate::graph::{Graph, GraphError, TensorType};
 
     #[test]
@@ -184,6 +185,21 @@ mod tests {
         }
         let nothing = graph.input("nothing", TensorType::f32(&[5, 0]))?;
         assert!(softmax(&mut graph, nothing).is_err(), "a row has no largest number");
+        Ok(())
+    }
+
+    /// `slice` has a derivative; a view only where it is a reshape.
+    #[test]
+    fn a_view_of_part_of_a_computed_value_has_no_derivative() -> Result<(), GraphError> {
+        let mut graph = Graph::new();
+        let flat = graph.input("flat", TensorType::f32(&[128]))?;
+        let parameter = graph.view(flat, 64, &[8, 4])?;
+        let computed = tanh(&mut graph, parameter)?;
+        let [whole, part] = [graph.reshape(computed, &[32])?, graph.view(computed, 0, &[4, 4])?];
+        let [whole, part] = [sum(&mut graph, whole)?, sum(&mut graph, part)?];
+        assert!(gradients(&mut graph, whole, &[parameter])?[0].is_some());
+        let error = gradients(&mut graph, part, &[parameter]).expect_err("part of a computed value");
+        assert_eq!(error, GraphError::NotDifferentiable { op: "view".into() });
         Ok(())
     }
 }
