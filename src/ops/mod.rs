@@ -28,7 +28,6 @@ pub mod linear_cross_entropy;
 pub mod log_softmax;
 pub mod lstm;
 pub mod matmul;
-pub mod mean;
 pub mod mul;
 pub mod normalize;
 mod product;
