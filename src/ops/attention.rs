@@ -15,7 +15,6 @@ use crate::graph::{
 };
 
 use super::case::{Bench, Case, CaseSet, lengths};
-use super::control;
 use super::dropout::Dropout;
 use super::elementwise::width;
 use super::fast::{self, Layout};
@@ -517,9 +516,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
             backward = backward.ids(&[batch], lengths(batch, keys.unwrap_or(queries)));
         }
         if dropout.is_some() {
-            let control = vec![7, 1, 42, 0, 0, 0, 0, 0];
-            forward = forward.ids(&[control::SENTENCES], control.clone());
-            backward = backward.ids(&[control::SENTENCES], control);
+            (forward, backward) = (forward.control(), backward.control());
         }
         cases.extend([forward, backward]);
     }
@@ -554,7 +551,7 @@ pub fn benches() -> Vec<Bench> {
         let case = case.values(&[128, 2, 20], vec![4.0; 128 * 2 * 20]).constant(&y, 1.0).constant(&y, 1.0);
         case.ids(&[128], vec![20; 128])
     };
-    let dropped = backward(Some(Dropout::new(0.1, 0))).ids(&[control::SENTENCES], vec![0; control::SENTENCES]);
+    let dropped = backward(Some(Dropout::new(0.1, 0))).control();
     vec![
         Bench { unread: &[1], ..Bench::new("self, 2 heads of 96, 20 tokens, batch 128", forward(false)) },
         Bench { unread: &[1], ..Bench::new("causal, 2 heads of 96, 20 tokens, batch 128", forward(true)) },
