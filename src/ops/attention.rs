@@ -98,11 +98,11 @@ struct Fused {
     dropout: Option<Dropout>,
 }
 
-/// Positions that `attention_broadcast.wgsl` takes together: lanes of its workgroups.
-const EIGHT: u32 = 8;
+/// Lanes of the workgroups of `attention_broadcast.wgsl`, which takes as many positions together.
+const LANES: u32 = 8;
 
-/// Eights of scores that it holds at most: with 32 registers of the CPU's, more would only be memory by another name.
-const MOST_EIGHTS: usize = 4;
+/// Blocks of [`LANES`] scores that it holds at most: with 32 registers of the CPU's, more would only be memory by another name.
+const MOST_BLOCKS: usize = 4;
 
 /// Where queries, keys and values lie.
 #[derive(Clone, Copy)]
@@ -244,13 +244,13 @@ impl Fused {
         bind: impl Fn(Dispatch) -> Dispatch,
     ) -> Dispatch {
         let heads = g.batch * g.heads.count;
-        if !target.software || target.subgroup < EIGHT {
+        if !target.software || target.subgroup < LANES {
             return self.uniform(bind(self.kernel("attention", entry)), g, heads * own);
         }
-        let eights = others.div_ceil(EIGHT as usize).clamp(1, MOST_EIGHTS);
-        let kernel = self.kernel("attention_broadcast", entry).constant("EIGHTS", eights as u32);
-        let kernel = kernel.constant("MORE", (others > EIGHT as usize * eights).into());
-        let count = heads * own.div_ceil(EIGHT as usize);
+        let blocks = others.div_ceil(LANES as usize).clamp(1, MOST_BLOCKS);
+        let kernel = self.kernel("attention_broadcast", entry).constant("EIGHTS", blocks as u32);
+        let kernel = kernel.constant("MORE", (others > LANES as usize * blocks).into());
+        let count = heads * own.div_ceil(LANES as usize);
         self.numbers(bind(kernel), g, count).workgroups(groups(count))
     }
 
