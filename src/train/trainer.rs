@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use crate::decode::{Beam, Search};
+use crate::graph::TensorType;
 use crate::models::{self, Model, ModelConfig};
 use crate::nn::Parameters;
 use crate::plan::{Device, Plan, Prepared};
@@ -464,7 +465,7 @@ pub fn load_weights(
     let parameters = model.parameters();
     let tensors = load_model(path, &expected(parameters))?;
     let flat = parameters.flat(tensors.iter().map(|tensor| &tensor.values));
-    device.allocate("parameters", &crate::graph::TensorType::f32(&[flat.len()]))?;
+    device.allocate("parameters", &TensorType::f32(&[flat.len()]))?;
     device.write_f32("parameters", &flat);
     Ok(model)
 }

@@ -8,6 +8,7 @@ use super::german::{Agreement, Case, Declension, Gender, Number, adjective, defi
 use super::lexicon::adjectives::ADJECTIVES;
 use super::lexicon::frames::FRAMES;
 use super::lexicon::nouns::NOUNS;
+use super::lexicon::tags::settings::NOWHERE;
 use super::lexicon::verbs;
 use super::noun::{Adjective, Determiner, Noun, NounPhrase, Referent, indefinite_article};
 use super::text::Phrase;
@@ -241,7 +242,7 @@ fn every_scene_can_be_played() {
     let mut author = Author { random: &mut random };
     for frame in FRAMES {
         assert!(author.clause(frame, Detail::Full).is_some(), "{frame:?}");
-        let nowhere = frame.settings == super::lexicon::tags::settings::NOWHERE;
+        let nowhere = frame.settings == NOWHERE;
         assert!(nowhere || author.location(frame.settings).is_some(), "{frame:?}");
     }
 }
