@@ -108,7 +108,7 @@ impl Dropout {
         }
     }
 
-    /// [`Self::apply`] for the CPU's vector units: the masks of 64 elements at a time.
+    /// [`Self::apply`] for the CPU's vector units: the masks of `GROUP` elements at a time.
     pub fn apply_fast(&self, mut x: &mut [f32], first: usize, control: &[u32]) {
         if self.period == 0 {
             return self.apply_unrepeated(x, first, control);
