@@ -8,8 +8,8 @@ use clap::Parser;
 fn end_quietly_without_output() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        let said = panic.payload_as_str().unwrap_or_default();
-        match said.strip_prefix("failed printing to stdout: ") {
+        let said = panic.payload().downcast_ref::<String>();
+        match said.and_then(|said| said.strip_prefix("failed printing to stdout: ")) {
             Some(reason) => {
                 eprintln!("error: cannot write to standard output: {reason}");
                 std::process::exit(1);

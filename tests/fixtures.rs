@@ -23,6 +23,8 @@ use wgrad::train::dump::{IdBatch, dump};
 use wgrad::train::step::{StepBatch, StepResult, allocate, control_words, parameter_gradients, training_plan};
 use wgrad::train::{Split, load_weights};
 
+/// Folders with `settings.json`: a model each.
+const FIXTURES: usize = 32;
 /// Largest error of a tensor as a share of its largest magnitude.
 const CPU: f64 = 1e-5;
 const GPU: f64 = 1e-4;
@@ -72,7 +74,7 @@ impl Fixture {
         let entries = fs::read_dir(folder()).expect("the fixtures").map(|e| e.expect("an entry").path());
         let mut paths: Vec<_> = entries.filter(|path| path.join("settings.json").exists()).collect();
         paths.sort();
-        assert!(paths.len() >= 20, "fixtures are missing: run tests/fixtures/make.py");
+        assert_eq!(paths.len(), FIXTURES, "fixtures are missing or new: run tests/fixtures/make.py, or count again");
         paths.into_iter().map(Self::open).collect()
     }
 
@@ -144,6 +146,7 @@ impl Fixture {
         let (_, _, losses) =
             read(&self.path.join("expected.safetensors")).into_iter().find(|t| t.0 == "losses").expect("losses");
         let records = device.logged(true).expect("ten losses");
+        assert_eq!(records.len(), losses.len(), "{}", self.name());
         let mut worst = 0.0f64;
         for (step, (record, want)) in records.iter().zip(losses).enumerate() {
             let (got, want) = (StepResult::from_log(record).loss(), f64::from(want));
@@ -216,10 +219,12 @@ fn check_units(device: &mut dyn Device, tolerance: f64) {
     device.run(plan, false).expect("a run");
     assert_eq!(values.len(), files[2].len(), "PyTorch's results have other names");
     for (i, (name, _)) in values.iter().enumerate() {
-        let want = &tensor(2, name).2;
-        for (got, want) in device.fetch_f32(plan, i).expect("numbers").iter().zip(want) {
+        let (got, want) = (device.fetch_f32(plan, i).expect("numbers"), &tensor(2, name).2);
+        assert_eq!(got.len(), want.len(), "units: {name}");
+        let magnitude = largest(want);
+        for (got, want) in got.iter().zip(want) {
             let error = f64::from((got - want).abs());
-            assert!(error <= tolerance * largest(&tensor(2, name).2), "units: {name} is {got}, PyTorch has {want}");
+            assert!(error <= tolerance * magnitude, "units: {name} is {got}, PyTorch has {want}");
         }
     }
 }

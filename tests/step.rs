@@ -72,6 +72,7 @@ fn compare_preset(preset: &str, assignments: &[&str]) {
         vec![Box::new(Cpu::<f32>::new()), Box::new(adapter(false)), Box::new(adapter(true))];
     for device in &mut devices {
         let (losses, _) = train(device.as_mut(), &config);
+        assert_eq!(losses.len(), expected.len(), "{preset} {assignments:?}");
         for (step, (loss, expected)) in losses.iter().zip(&expected).enumerate() {
             // Ten steps of Adam, whose first ones divide by tiny moments, grow rounding of 1e-7 by some hundred times.
             assert!(
@@ -123,6 +124,7 @@ fn same_seed_same_bits() {
     let config = config("tiny", &["model.dropout=0.3"]);
     let twice = |mut a: Box<dyn Device>, mut b: Box<dyn Device>| {
         let (first, second) = (train(a.as_mut(), &config).1, train(b.as_mut(), &config).1);
+        assert_eq!(first.len(), second.len());
         assert!(first.iter().zip(&second).all(|(a, b)| a.to_bits() == b.to_bits()));
     };
     twice(Box::new(Cpu::<f32>::new()), Box::new(Cpu::<f32>::new()));

@@ -95,10 +95,15 @@ pub fn plan_of(case: &Case, target: &Target) -> (Plan, Vec<TensorType>) {
 
 fn upload(device: &mut dyn Device, case: &Case) {
     for (i, input) in case.inputs.iter().enumerate() {
-        match input {
-            Tensor::F32(_, values) => device.write_f32(&format!("input {i}"), values),
-            Tensor::U32(_, ids) => device.write_u32(&format!("input {i}"), ids),
-        }
+        write(device, &format!("input {i}"), input);
+    }
+}
+
+/// Overwrites a resident buffer.
+pub fn write(device: &mut dyn Device, name: &str, tensor: &Tensor) {
+    match tensor {
+        Tensor::F32(_, values) => device.write_f32(name, values),
+        Tensor::U32(_, ids) => device.write_u32(name, ids),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::ops::threefry::{threefry, uniform};
 use crate::ops::{add, gradients, mul, sum};
 use crate::plan::{Device, Plan};
 
-use super::compare::{Problem, Worst};
+use super::compare::{Problem, Worst, write};
 
 /// Central differences of the f64 reference with step 1e-5 err by h²·f''' ≈ 1e-10 and by 1e-16·f/h ≈ 1e-11·f.
 const STEP: f64 = 1e-5;
@@ -109,10 +109,7 @@ fn weighted(graph: &mut Graph, cpu: &mut Cpu<f64>, value: Value, stream: u32) ->
 
 fn input(graph: &mut Graph, cpu: &mut Cpu<f64>, name: &str, tensor: &Tensor) -> Result<Value, GraphError> {
     cpu.allocate(name, &tensor.tensor_type()).expect("memory for a case");
-    match tensor {
-        Tensor::F32(_, values) => cpu.write_f32(name, values),
-        Tensor::U32(_, ids) => cpu.write_u32(name, ids),
-    }
+    write(cpu, name, tensor);
     graph.input(name, tensor.tensor_type())
 }
 

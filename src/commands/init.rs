@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use wgrad::models;
-use wgrad::train::checkpoint::{NamedTensor, save_model};
+use wgrad::train::checkpoint::{cut, save_model};
 use wgrad::train::config::Config;
 use wgrad::train::run_directory::RunDirectory;
 
@@ -46,13 +46,7 @@ impl Init {
         }
         let model = models::build(&config.model, [self.src_vocab as usize, self.tgt_vocab as usize]);
         let flat = model.parameters().initial(config.train.seed);
-        let tensors: Vec<NamedTensor> = (model.parameters().iter())
-            .map(|p| NamedTensor {
-                name: p.name.clone(),
-                shape: p.shape.clone(),
-                values: flat[p.offset..][..p.len()].to_vec(),
-            })
-            .collect();
+        let tensors = cut(model.parameters(), &flat);
         let run = RunDirectory::create(self.out, config)?;
         save_model(&run.model_path(), &tensors)?;
         println!(

@@ -114,7 +114,7 @@ impl Search {
         self.model.max_positions().map_or(usize::MAX, |most| most - self.frame.positions(0))
     }
 
-    /// Positions of a translation of a source of this many: half as many again, and ten more for very short ones.
+    /// Positions of a translation of a source of this many: half as many again, and ten more, which matter to very short ones.
     fn limit(&self, source: usize) -> usize {
         (source + source / 2 + 10).min(self.model.max_positions().unwrap_or(usize::MAX))
     }

@@ -62,7 +62,7 @@ impl Graph {
                 continue;
             }
             let inputs = self.nodes[node].inputs.clone();
-            for (input, gradient) in inputs.iter().zip(self.node_gradients(node, upstream)?) {
+            for (input, gradient) in inputs.iter().zip(self.node_gradients(node, upstream, &depends)?) {
                 let Some(gradient) = gradient.filter(|_| depends[input.node]) else {
                     continue;
                 };
@@ -77,20 +77,24 @@ impl Graph {
         Ok(wanted.iter().map(|value| gradients.get(value).copied()).collect())
     }
 
-    fn node_gradients(&mut self, node: usize, upstream: Vec<Option<Value>>) -> Result<Vec<Option<Value>>, GraphError> {
+    fn node_gradients(
+        &mut self,
+        node: usize,
+        upstream: Vec<Option<Value>>,
+        depends: &[bool],
+    ) -> Result<Vec<Option<Value>>, GraphError> {
         let inputs = self.nodes[node].inputs.clone();
         match self.nodes[node].kind.clone() {
             Kind::Input { .. } => Ok(vec![]),
             Kind::Pack { .. } => Err(GraphError::NotDifferentiable { op: "pack".into() }),
+            // A parameter is a view of a buffer, where differentiation ends.
+            Kind::View { .. } if !depends[inputs[0].node] => Ok(vec![None]),
+            Kind::View { .. } if self.type_of(inputs[0]).len() != self.nodes[node].outputs[0].len() => {
+                Err(GraphError::NotDifferentiable { op: "view".into() })
+            }
             Kind::View { .. } => {
                 let shape = self.shape(inputs[0]).to_vec();
-                // A view of part of a buffer is a parameter, where differentiation ends.
-                let same = self.type_of(inputs[0]).len() == self.nodes[node].outputs[0].len();
-                Ok(vec![if same {
-                    Some(self.reshape(upstream[0].expect("checked by the caller"), &shape)?)
-                } else {
-                    None
-                }])
+                Ok(vec![Some(self.reshape(upstream[0].expect("checked by the caller"), &shape)?)])
             }
             Kind::Op(op) => {
                 let mut at = Backward { graph: self, node, upstream, gradients: vec![None; inputs.len()] };

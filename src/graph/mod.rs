@@ -43,7 +43,7 @@ pub enum Kind {
         offset: usize,
     },
     /// Gathers values into one flat buffer: `inputs[0]` is that buffer, `inputs[1 + i]` goes to element `offsets[i]`.
-    /// The planner lets each value be computed right at its place, so this too costs nothing.
+    /// The planner lets a value that nobody else reads be computed right at its place, which costs nothing; any other is copied there.
     Pack {
         offsets: Vec<usize>,
     },

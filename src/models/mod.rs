@@ -10,8 +10,9 @@ mod unroll;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use crate::graph::{GraphError, Value};
+use crate::graph::{Graph, GraphError, Value};
 use crate::nn::{Parameters, Projection, Scope};
+use crate::ops::fill::fill_ids;
 
 pub use config::{ModelConfig, Positions, Seq2SeqConfig, Tied, TransformerConfig, TransformerEncoderConfig};
 pub use seq2seq::Seq2Seq;
@@ -24,6 +25,14 @@ pub use unroll::{Feedback, unroll};
 pub struct Source {
     pub ids: Value,
     pub lengths: Value,
+}
+
+impl Source {
+    /// How many positions of each sentence are read, `[B]`: its own, or those of the padding too.
+    fn positions_read(self, graph: &mut Graph, mask_padding: bool) -> Result<Value, GraphError> {
+        let [time, batch] = *graph.shape(self.ids) else { unreachable!("ids are [S, B]") };
+        if mask_padding { Ok(self.lengths) } else { fill_ids(graph, &[batch], time as u32) }
+    }
 }
 
 /// What an encoder leaves: all that the decoder reads of the source.

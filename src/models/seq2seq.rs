@@ -10,7 +10,7 @@ use crate::nn::{
     RnnKind, RnnState, Scope,
 };
 use crate::ops::concat::concat;
-use crate::ops::fill::{fill, fill_ids};
+use crate::ops::fill::fill;
 use crate::ops::relu::relu;
 use crate::ops::reshape_rows;
 use crate::ops::slice::slice;
@@ -172,11 +172,7 @@ impl Model for Seq2Seq {
     }
 
     fn encode(&self, scope: &mut Scope, source: Source) -> Result<Encoded, GraphError> {
-        let [time, batch] = *scope.graph.shape(source.ids) else { unreachable!("ids are [S, B]") };
-        let lengths = match self.config.mask_padding {
-            true => source.lengths,
-            false => fill_ids(scope.graph, &[batch], time as u32)?,
-        };
+        let lengths = source.positions_read(scope.graph, self.config.mask_padding)?;
         let x = self.source_embedding.forward(scope, source.ids)?;
         let x = self.dropout(scope, "encoder.embedding", x)?;
         let (states, mut last) = self.encoder.forward(scope, x, Some(lengths), None)?;
@@ -188,6 +184,7 @@ impl Model for Seq2Seq {
         }
         let mut start = Self::pack(&last);
         if self.config.input_feeding {
+            let batch = scope.graph.shape(source.ids)[1];
             start.push(fill(scope.graph, &[batch, self.config.hidden], 0.0)?);
         }
         let memory = match &self.attention {

@@ -81,3 +81,74 @@ pub fn textbook_rnn(sizes: Sizes) -> Result<TextbookRnn, GraphError> {
     labels.extend(gradients.iter().zip(PARAMETERS).map(|(&gradient, name)| (gradient, format!("∂L/∂{name}"))));
     Ok(TextbookRnn { graph, forward, loss, parameters, gradients, labels })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Kind;
+    use crate::graph::draw::{Drawn, Role, dot, drawing, svg, text};
+
+    fn example() -> (Vec<Drawn>, usize) {
+        let sizes = Sizes { steps: 4, inputs: 3, hidden: 5, outputs: 7 };
+        let network = textbook_rnn(sizes).expect("the shapes fit");
+        let drawn = drawing(&network.graph, network.forward, &network.labels);
+        let ops = network.graph.nodes().iter().filter(|n| !matches!(n.kind, Kind::View { .. })).count();
+        (drawn, ops)
+    }
+
+    #[test]
+    fn every_node_is_drawn_once() {
+        let (drawn, ops) = example();
+        assert_eq!(drawn.len(), ops);
+        assert!(drawn.iter().enumerate().all(|(i, node)| node.reads.iter().all(|&read| read < i)));
+        for role in [Role::Input, Role::Forward, Role::Backward] {
+            assert!(drawn.iter().any(|node| node.role == role), "{role:?}");
+        }
+        let (svg, dot, text) = (svg(&drawn), dot(&drawn), text(&drawn));
+        assert_eq!(text.lines().count(), ops);
+        assert_eq!(dot.lines().filter(|line| line.contains("label=")).count(), ops);
+        assert_eq!(svg.matches("<g class=").count(), ops);
+        for label in ["∂L/∂W", "U·x1", "h4", "f32[5, 5]"] {
+            assert!([&svg, &dot, &text].into_iter().all(|drawing| drawing.contains(label)), "{label}");
+        }
+    }
+
+    /// A training step packs its gradients; with edges from one of them alone, the others looked unused and the optimizer seemed to come before them.
+    #[test]
+    fn a_pack_is_read_with_all_its_parts() -> Result<(), GraphError> {
+        let mut graph = Graph::new();
+        let x = graph.input("x", TensorType::f32(&[64]))?;
+        let flat = graph.input("flat", TensorType::f32(&[128]))?;
+        let first = tanh(&mut graph, x)?;
+        let second = tanh(&mut graph, first)?;
+        let packed = graph.pack(flat, &[(first, 0), (second, 64)])?;
+        let seen = graph.reshape(packed, &[2, 64])?;
+        tanh(&mut graph, seen)?;
+        let drawn = drawing(&graph, graph.nodes().len(), &HashMap::new());
+        assert_eq!(drawn.last().expect("five nodes").reads, [1, 2, 3]);
+        Ok(())
+    }
+
+    #[test]
+    fn the_drawing_is_well_formed_and_always_the_same() {
+        let (mut drawn, _) = example();
+        assert_eq!(svg(&drawn), svg(&example().0));
+        drawn[0].name = "a<b>&\"c\"".into();
+        drawn[0].label = None;
+        let drawing = svg(&drawn);
+        assert!(drawing.contains("a&lt;b&gt;&amp;&quot;c&quot;"));
+        let mut open = vec![];
+        for tag in drawing.split('<').skip(1) {
+            let name: String = tag.chars().take_while(|c| !" />".contains(*c)).collect();
+            let inside = tag.split('>').next().expect("a tag ends");
+            if let Some(closed) = tag.strip_prefix('/') {
+                let closed: String = closed.chars().take_while(|c| *c != '>').collect();
+                assert_eq!(open.pop(), Some(closed));
+            } else if !inside.ends_with('/') {
+                open.push(name);
+            }
+        }
+        assert!(open.is_empty(), "{open:?}");
+        assert!(dot(&drawn).contains("a<b>&\\\"c\\\""));
+    }
+}

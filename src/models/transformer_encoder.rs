@@ -7,7 +7,6 @@ use crate::nn::{Embedding, LayerNorm, Linear, Parameters, Projection, Scope};
 use crate::ops::add_position::add_position;
 use crate::ops::attention::{Attended, Attention, Heads, cross_attention};
 use crate::ops::concat::concat;
-use crate::ops::fill::fill_ids;
 use crate::ops::relu::relu;
 use crate::ops::reshape_rows;
 use crate::ops::slice::slice;
@@ -86,11 +85,7 @@ impl Model for TransformerEncoder {
     }
 
     fn encode(&self, scope: &mut Scope, source: Source) -> Result<Encoded, GraphError> {
-        let [time, batch] = *scope.graph.shape(source.ids) else { unreachable!("ids are [S, B]") };
-        let lengths = match self.config.mask_padding {
-            true => source.lengths,
-            false => fill_ids(scope.graph, &[batch], time as u32)?,
-        };
+        let lengths = source.positions_read(scope.graph, self.config.mask_padding)?;
         let x = self.embedding.forward(scope, source.ids)?;
         let table = scope.parameter(&self.position.weight)?;
         let x = add_position(scope.graph, x, table, 0, 1.0)?;

@@ -3,6 +3,7 @@
 use crate::graph::{GraphError, Value};
 use crate::ops::bias_add::bias_add;
 use crate::ops::matmul::matmul_nt;
+use crate::ops::reshape_rows;
 
 use super::{Init, Parameter, Parameters, Projection, Scope};
 
@@ -44,7 +45,7 @@ impl Linear {
 /// When x has another number of columns.
 pub fn linear(scope: &mut Scope, x: Value, weight: Value, bias: Option<Value>) -> Result<Value, GraphError> {
     let mut shape = scope.graph.shape(x).to_vec();
-    let rows = crate::ops::reshape_rows(scope.graph, x)?;
+    let rows = reshape_rows(scope.graph, x)?;
     let mut y = matmul_nt(scope.graph, rows, weight)?;
     if let Some(bias) = bias {
         y = bias_add(scope.graph, y, bias)?;

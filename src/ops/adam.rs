@@ -4,7 +4,8 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::graph::{
-    Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work, reference,
+    Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Slice, SliceMut, Target, TensorType, Types, Value,
+    Work, reference,
 };
 
 use super::case::{Bench, Case, CaseSet};
@@ -97,7 +98,6 @@ impl Adam {
         );
         let chunks = state.into_par_iter().zip(call.input(3).par_chunks(CHUNK));
         chunks.for_each(|((parameters, exp_avg, exp_avg_sq), gradients)| {
-            use crate::graph::{Slice, SliceMut};
             let nothing: &[f32] = &[];
             let inputs = [nothing, nothing, nothing, gradients, clip].map(Slice::Float);
             let outputs = [parameters, exp_avg, exp_avg_sq].map(|x| Some(SliceMut::Float(x)));

@@ -15,7 +15,6 @@ use crate::graph::{
 };
 
 use super::case::{Bench, Case, CaseSet, lengths};
-use super::control;
 use super::dropout::Dropout;
 use super::elementwise::width;
 use super::fast::{self, Layout};
@@ -99,11 +98,11 @@ struct Fused {
     dropout: Option<Dropout>,
 }
 
-/// Positions that `attention_broadcast.wgsl` takes together: lanes of its workgroups.
-const EIGHT: u32 = 8;
+/// Lanes of the workgroups of `attention_broadcast.wgsl`, which takes as many positions together.
+const LANES: u32 = 8;
 
-/// Eights of scores that it holds at most: with 32 registers of the CPU's, more would only be memory by another name.
-const MOST_EIGHTS: usize = 4;
+/// Blocks of [`LANES`] scores that it holds at most: with 32 registers of the CPU's, more would only be memory by another name.
+const MOST_BLOCKS: usize = 4;
 
 /// Invocations that share a query or a key in `attention.wgsl` on hardware.
 const TEAM: usize = 8;
@@ -250,13 +249,13 @@ impl Fused {
         bind: impl Fn(Dispatch) -> Dispatch,
     ) -> Dispatch {
         let heads = g.batch * g.heads.count;
-        if !target.software || target.subgroup < EIGHT {
+        if !target.software || target.subgroup < LANES {
             return self.uniform(bind(self.kernel("attention", entry)), g, heads * own, target);
         }
-        let eights = others.div_ceil(EIGHT as usize).clamp(1, MOST_EIGHTS);
-        let kernel = self.kernel("attention_broadcast", entry).constant("EIGHTS", eights as u32);
-        let kernel = kernel.constant("MORE", (others > EIGHT as usize * eights).into());
-        let count = heads * own.div_ceil(EIGHT as usize);
+        let blocks = others.div_ceil(LANES as usize).clamp(1, MOST_BLOCKS);
+        let kernel = self.kernel("attention_broadcast", entry).constant("EIGHTS", blocks as u32);
+        let kernel = kernel.constant("MORE", (others > LANES as usize * blocks).into());
+        let count = heads * own.div_ceil(LANES as usize);
         self.numbers(bind(kernel), g, count).workgroups(groups(count))
     }
 
@@ -522,9 +521,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
             backward = backward.ids(&[batch], lengths(batch, keys.unwrap_or(queries)));
         }
         if dropout.is_some() {
-            let control = vec![7, 1, 42, 0, 0, 0, 0, 0];
-            forward = forward.ids(&[control::SENTENCES], control.clone());
-            backward = backward.ids(&[control::SENTENCES], control);
+            (forward, backward) = (forward.control(), backward.control());
         }
         cases.extend([forward, backward]);
     }
@@ -559,7 +556,7 @@ pub fn benches() -> Vec<Bench> {
         let case = case.values(&[128, 2, 20], vec![4.0; 128 * 2 * 20]).constant(&y, 1.0).constant(&y, 1.0);
         case.ids(&[128], vec![20; 128])
     };
-    let dropped = backward(Some(Dropout::new(0.1, 0))).ids(&[control::SENTENCES], vec![0; control::SENTENCES]);
+    let dropped = backward(Some(Dropout::new(0.1, 0))).control();
     vec![
         Bench { unread: &[1], ..Bench::new("self, 2 heads of 96, 20 tokens, batch 128", forward(false)) },
         Bench { unread: &[1], ..Bench::new("causal, 2 heads of 96, 20 tokens, batch 128", forward(true)) },

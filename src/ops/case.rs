@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::graph::{Op, TensorType};
 
+use super::control::SENTENCES;
 use super::threefry::{threefry, uniform};
 
 /// A tensor's type and contents.
@@ -47,6 +48,10 @@ const ROW_OF_GROUPS: usize = 65_535;
 
 /// Numbers that a device may flush to zero, the smallest that it may not, and neighbours of both.
 pub const SUBNORMALS: [f32; 8] = [1e-40, -1e-40, 1e-45, -1.175_494_2e-38, f32::MIN_POSITIVE, -3e-39, 0.0, 0.75];
+
+/// Numbers at which e^x, or what tanh and sigmoid make of it, saturates, overflows or vanishes.
+pub const EXTREMES: [f32; 17] =
+    [0.0, -0.0, 9.01, -9.01, 17.0, 44.0, -44.5, 80.0, -80.5, 88.8, -88.8, 104.0, -104.0, 1e4, -1e4, 3e38, -3e38];
 
 impl CaseSet {
     /// A case without inputs yet.
@@ -174,6 +179,11 @@ impl Case {
     pub fn ids(mut self, shape: &[usize], ids: Vec<u32>) -> Self {
         self.inputs.push(Tensor::U32(shape.to_vec(), ids));
         self
+    }
+
+    /// Control words of some step, without its sentences: what a mask is drawn from.
+    pub fn control(self) -> Self {
+        self.ids(&[SENTENCES], vec![7, 1, 42, 0, 0, 0, 0, 0])
     }
 
     /// Random ids below `end`.

@@ -1,5 +1,7 @@
 //! s = min(1, max_norm / (‖g‖ + 1e-6)), the factor that `adam` applies to the gradients.
 
+use rayon::prelude::*;
+
 use crate::graph::{
     Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work, expect,
     reference,
@@ -69,7 +71,6 @@ impl ClipGradNorm {
 
     /// Partial sums of fixed chunks, so that the number of threads does not change the bits.
     fn parallel(&self, mut call: Call<f32>) {
-        use rayon::prelude::*;
         let square_sum = |chunk: &[f32]| {
             let mut lanes = [0.0f32; 16];
             for block in chunk.chunks(16) {

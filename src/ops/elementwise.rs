@@ -13,6 +13,14 @@ pub fn same_shape(inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
     }
 }
 
+/// Shape rule of an op whose first input, x, may have any shape: it holds numbers, and the output is like it.
+pub fn like_x(inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+    match inputs[0].dtype {
+        DType::F32 => Ok(vec![inputs[0].clone()]),
+        DType::U32 => Err("x must hold numbers".into()),
+    }
+}
+
 /// Workgroups of a software adapter among which elements are shared out: each costs it 2 µs whatever it does, and its threads are few.
 const SOFTWARE_WORKGROUPS: usize = 64;
 

@@ -371,11 +371,10 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         cases.push(backward.random_ids(ids, vocabulary as u32).constant(&[&ids[..], &[width]].concat(), 1.0));
     }
     for (width, dropout) in [(17, Dropout::new(0.3, 2)), (64, Dropout::new(0.5, 3))] {
-        let control = vec![7, 1, 42, 0, 0, 0, 0, 0];
         let forward = set.case(Embedding { dropout: Some(dropout) }).random(&[33, width]);
-        cases.push(forward.random_ids(&[9, 7], 33).ids(&[8], control.clone()));
+        cases.push(forward.random_ids(&[9, 7], 33).control());
         let backward = set.case(EmbeddingBackward::new(33).with_dropout(&dropout).expect("it has none"));
-        cases.push(backward.constant(&[9, 7, width], 1.0).ids(&[8], control).random_ids(&[9, 7], 33));
+        cases.push(backward.constant(&[9, 7, width], 1.0).control().random_ids(&[9, 7], 33));
     }
     // Added to a gradient that is not zero.
     let backward = set.case(EmbeddingBackward { accumulate: true, ..EmbeddingBackward::new(33) });
@@ -398,17 +397,13 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
 
 pub fn benches() -> Vec<Bench> {
     let ids = |case: Case, batch| case.random_ids(&[20, batch], 8014);
-    let control = vec![7, 1, 42, 0, 0, 0, 0, 0];
     let dropout = Dropout::new(0.2, 1);
     let weight = |op| Case::new(op).constant(&[8014, 128], 1.0);
     let dropping = Case::new(EmbeddingBackward::new(8014).with_dropout(&dropout).expect("it has none"));
-    let dropping = ids(dropping.constant(&[20, 128, 128], 1.0).ids(&[8], control.clone()), 128);
+    let dropping = ids(dropping.constant(&[20, 128, 128], 1.0).control(), 128);
     vec![
         Bench::new("8014 x 128, 20 x 1280 ids", ids(weight(Embedding { dropout: None }), 1280)),
-        Bench::new(
-            "20 x 1280 ids, with dropout",
-            ids(weight(Embedding { dropout: Some(dropout) }), 1280).ids(&[8], control),
-        ),
+        Bench::new("20 x 1280 ids, with dropout", ids(weight(Embedding { dropout: Some(dropout) }), 1280).control()),
         Bench::new(
             "backward, 20 x 128 ids",
             ids(Case::new(EmbeddingBackward::new(8014)), 128).constant(&[20, 128, 128], 1.0),

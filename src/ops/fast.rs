@@ -167,7 +167,7 @@ pub fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
 
-/// 1 − 2 / (1 + e²ˣ)
+/// sign(x)·(1 − t) / (1 + t), t = e^(−2|x|), which never overflows
 #[inline(always)]
 pub fn tanh(x: f32) -> f32 {
     let t = exp(-2.0 * x.abs());

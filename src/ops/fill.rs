@@ -1,7 +1,9 @@
 //! y = a constant everywhere.
 
+use std::any::Any;
+
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Kind, Op, Real, Target, TensorType, Types, Value, reference,
 };
 
 use super::case::{Bench, Case, CaseSet};
@@ -19,8 +21,9 @@ pub fn fill_ids(graph: &mut Graph, shape: &[usize], id: u32) -> Result<Value, Gr
 
 /// Whether a value is a fill with 1, so that multiplying by it can be left out.
 pub fn is_one(graph: &Graph, value: Value) -> bool {
-    let one = format!("{:?}", Fill { tensor: TensorType::f32(graph.shape(value)), bits: 1.0f32.to_bits() });
-    matches!(&graph.nodes()[value.node].kind, crate::graph::Kind::Op(op) if format!("{op:?}") == one)
+    let Kind::Op(op) = &graph.nodes()[value.node].kind else { return false };
+    let fill = (op.as_ref() as &dyn Any).downcast_ref::<Fill>();
+    fill.is_some_and(|fill| fill.tensor.dtype == DType::F32 && fill.bits == 1.0f32.to_bits())
 }
 
 #[derive(Debug)]

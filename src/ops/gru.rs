@@ -12,19 +12,12 @@ use crate::graph::{
 use super::case::{Bench, Case, CaseSet, lengths};
 use super::fast::{self, Layout};
 use super::matmul::matmul_tn;
-use super::recurrence::{ROWS, Steps, Walk, check, pack, step_by_step, whole};
+use super::recurrence::{ROWS, RecurrentResult, Steps, Walk, check, pack, start, step_by_step, upstream_inputs, whole};
 use super::slice::slice;
 use super::sum_rows::sum_rows;
 
 /// Numbers saved for the backward pass at each position: r, z, n and q.
 const SAVED: usize = 4;
-
-/// What a layer leaves: the state after every step [T, B, H], and the last one [B, H].
-#[derive(Clone, Copy)]
-pub struct GruResult {
-    pub outputs: Value,
-    pub hidden: Value,
-}
 
 /// Runs the layer over xw = x·W_ihᵀ [T, B, 3·H]; `weights` are w_hh [3·H, H], b_ih [3·H] and b_hh [3·H]. `initial` is [B, H], zeros if absent;
 /// `reverse` walks each sequence from its own end, `lengths[b]`, to its start.
@@ -35,10 +28,10 @@ pub fn gru(
     lengths: Value,
     initial: Option<Value>,
     reverse: bool,
-) -> Result<GruResult, GraphError> {
+) -> Result<RecurrentResult, GraphError> {
     let inputs: Vec<_> = [xw].into_iter().chain(weights).chain([lengths]).chain(initial).collect();
     let out = graph.push(Gru { initial: initial.is_some(), reverse }, &inputs)?;
-    Ok(GruResult { outputs: out[0], hidden: out[1] })
+    Ok(RecurrentResult { outputs: out[0], hidden: out[1] })
 }
 
 /// Inputs: xw, w_hh, b_ih, b_hh, lengths, (h). Outputs: 0 outputs and 1 hidden, both parts of 2 states [T + 1, B, H]; 3 saved [T, B, 4, H].
@@ -140,7 +133,7 @@ impl Gru {
         let Walk { batch, hidden, .. } = walk;
         let (xw, w_hh, b_ih, b_hh, lengths) = (call.input(0), call.input(1), call.input(2), call.input(3), call.ids(4));
         let (states, saved) = (call.output(2), call.output(3));
-        self.start(walk, if self.initial { call.input(5) } else { &[] }, states);
+        start(walk.first(states), self.initial.then(|| call.input(5)));
         for t in walk.steps() {
             for b in 0..batch {
                 let (before, after) = (walk.before(t) + b * hidden, walk.after(t) + b * hidden);
@@ -168,18 +161,13 @@ impl Gru {
         }
     }
 
-    fn start<T: Real>(&self, walk: Walk, initial: &[T], states: &mut [T]) {
-        let first = &mut states[walk.initial()..][..walk.batch * walk.hidden];
-        if self.initial { first.copy_from_slice(initial) } else { first.fill(T::default()) }
-    }
-
     /// A product a step for the whole batch, then the gates row by row on all threads.
     fn blocked(&self, mut call: Call<f32>) {
         let walk = self.walk(call.types);
         let Walk { batch, hidden, .. } = walk;
         let (xw, w_hh, b_ih, b_hh, lengths) = (call.input(0), call.input(1), call.input(2), call.input(3), call.ids(4));
         let (states, saved) = (call.output(2), call.output(3));
-        self.start(walk, if self.initial { call.input(5) } else { &[] }, states);
+        start(walk.first(states), self.initial.then(|| call.input(5)));
         let mut product = vec![0.0; batch * 3 * hidden];
         for t in walk.steps() {
             let old = states[walk.before(t)..][..batch * hidden].to_vec();
@@ -237,9 +225,8 @@ impl GruBackward {
         Walk { time: states[0] - 1, batch: states[1], hidden: states[2], reverse: self.reverse }
     }
 
-    /// Index of the input that holds upstream gradient `i`.
-    fn upstream_input(&self, i: usize) -> Option<usize> {
-        self.upstream[i].then(|| 4 + self.upstream[..i].iter().filter(|&&u| u).count())
+    fn upstream_inputs(&self) -> [Option<usize>; 2] {
+        upstream_inputs(4, self.upstream)
     }
 }
 
@@ -271,7 +258,7 @@ impl Op for GruBackward {
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let walk = self.walk(types);
         let Walk { time, batch, hidden, reverse } = walk;
-        let present = [0, 1].map(|i| self.upstream_input(i));
+        let present = self.upstream_inputs();
         let upstream = present.map(|i| Operand::Input(i.unwrap_or(0)));
         let [states, saved, w_hh, lengths] = [0, 1, 2, 3].map(Operand::Input);
         let (dh, dgates) = (Operand::Output(2), Operand::Output(3));
@@ -324,13 +311,10 @@ impl GruBackward {
         let walk = self.walk(call.types);
         let Walk { time, batch, hidden, .. } = walk;
         let (states, saved, w_hh, lengths) = (call.input(0), call.input(1), call.input(2), call.ids(3));
-        let upstream = [0, 1].map(|i| self.upstream_input(i).map(|i| call.input(i)));
+        let upstream = self.upstream_inputs().map(|i| i.map(|i| call.input(i)));
         let (dh, both) = (call.output(2), call.output(3));
         let (of_x, of_h) = both.split_at_mut(time * batch * 3 * hidden);
-        match upstream[1] {
-            Some(dhidden) => dh.copy_from_slice(dhidden),
-            None => dh.fill(T::default()),
-        }
+        start(dh, upstream[1]);
         for t in walk.steps().rev() {
             for b in 0..batch {
                 let position = t * batch + b;

@@ -4,14 +4,12 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
-    reference,
+    Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work, reference,
 };
 
 use super::case::{Bench, Case, CaseSet};
-use super::elementwise::same_shape;
 use super::fast;
-use super::rowwise::per_row;
+use super::rowwise::{per_row, rows};
 use super::softmax::{UNALIGNED, many};
 
 /// The logarithm of softmax over the last axis.
@@ -50,13 +48,6 @@ impl Op for LogSoftmax {
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let dispatch = per_row("log_softmax", ["forward_short", "forward_wide"], &types.inputs[0], target);
         vec![dispatch.read(Operand::Input(0)).write(Operand::Output(0))]
-    }
-}
-
-fn rows(inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
-    match inputs[0].dtype != DType::F32 || inputs[0].shape.last().is_none_or(|&columns| columns == 0) {
-        true => Err("x must hold numbers in at least one column".into()),
-        false => same_shape(inputs),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::graph::{
 use super::case::{Bench, Case, CaseSet, lengths};
 use super::fast::{self, Layout};
 use super::matmul::matmul_tn;
-use super::recurrence::{ROWS, Steps, Walk, check, pack, step_by_step, whole};
+use super::recurrence::{ROWS, Steps, Walk, check, pack, start, step_by_step, upstream_inputs, whole};
 use super::slice::slice;
 use super::sum_rows::sum_rows_twice;
 
@@ -168,7 +168,8 @@ impl Lstm {
         let Walk { batch, hidden, .. } = walk;
         let (xw, w_hh, b_ih, b_hh, lengths) = (call.input(0), call.input(1), call.input(2), call.input(3), call.ids(4));
         let (cell, states, saved) = (call.output(2), call.output(3), call.output(4));
-        self.start(walk, if self.initial { [call.input(5), call.input(6)] } else { [&[], &[]] }, states, cell);
+        start(walk.first(states), self.initial.then(|| call.input(5)));
+        start(cell, self.initial.then(|| call.input(6)));
         for t in walk.steps() {
             for b in 0..batch {
                 let (before, after) = (walk.before(t) + b * hidden, walk.after(t) + b * hidden);
@@ -198,25 +199,14 @@ impl Lstm {
         }
     }
 
-    /// Puts the initial state where the walk starts; `cell` starts with the initial cell.
-    fn start<T: Real>(&self, walk: Walk, initial: [&[T]; 2], states: &mut [T], cell: &mut [T]) {
-        let first = &mut states[walk.initial()..][..walk.batch * walk.hidden];
-        if self.initial {
-            first.copy_from_slice(initial[0]);
-            cell.copy_from_slice(initial[1]);
-        } else {
-            first.fill(T::default());
-            cell.fill(T::default());
-        }
-    }
-
     /// A product a step for the whole batch, then the gates row by row on all threads.
     fn blocked(&self, mut call: Call<f32>) {
         let walk = self.walk(call.types);
         let Walk { batch, hidden, .. } = walk;
         let (xw, w_hh, b_ih, b_hh, lengths) = (call.input(0), call.input(1), call.input(2), call.input(3), call.ids(4));
         let (cell, states, saved) = (call.output(2), call.output(3), call.output(4));
-        self.start(walk, if self.initial { [call.input(5), call.input(6)] } else { [&[], &[]] }, states, cell);
+        start(walk.first(states), self.initial.then(|| call.input(5)));
+        start(cell, self.initial.then(|| call.input(6)));
         let bias: Vec<f32> = b_ih.iter().zip(b_hh).map(|(a, b)| a + b).collect();
         let mut gates = vec![0.0; batch * 4 * hidden];
         for t in walk.steps() {
@@ -293,9 +283,8 @@ impl LstmBackward {
         Walk { time: saved[0], batch: saved[1], hidden: saved[3], reverse: self.reverse }
     }
 
-    /// Index of the input that holds upstream gradient `i`.
-    fn upstream_input(&self, i: usize) -> Option<usize> {
-        self.upstream[i].then(|| 3 + self.upstream[..i].iter().filter(|&&u| u).count())
+    fn upstream_inputs(&self) -> [Option<usize>; 3] {
+        upstream_inputs(3, self.upstream)
     }
 }
 
@@ -330,7 +319,7 @@ impl Op for LstmBackward {
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let walk = self.walk(types);
-        let present = [0, 1, 2].map(|i| self.upstream_input(i));
+        let present = self.upstream_inputs();
         if step_by_step(walk.hidden, target) {
             let (steps, state) = (steps(walk, target), Operand::Output(3));
             let (reads, writes) = ([0, 2, present[0].unwrap_or(0)].map(Operand::Input), [state, Operand::Output(0)]);
@@ -353,11 +342,11 @@ impl LstmBackward {
         let walk = self.walk(call.types);
         let Walk { batch, hidden, .. } = walk;
         let (saved, w_hh, lengths) = (call.input(0), call.input(1), call.ids(2));
-        let upstream = [0, 1, 2].map(|i| self.upstream_input(i).map(|i| call.input(i)));
+        let upstream = self.upstream_inputs().map(|i| i.map(|i| call.input(i)));
         let (dgates, state) = (call.output(0), call.output(3));
         let (dh, dc) = state.split_at_mut(batch * hidden);
-        start_backward(dh, upstream[1]);
-        start_backward(dc, upstream[2]);
+        start(dh, upstream[1]);
+        start(dc, upstream[2]);
         let one = T::of(1.0);
         for t in walk.steps().rev() {
             for b in 0..batch {
@@ -393,11 +382,11 @@ impl LstmBackward {
         let walk = self.walk(call.types);
         let Walk { batch, hidden, .. } = walk;
         let (saved, w_hh, lengths) = (call.input(0), call.input(1), call.ids(2));
-        let upstream = [0, 1, 2].map(|i| self.upstream_input(i).map(|i| call.input(i)));
+        let upstream = self.upstream_inputs().map(|i| i.map(|i| call.input(i)));
         let (dgates, state) = (call.output(0), call.output(3));
         let (dh, dc) = state.split_at_mut(batch * hidden);
-        start_backward(dh, upstream[1]);
-        start_backward(dc, upstream[2]);
+        start(dh, upstream[1]);
+        start(dc, upstream[2]);
         let mut through = vec![0.0; batch * hidden];
         for t in walk.steps().rev() {
             let dgates = &mut dgates[t * batch * 4 * hidden..][..batch * 4 * hidden];
@@ -423,14 +412,6 @@ impl LstmBackward {
                 dh[b * hidden..][..hidden].copy_from_slice(&through[b * hidden..][..hidden]);
             }
         }
-    }
-}
-
-/// The upstream gradient of a last state, or zeros.
-fn start_backward<T: Real>(state: &mut [T], upstream: Option<&[T]>) {
-    match upstream {
-        Some(upstream) => state.copy_from_slice(upstream),
-        None => state.fill(T::default()),
     }
 }
 

@@ -28,7 +28,6 @@ pub mod linear_cross_entropy;
 pub mod log_softmax;
 pub mod lstm;
 pub mod matmul;
-pub mod mean;
 pub mod mul;
 pub mod normalize;
 mod product;
@@ -149,12 +148,57 @@ pub(crate) fn reshape_rows(graph: &mut Graph, x: Value) -> Result<Value, GraphEr
 
 #[cfg(test)]
 mod tests {
-    use super::{BENCHES, OPS};
+    use super::bias_add::bias_add;
+    use super::dropout::dropout;
+    use super::scale::scale;
+    use super::softmax::softmax;
+    use super::sum::sum;
+    use super::tanh::tanh;
+    use super::{BENCHES, OPS, gradients};
+    use crate::graph::{Graph, GraphError, TensorType};
 
     #[test]
     fn every_op_is_measured() {
         let tested: Vec<_> = OPS.iter().map(|(name, _)| name).collect();
         let measured: Vec<_> = BENCHES.iter().map(|(name, _)| name).collect();
         assert_eq!(tested, measured);
+    }
+
+    #[test]
+    fn ids_are_refused_where_numbers_are_meant() -> Result<(), GraphError> {
+        let mut graph = Graph::new();
+        let ids = graph.input("ids", TensorType::u32(&[5, 3]))?;
+        let control = graph.input("control", TensorType::u32(&[8]))?;
+        let factor = graph.input("factor", TensorType::f32(&[1]))?;
+        let bias = graph.input("bias", TensorType::f32(&[3]))?;
+        let results = [
+            softmax(&mut graph, ids),
+            sum(&mut graph, ids),
+            scale(&mut graph, ids, factor),
+            bias_add(&mut graph, ids, bias),
+            dropout(&mut graph, ids, control, 0.5, 0),
+        ];
+        for result in results {
+            let error = result.expect_err("x holds ids").to_string();
+            assert!(error.contains("x must hold numbers"), "{error}");
+        }
+        let nothing = graph.input("nothing", TensorType::f32(&[5, 0]))?;
+        assert!(softmax(&mut graph, nothing).is_err(), "a row has no largest number");
+        Ok(())
+    }
+
+    /// `slice` has a derivative; a view only where it is a reshape.
+    #[test]
+    fn a_view_of_part_of_a_computed_value_has_no_derivative() -> Result<(), GraphError> {
+        let mut graph = Graph::new();
+        let flat = graph.input("flat", TensorType::f32(&[128]))?;
+        let parameter = graph.view(flat, 64, &[8, 4])?;
+        let computed = tanh(&mut graph, parameter)?;
+        let [whole, part] = [graph.reshape(computed, &[32])?, graph.view(computed, 0, &[4, 4])?];
+        let [whole, part] = [sum(&mut graph, whole)?, sum(&mut graph, part)?];
+        assert!(gradients(&mut graph, whole, &[parameter])?[0].is_some());
+        let error = gradients(&mut graph, part, &[parameter]).expect_err("part of a computed value");
+        assert_eq!(error, GraphError::NotDifferentiable { op: "view".into() });
+        Ok(())
     }
 }

@@ -4,13 +4,12 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
-    reference,
+    Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work, reference,
 };
 
 use super::case::{Bench, Case, CaseSet};
 use super::fast;
-use super::rowwise::held_rows;
+use super::rowwise::{held_rows, rows};
 
 /// Shortest length that is divided by, as in torch.nn.functional.cosine_similarity.
 const EPSILON: f32 = 1e-8;
@@ -21,20 +20,13 @@ const ROWS: usize = 64;
 /// Rows of x [.., C] scaled to length 1; rows shorter than 1e-8 are divided by that, so that zeros stay zeros.
 ///
 /// # Errors
-/// When x does not hold numbers in rows.
+/// When x holds no numbers or has no columns.
 pub fn normalize(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
     graph.push1(Normalize, &[x])
 }
 
 #[derive(Debug)]
 struct Normalize;
-
-fn rows(inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
-    match inputs.iter().any(|t| t.dtype != DType::F32 || t.shape.is_empty() || *t != inputs[0]) {
-        true => Err("all inputs must hold numbers in rows of one shape".into()),
-        false => Ok(vec![inputs[0].clone()]),
-    }
-}
 
 /// Binds `inputs` inputs, then output 0.
 fn rowwise(entry: &'static str, inputs: usize, types: &Types, target: &Target) -> Dispatch {

@@ -4,7 +4,7 @@
 //! and step t leaves states[t]. Past the end of a sequence the state is carried along unchanged, so that the last state of every sequence lies
 //! at one place, and padding changes nothing.
 
-use crate::graph::{Alias, DType, Dispatch, Operand, Target, TensorType, expect, groups};
+use crate::graph::{Alias, DType, Dispatch, Operand, Real, Target, TensorType, Value, expect, groups};
 
 use super::elementwise::{grid, kernel, width};
 use super::matmul::{Activation, Added};
@@ -43,6 +43,13 @@ pub fn whole(shader: &'static str, entry: &'static str, walk: Walk) -> Dispatch 
     dispatch.workgroups(groups(walk.batch.div_ceil(ROWS)))
 }
 
+/// What a layer without a cell leaves: the state after every step [T, B, H], and the last one [B, H].
+#[derive(Clone, Copy)]
+pub struct RecurrentResult {
+    pub outputs: Value,
+    pub hidden: Value,
+}
+
 /// Sizes of a recurrence and its direction.
 #[derive(Debug, Clone, Copy)]
 pub struct Walk {
@@ -73,6 +80,11 @@ impl Walk {
         if self.reverse { self.time * self.batch * self.hidden } else { 0 }
     }
 
+    /// The initial state among all.
+    pub fn first<T>(self, states: &mut [T]) -> &mut [T] {
+        &mut states[self.initial()..][..self.batch * self.hidden]
+    }
+
     /// The states that the steps leave, [T, B, H], as part of output `states`.
     pub fn outputs(self, states: usize) -> Alias {
         Alias::Output { index: states, offset: if self.reverse { 0 } else { self.batch * self.hidden } }
@@ -83,6 +95,19 @@ impl Walk {
         let offset = if self.reverse { 0 } else { self.time * self.batch * self.hidden };
         Alias::Output { index: states, offset }
     }
+}
+
+/// Begins a walk with a state, or its gradient: with zeros where there is none.
+pub fn start<T: Real>(state: &mut [T], from: Option<&[T]>) {
+    match from {
+        Some(from) => state.copy_from_slice(from),
+        None => state.fill(T::default()),
+    }
+}
+
+/// The inputs that hold upstream gradients: those present lie side by side, from input `first` on.
+pub fn upstream_inputs<const N: usize>(first: usize, present: [bool; N]) -> [Option<usize>; N] {
+    std::array::from_fn(|i| present[i].then(|| first + present[..i].iter().filter(|&&p| p).count()))
 }
 
 /// Shape rule of a recurrence with `gates` gates: xw [T, B, gates·H], w_hh [gates·H, H], two biases [gates·H], lengths [B], then

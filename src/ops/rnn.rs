@@ -10,16 +10,9 @@ use crate::graph::{
 use super::case::{Bench, Case, CaseSet, lengths};
 use super::fast::{self, Layout};
 use super::matmul::matmul_tn;
-use super::recurrence::{ROWS, Steps, Walk, check, pack, step_by_step, whole};
+use super::recurrence::{ROWS, RecurrentResult, Steps, Walk, check, pack, start, step_by_step, upstream_inputs, whole};
 use super::slice::slice;
 use super::sum_rows::sum_rows_twice;
-
-/// What a layer leaves: the state after every step [T, B, H], and the last one [B, H].
-#[derive(Clone, Copy)]
-pub struct RnnResult {
-    pub outputs: Value,
-    pub hidden: Value,
-}
 
 /// Runs the layer over xw = x·W_ihᵀ [T, B, H]; `weights` are w_hh [H, H], b_ih `[H]` and b_hh `[H]`. `initial` is [B, H], zeros if absent; `reverse` walks each
 /// sequence from its own end, `lengths[b]`, to its start.
@@ -30,10 +23,10 @@ pub fn rnn(
     lengths: Value,
     initial: Option<Value>,
     reverse: bool,
-) -> Result<RnnResult, GraphError> {
+) -> Result<RecurrentResult, GraphError> {
     let inputs: Vec<_> = [xw].into_iter().chain(weights).chain([lengths]).chain(initial).collect();
     let out = graph.push(Rnn { initial: initial.is_some(), reverse }, &inputs)?;
-    Ok(RnnResult { outputs: out[0], hidden: out[1] })
+    Ok(RecurrentResult { outputs: out[0], hidden: out[1] })
 }
 
 /// Inputs: xw, w_hh, b_ih, b_hh, lengths, (h). Outputs: 0 outputs and 1 hidden, both parts of 2 states [T + 1, B, H].
@@ -131,7 +124,7 @@ impl Rnn {
         let Walk { batch, hidden, .. } = walk;
         let (xw, w_hh, b_ih, b_hh, lengths) = (call.input(0), call.input(1), call.input(2), call.input(3), call.ids(4));
         let states = call.output(2);
-        self.start(walk, if self.initial { call.input(5) } else { &[] }, states);
+        start(walk.first(states), self.initial.then(|| call.input(5)));
         for t in walk.steps() {
             for b in 0..batch {
                 let (before, after) = (walk.before(t) + b * hidden, walk.after(t) + b * hidden);
@@ -150,17 +143,12 @@ impl Rnn {
         }
     }
 
-    fn start<T: Real>(&self, walk: Walk, initial: &[T], states: &mut [T]) {
-        let first = &mut states[walk.initial()..][..walk.batch * walk.hidden];
-        if self.initial { first.copy_from_slice(initial) } else { first.fill(T::default()) }
-    }
-
     fn blocked(&self, mut call: Call<f32>) {
         let walk = self.walk(call.types);
         let Walk { batch, hidden, .. } = walk;
         let (xw, w_hh, b_ih, b_hh, lengths) = (call.input(0), call.input(1), call.input(2), call.input(3), call.ids(4));
         let states = call.output(2);
-        self.start(walk, if self.initial { call.input(5) } else { &[] }, states);
+        start(walk.first(states), self.initial.then(|| call.input(5)));
         let mut product = vec![0.0; batch * hidden];
         let plain = |offset| Layout::row_major(offset, hidden);
         for t in walk.steps() {
@@ -209,9 +197,8 @@ impl RnnBackward {
         Walk { time: states[0] - 1, batch: states[1], hidden: states[2], reverse: self.reverse }
     }
 
-    /// Index of the input that holds upstream gradient `i`.
-    fn upstream_input(&self, i: usize) -> Option<usize> {
-        self.upstream[i].then(|| 3 + self.upstream[..i].iter().filter(|&&u| u).count())
+    fn upstream_inputs(&self) -> [Option<usize>; 2] {
+        upstream_inputs(3, self.upstream)
     }
 }
 
@@ -237,7 +224,7 @@ impl Op for RnnBackward {
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let walk = self.walk(types);
         let Walk { time, batch, hidden, reverse } = walk;
-        let present = [0, 1].map(|i| self.upstream_input(i));
+        let present = self.upstream_inputs();
         let upstream = present.map(|i| Operand::Input(i.unwrap_or(0)));
         let [states, w_hh, lengths] = [0, 1, 2].map(Operand::Input);
         let (dz, dh) = (Operand::Output(0), Operand::Output(1));
@@ -259,7 +246,7 @@ impl RnnBackward {
         let walk = self.walk(call.types);
         let Walk { batch, hidden, .. } = walk;
         let (states, w_hh, lengths) = (call.input(0), call.input(1), call.ids(2));
-        let upstream = [0, 1].map(|i| self.upstream_input(i).map(|i| call.input(i)));
+        let upstream = self.upstream_inputs().map(|i| i.map(|i| call.input(i)));
         let (dz, dh) = (call.output(0), call.output(1));
         start(dh, upstream[1]);
         for t in walk.steps().rev() {
@@ -292,7 +279,7 @@ impl RnnBackward {
         let walk = self.walk(call.types);
         let Walk { batch, hidden, .. } = walk;
         let (states, w_hh, lengths) = (call.input(0), call.input(1), call.ids(2));
-        let upstream = [0, 1].map(|i| self.upstream_input(i).map(|i| call.input(i)));
+        let upstream = self.upstream_inputs().map(|i| i.map(|i| call.input(i)));
         let (dz, dh) = (call.output(0), call.output(1));
         start(dh, upstream[1]);
         let plain = Layout::row_major(0, hidden);
@@ -312,14 +299,6 @@ impl RnnBackward {
             // A sequence that has ended has no dz, so that its dh stays.
             fast::product([batch, hidden, hidden], (dz, plain), (w_hh, plain), (dh, plain), true, true);
         }
-    }
-}
-
-/// dh behind the last step
-fn start<T: Real>(dh: &mut [T], dhidden: Option<&[T]>) {
-    match dhidden {
-        Some(dhidden) => dh.copy_from_slice(dhidden),
-        None => dh.fill(T::default()),
     }
 }
 

@@ -1,8 +1,16 @@
 //! What the ops that work row by row share.
 
-use crate::graph::{Dispatch, Target, TensorType, groups};
+use crate::graph::{DType, Dispatch, Target, TensorType, groups};
 
-use super::elementwise::{SUBGROUPS, blocks, grid, kernel, lanes, reducing, width};
+use super::elementwise::{SUBGROUPS, blocks, grid, kernel, lanes, reducing, same_shape, width};
+
+/// Shape rule: all inputs are numbers of one shape, in rows of at least one column; the output too.
+pub fn rows(inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+    match inputs[0].dtype != DType::F32 || inputs[0].shape.last().is_none_or(|&columns| columns == 0) {
+        true => Err("x must hold numbers in at least one column".into()),
+        false => same_shape(inputs),
+    }
+}
 
 /// Vectors of a row that an invocation holds in registers at most (`shaders/shared/row.wgsl`).
 const HELD: usize = 8;

@@ -5,7 +5,7 @@ use crate::graph::{
 };
 
 use super::case::{Bench, Case, CaseSet};
-use super::elementwise::{WORKGROUP, dispatch};
+use super::elementwise::{WORKGROUP, dispatch, like_x};
 
 /// y = s · x for a scalar s of shape `[1]`. No gradient reaches s: it is an upstream gradient itself.
 pub fn scale(graph: &mut Graph, x: Value, s: Value) -> Result<Value, GraphError> {
@@ -24,7 +24,7 @@ impl Op for Scale {
         if inputs[1] != TensorType::f32(&[1]) {
             return Err("the factor must be one number, f32[1]".into());
         }
-        Ok(vec![inputs[0].clone()])
+        like_x(inputs)
     }
 
     fn gradient(&self, at: &mut Backward) -> Result<(), GraphError> {

@@ -1,8 +1,8 @@
 //! y = part of x along one axis.
 
 use crate::graph::{
-    Alias, Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
-    reference,
+    Alias, Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value,
+    Work, reference,
 };
 
 use super::case::{Bench, Case, CaseSet};
@@ -91,7 +91,7 @@ impl Slice {
     fn reference<T: Real>(&self, mut call: Call<T>) {
         let g = self.geometry(call.types.input(0));
         let range = |row: usize| row * g.wide + g.offset..row * g.wide + g.offset + g.narrow;
-        if call.types.inputs[0].dtype == crate::graph::DType::U32 {
+        if call.types.inputs[0].dtype == DType::U32 {
             for (row, y) in call.output_ids(0).chunks_exact_mut(g.narrow).enumerate() {
                 y.copy_from_slice(&call.ids(0)[range(row)]);
             }

@@ -11,7 +11,7 @@ use crate::graph::{
 use super::case::{Bench, Case, CaseSet, lengths};
 use super::elementwise::WORKGROUP;
 use super::fast;
-use super::rowwise::{SHORT, per_row};
+use super::rowwise::{SHORT, per_row, rows};
 
 /// Softmax over the last axis.
 pub fn softmax(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
@@ -42,7 +42,7 @@ impl Op for Softmax {
                 return Err("there must be one length for each sequence, the first axis of x".into());
             }
         }
-        Ok(vec![inputs[0].clone()])
+        rows(&inputs[..1])
     }
 
     fn gradient(&self, at: &mut Backward) -> Result<(), GraphError> {
@@ -121,7 +121,7 @@ impl Op for SoftmaxBackward {
     }
 
     fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
-        super::elementwise::same_shape(inputs)
+        rows(inputs)
     }
 
     reference!(parallel);

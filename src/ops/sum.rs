@@ -1,20 +1,15 @@
-//! y = factor · Σ x, over all elements: a sum (factor 1) or, in `mean`, an average.
+//! y = factor · Σ x, over all elements; a sum has the factor 1.
 
 use crate::graph::{
     Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work, reference,
 };
 
 use super::case::{Bench, Case, CaseSet, Tensor};
-use super::elementwise::{SUBGROUPS, dispatch, kernel, reducing, width};
+use super::elementwise::{SUBGROUPS, dispatch, kernel, like_x, reducing, width};
 
 /// Sum of all elements, as `[1]`.
 pub fn sum(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
-    sum_times(graph, x, 1.0)
-}
-
-/// factor · Σ x, as [1].
-pub(super) fn sum_times(graph: &mut Graph, x: Value, factor: f32) -> Result<Value, GraphError> {
-    graph.push1(Sum { factor }, &[x])
+    graph.push1(Sum { factor: 1.0 }, &[x])
 }
 
 /// Longer tensors are summed in two stages.
@@ -32,7 +27,8 @@ impl Op for Sum {
         "sum"
     }
 
-    fn infer(&self, _inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
+        like_x(inputs)?;
         Ok(vec![TensorType::f32(&[1])])
     }
 

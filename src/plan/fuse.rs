@@ -3,18 +3,18 @@
 
 use crate::graph::{Graph, Kind, Types, Value};
 
-use super::live::{Reader, Work, readers};
+use super::live::{Job, Reader, readers};
 
-pub fn fuse(work: &mut [Option<Work>], graph: &Graph, roots: &[Value]) {
-    let readers = readers(graph, work, roots);
+pub fn fuse(jobs: &mut [Option<Job>], graph: &Graph, roots: &[Value]) {
+    let readers = readers(graph, jobs, roots);
     // Nodes come in order of execution, so that a chain (product, bias, tanh) collapses from its front.
-    for node in 0..work.len() {
-        let Some(producer) = work[node].clone() else { continue };
+    for node in 0..jobs.len() {
+        let Some(producer) = jobs[node].clone() else { continue };
         let unread_rest = readers[node].iter().skip(1).all(Vec::is_empty);
         let &[Reader::Node { node: reader, input }] = readers[node][0].as_slice() else {
             continue;
         };
-        let Some(consumer) = work[reader].as_ref().filter(|_| unread_rest) else {
+        let Some(consumer) = jobs[reader].as_ref().filter(|_| unread_rest) else {
             continue;
         };
         if let Some(op) = producer.op.absorb(&*consumer.op, input) {
@@ -26,8 +26,8 @@ pub fn fuse(work: &mut [Option<Work>], graph: &Graph, roots: &[Value]) {
             {
                 continue;
             }
-            work[reader] = Some(Work { op, inputs });
-            work[node] = None;
+            jobs[reader] = Some(Job { op, inputs });
+            jobs[node] = None;
         }
     }
 }

@@ -6,13 +6,13 @@ use crate::graph::{Graph, Kind, Op, Value};
 
 /// An op to run: after fusion it may differ from the graph's node whose outputs it computes.
 #[derive(Clone, Debug)]
-pub struct Work {
+pub struct Job {
     pub op: Arc<dyn Op>,
     pub inputs: Vec<Value>,
 }
 
 /// `result[node]` is the op that computes a live node; views, inputs and dead nodes have none.
-pub fn live(graph: &Graph, roots: &[Value]) -> Vec<Option<Work>> {
+pub fn live(graph: &Graph, roots: &[Value]) -> Vec<Option<Job>> {
     let mut needed = vec![false; graph.nodes().len()];
     let mut stack: Vec<usize> = roots.iter().map(|v| v.node).collect();
     while let Some(node) = stack.pop() {
@@ -20,22 +20,22 @@ pub fn live(graph: &Graph, roots: &[Value]) -> Vec<Option<Work>> {
             stack.extend(graph.nodes()[node].inputs.iter().map(|v| v.node));
         }
     }
-    let work = |(node, needed): (usize, bool)| match &graph.nodes()[node].kind {
-        Kind::Op(op) if needed => Some(Work { op: op.clone(), inputs: graph.nodes()[node].inputs.clone() }),
+    let job = |(node, needed): (usize, bool)| match &graph.nodes()[node].kind {
+        Kind::Op(op) if needed => Some(Job { op: op.clone(), inputs: graph.nodes()[node].inputs.clone() }),
         _ => None,
     };
-    needed.into_iter().enumerate().map(work).collect()
+    needed.into_iter().enumerate().map(job).collect()
 }
 
-/// Who reads a value among live work and the views and packs that it needs; each root counts as a reader too.
-pub fn readers(graph: &Graph, work: &[Option<Work>], roots: &[Value]) -> Vec<Vec<Vec<Reader>>> {
+/// Who reads a value among live ops and the views and packs that it needs; each root counts as a reader too.
+pub fn readers(graph: &Graph, jobs: &[Option<Job>], roots: &[Value]) -> Vec<Vec<Vec<Reader>>> {
     let mut readers: Vec<Vec<Vec<Reader>>> = graph.nodes().iter().map(|n| vec![Vec::new(); n.outputs.len()]).collect();
     for root in roots {
         readers[root.node][root.output].push(Reader::Root);
     }
-    for node in (0..work.len()).rev() {
-        let inputs = match (&work[node], &graph.nodes()[node].kind) {
-            (Some(work), _) => &work.inputs,
+    for node in (0..jobs.len()).rev() {
+        let inputs = match (&jobs[node], &graph.nodes()[node].kind) {
+            (Some(job), _) => &job.inputs,
             // A view or pack that nobody reads is dead.
             (None, Kind::View { .. } | Kind::Pack { .. }) if readers[node].iter().any(|r| !r.is_empty()) => {
                 &graph.nodes()[node].inputs

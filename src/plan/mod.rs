@@ -70,9 +70,9 @@ impl Plan {
     /// Plans the computation of `fetches`, to be read back, and of `effects`, wanted only for the buffers they update.
     pub fn new(graph: &Graph, fetches: &[Value], effects: &[Value], target: &Target) -> Self {
         let roots: Vec<Value> = fetches.iter().chain(effects).copied().collect();
-        let mut work = live::live(graph, &roots);
-        fuse::fuse(&mut work, graph, &roots);
-        place::place(graph, work, fetches, &roots, target)
+        let mut jobs = live::live(graph, &roots);
+        fuse::fuse(&mut jobs, graph, &roots);
+        place::place(graph, jobs, fetches, &roots, target)
     }
 
     /// A plan that does nothing.

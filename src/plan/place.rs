@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::graph::{Alias, DType, Graph, Kind, Target, TensorType, Types, Value};
+use crate::graph::{Alias, DType, Graph, Kind, Op, Target, TensorType, Types, Value};
 use crate::ops::slice::Slice;
 
-use super::live::{Reader, Work, readers};
+use super::live::{Job, Reader, readers};
 use super::{Buffer, Plan, Region, Slot, Step};
 
 /// Before slots are shared out every computed value that owns memory has one of its own, numbered here.
@@ -24,7 +24,7 @@ struct Spot {
 
 /// A step whose operands still lie in homes.
 struct Draft {
-    op: Arc<dyn crate::graph::Op>,
+    op: Arc<dyn Op>,
     types: Types,
     inputs: Vec<(Spot, usize)>,
     outputs: Vec<Option<(Spot, usize)>>,
@@ -42,8 +42,8 @@ struct Placer<'g> {
     drafts: Vec<Draft>,
 }
 
-pub fn place(graph: &Graph, work: Vec<Option<Work>>, fetches: &[Value], roots: &[Value], target: &Target) -> Plan {
-    let readers = readers(graph, &work, roots);
+pub fn place(graph: &Graph, jobs: Vec<Option<Job>>, fetches: &[Value], roots: &[Value], target: &Target) -> Plan {
+    let readers = readers(graph, &jobs, roots);
     let mut placer = Placer {
         graph,
         target,
@@ -54,15 +54,15 @@ pub fn place(graph: &Graph, work: Vec<Option<Work>>, fetches: &[Value], roots: &
         drafts: vec![],
     };
     let is_read = |node: usize| readers[node].iter().any(|r| !r.is_empty());
-    for node in (0..work.len()).filter(|&n| is_read(n) && matches!(graph.nodes()[n].kind, Kind::Input { .. })) {
+    for node in (0..jobs.len()).filter(|&n| is_read(n) && matches!(graph.nodes()[n].kind, Kind::Input { .. })) {
         placer.add_input(node);
     }
-    for node in (0..work.len()).filter(|&n| is_read(n) && matches!(graph.nodes()[n].kind, Kind::Pack { .. })) {
+    for node in (0..jobs.len()).filter(|&n| is_read(n) && matches!(graph.nodes()[n].kind, Kind::Pack { .. })) {
         placer.reserve(node, &readers);
     }
-    for (node, work) in work.into_iter().enumerate() {
-        match (work, &graph.nodes()[node].kind) {
-            (Some(work), _) => placer.add_step(node, work, &readers[node]),
+    for (node, job) in jobs.into_iter().enumerate() {
+        match (job, &graph.nodes()[node].kind) {
+            (Some(job), _) => placer.add_step(node, job, &readers[node]),
             (None, Kind::View { offset }) if is_read(node) => {
                 let from = placer.spots[&graph.nodes()[node].inputs[0]];
                 placer.spots.insert(Value { node, output: 0 }, Spot { offset: from.offset + offset, ..from });
@@ -111,12 +111,12 @@ impl Placer<'_> {
         spot.offset.is_multiple_of(self.target.alignment)
     }
 
-    fn add_step(&mut self, node: usize, work: Work, readers: &[Vec<Reader>]) {
+    fn add_step(&mut self, node: usize, job: Job, readers: &[Vec<Reader>]) {
         let outputs = self.graph.nodes()[node].outputs.clone();
-        let wanted: Vec<bool> = (0..outputs.len()).map(|o| !readers[o].is_empty() || !work.op.optional(o)).collect();
-        let inputs = work.inputs.iter().map(|v| self.graph.type_of(*v).clone()).collect();
+        let wanted: Vec<bool> = (0..outputs.len()).map(|o| !readers[o].is_empty() || !job.op.optional(o)).collect();
+        let inputs = job.inputs.iter().map(|v| self.graph.type_of(*v).clone()).collect();
         let mut types = Types { inputs, outputs, wanted };
-        let aliases: Vec<_> = (0..types.outputs.len()).map(|o| work.op.alias(o, &types)).collect();
+        let aliases: Vec<_> = (0..types.outputs.len()).map(|o| job.op.alias(o, &types)).collect();
         // A tensor that a wanted alias is part of must exist.
         for (o, alias) in aliases.iter().enumerate() {
             if let (Some(Alias::Output { index, .. }), true) = (*alias, types.wanted[o]) {
@@ -124,7 +124,7 @@ impl Placer<'_> {
             }
         }
         if let [Some(Alias::Input { index, offset })] = aliases[..] {
-            let from = self.spots[&work.inputs[index]];
+            let from = self.spots[&job.inputs[index]];
             let spot = Spot { offset: from.offset + offset, ..from };
             if self.aligned(spot) {
                 self.spots.insert(Value { node, output: 0 }, spot);
@@ -134,8 +134,8 @@ impl Placer<'_> {
         let mut copies = vec![];
         for (o, alias) in aliases.iter().enumerate() {
             let value = Value { node, output: o };
-            if let (Some(index), true) = (work.op.in_place(o), types.wanted[o]) {
-                self.spots.insert(value, self.spots[&work.inputs[index]]);
+            if let (Some(index), true) = (job.op.in_place(o), types.wanted[o]) {
+                self.spots.insert(value, self.spots[&job.inputs[index]]);
             } else if types.wanted[o] && !matches!(alias, Some(Alias::Output { .. })) {
                 let reserved = self.packed.get(&value).copied();
                 let spot = reserved.unwrap_or_else(|| self.own(types.outputs[o].dtype, types.outputs[o].len()));
@@ -162,10 +162,10 @@ impl Placer<'_> {
             (types.wanted[o] && own(o)).then(|| (self.spots[&Value { node, output: o }], types.outputs[o].len()))
         };
         let (inputs, outputs) =
-            (work.inputs.iter().map(operand).collect(), (0..types.outputs.len()).map(result).collect());
-        let lengths = if self.target.is_cpu() { vec![] } else { work.op.scratch(&types, self.target) };
+            (job.inputs.iter().map(operand).collect(), (0..types.outputs.len()).map(result).collect());
+        let lengths = if self.target.is_cpu() { vec![] } else { job.op.scratch(&types, self.target) };
         let scratch = lengths.into_iter().map(|len| (self.own(DType::F32, len), len)).collect();
-        self.drafts.push(Draft { op: work.op, types, inputs, outputs, scratch });
+        self.drafts.push(Draft { op: job.op, types, inputs, outputs, scratch });
         for (from, len, offset, to, tensor) in copies {
             self.add_copy(from, len, offset, to, &tensor);
         }

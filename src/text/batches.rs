@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::text::SOS;
-use crate::text::shuffle::SplitMix64;
+use crate::text::random::SplitMix64;
 
 /// Shape of a batch: the graph is built once for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -161,7 +161,7 @@ impl Batcher {
         if !self.shuffled {
             return self.in_order();
         }
-        let mut random = SplitMix64::new(seed, epoch as u64);
+        let mut random = SplitMix64::of_epoch(seed, epoch as u64);
         let mut batches = self.plan(|members| random.shuffle(members));
         random.shuffle(&mut batches);
         batches
@@ -233,7 +233,7 @@ mod tests {
     /// Lengths like those of image captions: 4 to about 40 tokens, mostly 9 to 18, target close to source.
     fn captions(pairs: usize) -> (Vec<usize>, Vec<usize>) {
         let mut dice: Vec<usize> = (0..pairs * 8).map(|n| n % 7).collect();
-        SplitMix64::new(3, 0).shuffle(&mut dice);
+        SplitMix64::of_epoch(3, 0).shuffle(&mut dice);
         let lengths = dice.chunks(8).enumerate().map(|(n, dice)| {
             let common = dice[..4].iter().sum::<usize>() * if n % 20 == 0 { 2 } else { 1 };
             (4 + common * 2 / 3 + dice[4] / 2 + dice[5] / 2, 4 + common * 2 / 3 + dice[6] / 2 + dice[7] / 2)

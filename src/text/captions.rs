@@ -10,7 +10,6 @@ mod clause;
 mod german;
 mod lexicon;
 mod noun;
-mod random;
 mod sentences;
 #[cfg(test)]
 mod tests;
@@ -20,7 +19,8 @@ use std::collections::HashSet;
 use std::fmt;
 
 use author::Author;
-use random::SplitMix64;
+
+use crate::text::random::SplitMix64;
 
 /// How many different pairs the grammar can surely make, whatever the seed.
 pub const CAPACITY: usize = 500_000;

@@ -11,10 +11,6 @@ pub enum TextError {
     #[error("cannot read {}: {error}", path.display())]
     Read { path: PathBuf, error: std::io::Error },
 
-    /// The operating system refused to write a file.
-    #[error("cannot write {}: {error}", path.display())]
-    Write { path: PathBuf, error: std::io::Error },
-
     /// A file that is not UTF-8. `line` and `column` count from 1, the column in bytes.
     #[error(
         "{}, line {line}: byte {column} of the line (0x{byte:02x}) is not valid UTF-8; convert the file, e.g. with \
@@ -61,7 +57,7 @@ pub enum TextError {
     )]
     VocabularyTooSmall { limit: usize, needed: usize },
 
-    /// A tokenizer file that is damaged or was not written by [`Tokenizer::save`](crate::text::Tokenizer::save).
+    /// A tokenizer file that is damaged or does not hold what [`Tokenizer::to_json`](crate::text::Tokenizer::to_json) gives.
     #[error("{} is not a tokenizer of this program: {reason}; train again, or restore the file", path.display())]
     TokenizerFile { path: PathBuf, reason: String },
 }

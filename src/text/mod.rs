@@ -19,7 +19,7 @@ pub mod bleu;
 pub mod captions;
 pub mod corpus;
 mod error;
-mod shuffle;
+mod random;
 pub mod tokenizer;
 
 pub use batches::{Batch, BatchShape, BatchSize, Batcher, Frame, within_limit};

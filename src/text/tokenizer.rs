@@ -57,7 +57,7 @@ impl Tokenizer {
         Self(tokenizer)
     }
 
-    /// Reads a tokenizer that [`save`](Self::save) wrote.
+    /// Reads a file that holds what [`to_json`](Self::to_json) gave.
     ///
     /// # Errors
     ///
@@ -66,16 +66,6 @@ impl Tokenizer {
         let path = path.as_ref();
         let json = fs::read_to_string(path).map_err(|error| TextError::Read { path: path.into(), error })?;
         Self::from_json(&json, path)
-    }
-
-    /// Writes [`to_json`](Self::to_json) to a file, conventionally `tokenizer.json`.
-    ///
-    /// # Errors
-    ///
-    /// The file cannot be written.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), TextError> {
-        let path = path.as_ref();
-        fs::write(path, self.to_json()).map_err(|error| TextError::Write { path: path.into(), error })
     }
 
     /// The tokenizer in the format of the `tokenizers` library.
@@ -248,7 +238,7 @@ pub(super) mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("tokenizer.json");
         for tokenizer in KINDS.map(trained) {
-            tokenizer.save(&path).unwrap();
+            fs::write(&path, tokenizer.to_json()).unwrap();
             let plain = tokenizers::Tokenizer::from_file(&path).unwrap();
             let loaded = Tokenizer::load(&path).unwrap();
             assert_eq!(loaded.to_json(), tokenizer.to_json());

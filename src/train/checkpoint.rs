@@ -14,6 +14,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::nn::{Parameter, Parameters};
 use crate::train::dump::IdBatch;
 use crate::train::files::{FileError, read, write_atomically};
 use crate::train::fingerprint::Fingerprints;
@@ -31,6 +32,16 @@ pub struct NamedTensor {
     pub shape: Vec<usize>,
     /// As many as the product of `shape`.
     pub values: Vec<f32>,
+}
+
+/// A flat buffer, cut into the model's parameters.
+pub fn cut(parameters: &Parameters, flat: &[f32]) -> Vec<NamedTensor> {
+    let tensor = |p: &Parameter| NamedTensor {
+        name: p.name.clone(),
+        shape: p.shape.clone(),
+        values: flat[p.offset..][..p.len()].to_vec(),
+    };
+    parameters.iter().map(tensor).collect()
 }
 
 /// Where in its course a run is. With the parameters and Adam's moments, all that an interrupted run needs to reach

@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use crate::decode::{Beam, Search};
+use crate::graph::TensorType;
 use crate::models::{self, Model, ModelConfig};
 use crate::nn::Parameters;
 use crate::plan::{Device, Plan, Prepared};
 use crate::text::{Batch, BatchShape, BatchSize, Batcher, ParallelText, Tokenizer, corpus_bleu};
 
 use super::checkpoint::{
-    CheckpointError, Last, NamedTensor, TrainingState, load_last, load_model, save_last, save_model, stored_shape,
+    CheckpointError, Last, NamedTensor, TrainingState, cut, load_last, load_model, save_last, save_model, stored_shape,
 };
 use super::config::{Config, TrainConfig};
 use super::files::remove;
@@ -345,13 +346,7 @@ impl<'a> Trainer<'a> {
 
     /// A flat buffer, cut into the model's parameters.
     fn tensors(&mut self, buffer: &str) -> Result<Vec<NamedTensor>, TrainError> {
-        let flat = self.device.read_f32(buffer)?;
-        let cut = |p: &crate::nn::Parameter| NamedTensor {
-            name: p.name.clone(),
-            shape: p.shape.clone(),
-            values: flat[p.offset..][..p.len()].to_vec(),
-        };
-        Ok(self.model.parameters().iter().map(cut).collect())
+        Ok(cut(self.model.parameters(), &self.device.read_f32(buffer)?))
     }
 }
 
@@ -470,7 +465,7 @@ pub fn load_weights(
     let parameters = model.parameters();
     let tensors = load_model(path, &expected(parameters))?;
     let flat = parameters.flat(tensors.iter().map(|tensor| &tensor.values));
-    device.allocate("parameters", &crate::graph::TensorType::f32(&[flat.len()]))?;
+    device.allocate("parameters", &TensorType::f32(&[flat.len()]))?;
     device.write_f32("parameters", &flat);
     Ok(model)
 }

@@ -1,5 +1,7 @@
 //! Draws noun phrases, places and clauses that make sense together.
 
+use crate::text::random::SplitMix64;
+
 use super::clause::{Adverb, Clause, Predicate, Verb};
 use super::german::{Case, Number};
 use super::lexicon::adjectives::{ADJECTIVES, ADVERBS, TOGETHER_ADVERB};
@@ -10,7 +12,6 @@ use super::lexicon::places::{PARTS, PLACES, Part, Place};
 use super::lexicon::tags::traits::{CROWD, NO_CLOTHES, NO_MOOD, TOGETHER};
 use super::lexicon::tags::{self, Settings, Tags, Traits};
 use super::noun::{Adjective, Determiner, Noun, NounPhrase, Referent};
-use super::random::SplitMix64;
 use super::text::Phrase;
 
 /// How often, in a hundred times, a choice falls on the richer side.

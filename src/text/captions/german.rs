@@ -1,5 +1,7 @@
 //! German inflection: the paradigms of articles, adjectives and pronouns.
 
+use super::text::join;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gender {
     Masculine,
@@ -128,7 +130,7 @@ pub fn adjective(stem: &str, declension: Declension, agreement: Agreement) -> St
 
 /// Puts a preposition before a noun phrase: "in" and "dem Park" give "im Park".
 pub fn prepositional(preposition: &str, phrase: &str) -> String {
-    let plain = super::text::join(&[preposition, phrase]);
+    let plain = join(&[preposition, phrase]);
     CONTRACTIONS
         .iter()
         .find_map(|(parts, whole)| {

@@ -1,14 +1,16 @@
 use std::collections::{HashMap, HashSet};
 
+use crate::text::random::SplitMix64;
+
 use super::author::{Author, Detail};
 use super::clause::{Clause, Predicate};
 use super::german::{Agreement, Case, Declension, Gender, Number, adjective, definite_article};
 use super::lexicon::adjectives::ADJECTIVES;
 use super::lexicon::frames::FRAMES;
 use super::lexicon::nouns::NOUNS;
+use super::lexicon::tags::settings::NOWHERE;
 use super::lexicon::verbs;
 use super::noun::{Adjective, Determiner, Noun, NounPhrase, Referent, indefinite_article};
-use super::random::SplitMix64;
 use super::text::Phrase;
 use super::{CAPACITY, Pair, TooMany, draw, generate};
 
@@ -32,13 +34,6 @@ fn checksum(pairs: &[Pair]) -> u64 {
         .iter()
         .flat_map(|pair| pair.german.bytes().chain(pair.english.bytes()))
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
-}
-
-#[test]
-fn random_numbers_are_those_published() {
-    let mut random = SplitMix64::new(1_234_567);
-    assert_eq!(random.next_u64(), 6_457_827_717_110_365_317);
-    assert_eq!(random.next_u64(), 3_203_168_211_198_807_973);
 }
 
 #[test]
@@ -247,7 +242,7 @@ fn every_scene_can_be_played() {
     let mut author = Author { random: &mut random };
     for frame in FRAMES {
         assert!(author.clause(frame, Detail::Full).is_some(), "{frame:?}");
-        let nowhere = frame.settings == super::lexicon::tags::settings::NOWHERE;
+        let nowhere = frame.settings == NOWHERE;
         assert!(nowhere || author.location(frame.settings).is_some(), "{frame:?}");
     }
 }
