@@ -1,4 +1,4 @@
-// y = factor · Σ x
+// y = Σ x
 //
 // Each workgroup leaves the sum of a block; where there are several, a second launch of the same kernel adds theirs.
 #import shared/elements
@@ -8,7 +8,6 @@
 
 struct Parameters {
     len: u32, // vectors
-    factor: f32,
 }
 @group(0) @binding(0) var<storage, read> x: array<Numbers>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>; // [workgroups]
@@ -23,11 +22,11 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     }
     let total = reduce_sum(sum_of(sum), local);
     if local == 0u {
-        y[group.x] = total * parameters.factor;
+        y[group.x] = total;
     }
 }
 
-// dx = factor · dy everywhere
+// dx = dy everywhere
 @group(0) @binding(0) var<storage, read> dy: array<f32>; // [1]
 @group(0) @binding(1) var<storage, read_write> dx: array<Numbers>;
 
@@ -35,6 +34,6 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let e = elements(group, groups, local, parameters.len);
     for (var i = e.first; i < e.end; i += LANES) {
-        dx[i] = Numbers(dy[0] * parameters.factor);
+        dx[i] = Numbers(dy[0]);
     }
 }

@@ -423,7 +423,7 @@ fn models_and_batches_that_do_not_fit() {
         ("large", "`src` row 0 column 1 is 9: expected an id from 0 to 8"),
         ("negative", "`tgt` row 0 column 1 is -1: expected an id from 0 to 7"),
         ("hole", "`src` row 0 has padding (id 1) before its token in column 2"),
-        ("long", "`src` has 21 columns: expected 2 to 20"),
+        ("long", "`src` has 21 columns: expected at most 20"),
         ("empty", "every target of the batch is empty"),
         ("words", "words is damaged"),
         ("nowhere", "cannot read nowhere"),

@@ -17,9 +17,9 @@ use wgrad::ops::mul::mul;
 use wgrad::ops::sum::sum;
 use wgrad::plan::{Device, Plan};
 use wgrad::text::{BatchShape, EOS, PAD, SOS};
-use wgrad::train::checkpoint::{load_ids, stored_shape};
+use wgrad::train::checkpoint::stored_shape;
 use wgrad::train::config::Config;
-use wgrad::train::dump::{IdBatch, dump};
+use wgrad::train::dump::{IdBatch, dump, load_ids};
 use wgrad::train::step::{StepBatch, StepResult, allocate, control_words, parameter_gradients, training_plan};
 use wgrad::train::{Split, load_weights};
 

@@ -211,7 +211,7 @@ fn ctrl_c_saves_and_says_how_to_resume() {
     assert!(killed.unwrap().success());
     let output = child.wait_with_output().unwrap();
     let (printed, log) = (String::from_utf8_lossy(&output.stdout), stderr(&output));
-    assert!(output.status.success(), "{log}");
+    assert_eq!(output.status.code(), Some(130), "{log}");
     assert!(
         printed.contains("Stopped; everything is saved") && printed.contains("wgrad train --resume stopped"),
         "{printed}{log}"

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use clap::Args;
 use wgrad::models::vocabulary_tensors;
-use wgrad::train::checkpoint::{load_ids, save_model, stored_shape};
+use wgrad::train::checkpoint::{save_model, stored_shape};
 use wgrad::train::config::Config;
-use wgrad::train::dump::dump;
+use wgrad::train::dump::{dump, load_ids};
 use wgrad::train::load_weights;
 
 use super::device::DeviceChoice;

@@ -1,4 +1,4 @@
-//! y = factor · Σ x, over all elements; a sum has the factor 1.
+//! y = Σ x, over all elements.
 
 use crate::graph::{
     Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work, reference,
@@ -9,7 +9,7 @@ use super::elementwise::{SUBGROUPS, dispatch, kernel, like_x, reducing, width};
 
 /// Sum of all elements, as `[1]`.
 pub fn sum(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
-    graph.push1(Sum { factor: 1.0 }, &[x])
+    graph.push1(Sum, &[x])
 }
 
 /// Longer tensors are summed in two stages.
@@ -18,9 +18,7 @@ const SMALL: usize = 4096;
 const PARTIALS: usize = 256;
 
 #[derive(Debug)]
-struct Sum {
-    factor: f32,
-}
+struct Sum;
 
 impl Op for Sum {
     fn name(&self) -> &'static str {
@@ -35,7 +33,7 @@ impl Op for Sum {
     fn gradient(&self, at: &mut Backward) -> Result<(), GraphError> {
         let (x, dy) = (at.input(0), at.upstream());
         let shape = at.graph.shape(x).to_vec();
-        let dx = at.graph.push1(SumBackward { shape, factor: self.factor }, &[dy])?;
+        let dx = at.graph.push1(SumBackward { shape }, &[dy])?;
         at.set(0, dx);
         Ok(())
     }
@@ -52,32 +50,30 @@ impl Op for Sum {
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let len = types.inputs[0].len();
-        let launch = |from, to, len, factor| {
+        let launch = |from, to, len| {
             let width = width(&[len]);
             let dispatch = reducing(kernel("sum", "forward", width, target), target).read(from).write(to);
-            dispatch.uniform(&[len / width]).number(factor)
+            dispatch.uniform(&[len / width])
         };
         let (x, y, partials) = (Operand::Input(0), Operand::Output(0), Operand::Scratch(0));
         if len <= SMALL {
-            return vec![launch(x, y, len, self.factor)];
+            return vec![launch(x, y, len)];
         }
-        let first = launch(x, partials, len, 1.0).workgroups([PARTIALS as u32, 1, 1]);
-        vec![first, launch(partials, y, PARTIALS, self.factor)]
+        let first = launch(x, partials, len).workgroups([PARTIALS as u32, 1, 1]);
+        vec![first, launch(partials, y, PARTIALS)]
     }
 }
 
 impl Sum {
     fn reference<T: Real>(&self, mut call: Call<T>) {
-        let sum = call.input(0).iter().fold(T::default(), |sum, &x| sum + x);
-        call.output(0)[0] = sum * T::of(f64::from(self.factor));
+        call.output(0)[0] = call.input(0).iter().fold(T::default(), |sum, &x| sum + x);
     }
 }
 
-/// dx = factor · dy everywhere.
+/// dx = dy everywhere.
 #[derive(Debug)]
 struct SumBackward {
     shape: Vec<usize>,
-    factor: f32,
 }
 
 impl Op for SumBackward {
@@ -93,13 +89,13 @@ impl Op for SumBackward {
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let len = types.outputs[0].len();
-        vec![dispatch("sum", "backward", 1, len, target).constant(SUBGROUPS, 0).number(self.factor)]
+        vec![dispatch("sum", "backward", 1, len, target).constant(SUBGROUPS, 0)]
     }
 }
 
 impl SumBackward {
     fn reference<T: Real>(&self, mut call: Call<T>) {
-        call.output(0).fill(call.input(0)[0] * T::of(f64::from(self.factor)));
+        call.output(0).fill(call.input(0)[0]);
     }
 }
 
@@ -107,7 +103,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     let shapes: [&[usize]; 5] = [&[1], &[7, 17], &[257], &[65, 33], &[1000, 7]];
     let shapes = set.shapes(&shapes);
     let forward = shapes.iter().map(|s| {
-        let mut case = set.case(Sum { factor: 0.5 }).random(s);
+        let mut case = set.case(Sum).random(s);
         // The bound grows with the number of numbers, squared: of many, the sum must not vanish beside it.
         if let Tensor::F32(_, x) = &mut case.inputs[0]
             && x.len() > 10_000
@@ -116,17 +112,14 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         }
         case
     });
-    let backward = shapes.iter().map(|s| set.case(SumBackward { shape: s.to_vec(), factor: 3.0 }).constant(&[1], 1.0));
-    let many = set.many(256).map(|n| set.case(SumBackward { shape: vec![n], factor: 3.0 }).constant(&[1], 1.0));
+    let backward = shapes.iter().map(|s| set.case(SumBackward { shape: s.to_vec() }).constant(&[1], 1.0));
+    let many = set.many(256).map(|n| set.case(SumBackward { shape: vec![n] }).constant(&[1], 1.0));
     forward.chain(backward).chain(many).collect()
 }
 
 pub fn benches() -> Vec<Bench> {
     vec![
-        Bench::new("2560 x 2048", Case::new(Sum { factor: 1.0 }).constant(&[2560, 2048], 1.0)),
-        Bench::new(
-            "backward, 2560 x 2048",
-            Case::new(SumBackward { shape: vec![2560, 2048], factor: 1.0 }).constant(&[1], 1.0),
-        ),
+        Bench::new("2560 x 2048", Case::new(Sum).constant(&[2560, 2048], 1.0)),
+        Bench::new("backward, 2560 x 2048", Case::new(SumBackward { shape: vec![2560, 2048] }).constant(&[1], 1.0)),
     ]
 }

@@ -15,7 +15,6 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::nn::{Parameter, Parameters};
-use crate::train::dump::IdBatch;
 use crate::train::files::{FileError, read, write_atomically};
 use crate::train::fingerprint::Fingerprints;
 use crate::train::schedule::ScheduleState;
@@ -154,31 +153,6 @@ pub fn load_model(path: &Path, expected: &[(String, Vec<usize>)]) -> Result<Vec<
     select(path, &file, expected)
 }
 
-/// The ids of a batch, tensors `src` [B, S] and `tgt` [B, T] of type I64.
-///
-/// # Errors
-///
-/// The file cannot be read or is damaged, or its tensors are others.
-pub fn load_ids(path: &Path) -> Result<IdBatch, CheckpointError> {
-    let bytes = read(path)?;
-    let (file, _) = open(path, &bytes)?;
-    let side = |name: &str| match file.tensor(name) {
-        Ok(tensor) if tensor.dtype() == Dtype::I64 && tensor.shape().len() == 2 && tensor.shape()[0] > 0 => {
-            let words = tensor.data().chunks_exact(8);
-            let ids = words.map(|bytes| i64::from_le_bytes(bytes.try_into().expect("chunks of eight"))).collect();
-            Ok((tensor.shape()[0], ids))
-        }
-        Ok(tensor) => Err(format!("{name} is {:?} {:?}; expected I64 [B, T]", tensor.dtype(), tensor.shape())),
-        Err(_) => Err(format!("{name} is missing; expected I64 [B, T]")),
-    };
-    let problem = |problem| CheckpointError::Batch { path: path.into(), problem };
-    let ((sentences, source), (targets, target)) = (side("src").map_err(problem)?, side("tgt").map_err(problem)?);
-    if sentences != targets {
-        return Err(problem(format!("src has {sentences} rows and tgt has {targets}; expected as many")));
-    }
-    Ok(IdBatch { sentences, source, target })
-}
-
 /// Writes `last.safetensors`. The moments have the names of their parameters.
 ///
 /// # Errors
@@ -264,7 +238,10 @@ fn save(
 }
 
 /// Verifies the contents of a file as far as they can be without knowing the model.
-fn open<'a>(path: &Path, bytes: &'a [u8]) -> Result<(SafeTensors<'a>, Option<TrainingState>), CheckpointError> {
+pub(super) fn open<'a>(
+    path: &Path,
+    bytes: &'a [u8],
+) -> Result<(SafeTensors<'a>, Option<TrainingState>), CheckpointError> {
     let damaged = |reason: String| CheckpointError::Damaged { path: path.into(), reason };
     let (header, description) = SafeTensors::read_metadata(bytes).map_err(|error| damaged(error.to_string()))?;
     let file = SafeTensors::deserialize(bytes).map_err(|error| damaged(error.to_string()))?;

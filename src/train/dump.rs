@@ -1,5 +1,8 @@
 //! One forward and backward pass on given ids, with every number that comes of it: to compare wgrad with another implementation, or to debug a model.
 
+use std::path::Path;
+
+use safetensors::tensor::Dtype;
 use thiserror::Error;
 
 use crate::graph::{Graph, GraphError, TensorType, Value};
@@ -10,8 +13,9 @@ use crate::ops::linear_cross_entropy::LinearCrossEntropy;
 use crate::plan::{Device, DeviceError, Plan};
 use crate::text::{Frame, PAD, SOS};
 
-use super::checkpoint::NamedTensor;
+use super::checkpoint::{CheckpointError, NamedTensor, open};
 use super::config::Config;
+use super::files::read;
 use super::step::parameter_gradients;
 
 /// Source and target ids, row by row; `<unk> <pad> <sos> <eos>` are 0 to 3. As the model's [`Frame`] says: both sides `<sos> … <eos>`, or the source
@@ -86,6 +90,31 @@ impl IdBatch {
         let rest = range.flat_map(|t| (0..self.sentences).map(move |b| ids[b * columns + t] as u32));
         first.into_iter().chain(rest).collect()
     }
+}
+
+/// The ids of a batch, tensors `src` [B, S] and `tgt` [B, T] of type I64.
+///
+/// # Errors
+///
+/// The file cannot be read or is damaged, or its tensors are others.
+pub fn load_ids(path: &Path) -> Result<IdBatch, CheckpointError> {
+    let bytes = read(path)?;
+    let (file, _) = open(path, &bytes)?;
+    let side = |name: &str| match file.tensor(name) {
+        Ok(tensor) if tensor.dtype() == Dtype::I64 && tensor.shape().len() == 2 && tensor.shape()[0] > 0 => {
+            let words = tensor.data().chunks_exact(8);
+            let ids = words.map(|bytes| i64::from_le_bytes(bytes.try_into().expect("chunks of eight"))).collect();
+            Ok((tensor.shape()[0], ids))
+        }
+        Ok(tensor) => Err(format!("{name} is {:?} {:?}; expected I64 [B, T]", tensor.dtype(), tensor.shape())),
+        Err(_) => Err(format!("{name} is missing; expected I64 [B, T]")),
+    };
+    let problem = |problem| CheckpointError::Batch { path: path.into(), problem };
+    let ((sentences, source), (targets, target)) = (side("src").map_err(problem)?, side("tgt").map_err(problem)?);
+    if sentences != targets {
+        return Err(problem(format!("src has {sentences} rows and tgt has {targets}; expected as many")));
+    }
+    Ok(IdBatch { sentences, source, target })
 }
 
 /// Runs forward and backward once, with dropout off, on a device whose buffer `parameters` holds the model. Gives `logits` [B, T, V], `loss`

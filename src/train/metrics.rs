@@ -250,6 +250,7 @@ mod tests {
         metrics.write(EPOCH).unwrap();
         let uninterrupted = fs::read(&path).unwrap();
         // Killed in the middle of a line.
+        drop(metrics);
         fs::write(&path, [&uninterrupted[..], b"{\"kind\":\"st"].concat()).unwrap();
 
         let mut resumed = Metrics::resume(&path, checkpoint).unwrap();
