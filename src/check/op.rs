@@ -9,12 +9,13 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::gpu::OpenError;
-use crate::graph::{Dispatch, Target, TensorType};
+use crate::graph::{Target, TensorType};
 use crate::ops::case::Case;
-use crate::plan::{Device, DeviceError, Plan};
+use crate::plan::{Device, DeviceError, Plan, Step};
 
 use super::compare::{Compared, Expected, Problem, Worst, compare, difference, expected, plan_of, run_twice, stray};
 use super::gradient::check_gradient;
+use super::watch::{PATIENCE, watched};
 use super::work::{Kind, Unit, chunks, kinds, units};
 
 /// Opens a device of its own for each number: those that compile and run at the same time.
@@ -116,8 +117,34 @@ pub enum Told<'a> {
     Run { of: usize },
     /// A case that did not pass, at once: the other kernels may take long to compile.
     Failure(&'a Failure),
+    /// A case that takes long, and may never end.
+    Slow(Slow),
     /// All cases of a kind.
     Row(&'a Row),
+}
+
+/// A case that is still running after [`PATIENCE`].
+pub struct Slow {
+    op: &'static str,
+    case: usize,
+    kernels: Kernels,
+    mode: &'static str,
+    launches: Vec<String>,
+}
+
+impl fmt::Display for Slow {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Self { op, case, kernels, mode, launches } = self;
+        let (seconds, launches) = (PATIENCE.as_secs(), launches.join(" "));
+        write!(f, "still running after {seconds} s: {op} case {case}, {kernels} kernels, {mode} ({launches})")
+    }
+}
+
+/// What a thread sends while it works.
+enum Arrived<'a> {
+    Slow(Slow),
+    /// Of this case.
+    Outcome(&'a Unit, usize, Outcome),
 }
 
 /// Devices that work at the same time, if there are as many cores: each costs memory, and its driver the time to open it.
@@ -151,7 +178,7 @@ pub fn check_op(
             break;
         }
         let judged: Vec<Expected> = cases[chunk.clone()].par_iter().map(|(_, case)| expected(case)).collect();
-        let (next, (results, arriving)) = (AtomicUsize::new(0), mpsc::channel());
+        let (next, (results, arriving)) = (AtomicUsize::new(0), mpsc::channel::<Result<Arrived, OpenError>>());
         let work = |device: usize, results: mpsc::Sender<_>| {
             while let Some(unit) = units.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let subject = &subjects[unit.subject];
@@ -165,10 +192,17 @@ pub fn check_op(
                         return;
                     }
                     let expected = &judged[i - chunk.start];
-                    let outcome = outcome(&mut *device, &cases[i], &kinds[unit.kind], expected, subject.mode);
+                    let (kind, mode) = (&kinds[unit.kind], subject.mode);
+                    let slow = || {
+                        let (number, case) = &cases[i];
+                        let launches = launches(&plan_of(case, &kind.target).0.steps);
+                        let slow = Slow { op, case: *number, kernels: kind.kernels, mode, launches };
+                        // Nobody listens after an error.
+                        let _ = results.send(Ok(Arrived::Slow(slow)));
+                    };
+                    let outcome = watched(PATIENCE, slow, || outcome(&mut *device, &cases[i], kind, expected, mode));
                     lost.fetch_or(outcome.failure.as_ref().is_some_and(Failure::lost), Ordering::Relaxed);
-                    // Nobody listens after an error.
-                    if results.send(Ok((unit, i, outcome))).is_err() {
+                    if results.send(Ok(Arrived::Outcome(unit, i, outcome))).is_err() {
                         return;
                     }
                 }
@@ -181,7 +215,13 @@ pub fn check_op(
             }
             drop(results);
             for arrived in arriving {
-                let (unit, i, outcome): (&Unit, usize, Outcome) = arrived?;
+                let (unit, i, outcome) = match arrived? {
+                    Arrived::Slow(slow) => {
+                        tell(Told::Slow(slow));
+                        continue;
+                    }
+                    Arrived::Outcome(unit, i, outcome) => (unit, i, outcome),
+                };
                 tell(Told::Run { of });
                 outcome.failure.iter().for_each(|failure| tell(Told::Failure(failure)));
                 outcomes[unit.subject][unit.kind][i] = Some(outcome);
@@ -210,7 +250,7 @@ fn outcome(
     mode: &'static str,
 ) -> Outcome {
     let (plan, types) = plan_of(case, &kind.target);
-    let launches = launches(plan.steps.iter().flat_map(|step| &step.dispatches));
+    let launches = launches(&plan.steps);
     let (worst, problem) = match run(device, case, plan, &types, expected) {
         Ok((worst, problem)) => (Some(worst), problem),
         Err(error) => (None, Some(error.into())),
@@ -254,9 +294,9 @@ fn row(op: &'static str, cases: &[(usize, Case)], kind: &Kind, outcomes: &[Vec<V
 }
 
 /// Each kernel once, as `shader:entry`.
-pub fn launches<'a>(dispatches: impl Iterator<Item = &'a Dispatch>) -> Vec<String> {
+pub fn launches(steps: &[Step]) -> Vec<String> {
     let mut names = vec![];
-    for dispatch in dispatches {
+    for dispatch in steps.iter().flat_map(|step| &step.dispatches) {
         let name = format!("{}:{}", dispatch.shader, dispatch.entry);
         if !names.contains(&name) {
             names.push(name);

@@ -1,6 +1,8 @@
 //! A whole plan, step by step: each step's inputs are read from the device and handed to the reference, so that what one step gets wrong is not
 //! blamed on the next.
 
+use std::slice;
+
 use serde::Serialize;
 
 use crate::graph::{DType, TensorType};
@@ -9,6 +11,7 @@ use crate::plan::{Device, DeviceError, Plan, Prepared, Region, Step};
 
 use super::compare::{Compared, Problem, Worst, compare, expected};
 use super::op::launches;
+use super::watch::{PATIENCE, watched};
 
 /// What one step of a plan gave.
 #[derive(Clone, Debug, Serialize)]
@@ -28,13 +31,15 @@ pub struct StepRow {
 
 /// Runs the plan twice, step by step, and judges each step of the second run. Before a run, `begin` writes what it reads; before the first the plan's
 /// buffers too, of which none is there. A step that the device refuses or does not survive is reported as wrong, and is the last one.
+/// `slow` is told of one that takes long, and may never end.
 pub fn check_steps(
     device: &mut dyn Device,
     plan: &Plan,
     begin: impl Fn(&mut dyn Device, u64) -> Result<(), DeviceError>,
+    slow: impl Fn(&StepRow) + Sync,
     mut report: impl FnMut(StepRow),
 ) {
-    if let Err((step, error)) = run_twice(device, plan, begin, &mut report) {
+    if let Err((step, error)) = run_twice(device, plan, begin, slow, &mut report) {
         report(StepRow::failed(plan, step, error));
     }
 }
@@ -46,17 +51,21 @@ fn run_twice(
     device: &mut dyn Device,
     plan: &Plan,
     begin: impl Fn(&mut dyn Device, u64) -> Result<(), DeviceError>,
+    slow: impl Fn(&StepRow) + Sync,
     report: &mut impl FnMut(StepRow),
 ) -> Result<(), Failed> {
     let before = |error| (None, error);
     begin(device, 1).map_err(before)?;
     let prepared = device.prepare(plan.clone()).map_err(|error| (refused(device, plan, &error), error))?;
+    let slow = |number: usize| slow(&StepRow::new(number, &plan.steps[number]));
     for number in 0..plan.steps.len() {
-        run(device, prepared, plan, number).map_err(|error| (Some(number), error))?;
+        let ran = watched(PATIENCE, || slow(number), || run(device, prepared, plan, number));
+        ran.map_err(|error| (Some(number), error))?;
     }
     begin(device, 2).map_err(before)?;
     for number in 0..plan.steps.len() {
-        report(judged(device, prepared, plan, number).map_err(|error| (Some(number), error))?);
+        let judged = watched(PATIENCE, || slow(number), || judged(device, prepared, plan, number));
+        report(judged.map_err(|error| (Some(number), error))?);
     }
     Ok(())
 }
@@ -108,7 +117,7 @@ impl StepRow {
             step: number,
             op: step.op.name(),
             label: format!("{:?}({})", step.op, inputs.join(", ")),
-            launches: launches(step.dispatches.iter()),
+            launches: launches(slice::from_ref(step)),
             worst: Worst::default(),
             numbers: 0,
             loose: 0,

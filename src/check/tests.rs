@@ -125,7 +125,7 @@ fn a_step_at_which_the_device_is_lost_is_the_last_one() {
     // In the first run, and in the second, which is the one that is judged.
     for (survived, judged) in [(2, 0), (6, 2)] {
         let mut rows = vec![];
-        check_steps(&mut Frail::new(&Arc::new(AtomicUsize::new(survived))), &plan, begin, |row| rows.push(row));
+        check_steps(&mut Frail::new(&Arc::new(AtomicUsize::new(survived))), &plan, begin, |_| (), |row| rows.push(row));
         let last = rows.pop().expect("a row");
         assert!(last.lost() && last.step == 2 && last.op == "tanh", "{last:?}");
         assert!(rows.len() == judged && rows.iter().all(|row| row.problem.is_none()), "{rows:?}");

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::bail;
 use serde::Serialize;
-use wgrad::check::{Kernels, StepRow, check_steps, targets};
+use wgrad::check::{Kernels, PATIENCE, StepRow, check_steps, targets};
 use wgrad::plan::Device;
 use wgrad::train::config::Config;
 use wgrad::train::rehearsal::{Rehearsal, SENTENCES, TOKENS, VOCABULARY};
@@ -42,8 +42,15 @@ pub fn check(config: Config, device: &mut dyn Device) -> anyhow::Result<Vec<Chec
             rehearsal.write_control(device, step);
             Ok(())
         };
+        let slow = |StepRow { step, label, launches, .. }: &StepRow| {
+            let launches = launches.join(" ");
+            eprintln!(
+                "still running after {} s: step {step}, {label}, {kernels} kernels ({launches})",
+                PATIENCE.as_secs()
+            );
+        };
         let mut steps = vec![];
-        check_steps(device, &plan, begin, |row| steps.push(row));
+        check_steps(device, &plan, begin, slow, |row| steps.push(row));
         checked.push(CheckedPlan { kernels, steps, of: plan.steps.len() });
         if lost(&checked) {
             break;

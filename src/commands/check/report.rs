@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use serde::Serialize;
-use wgrad::check::{Problem, Row, check_gradients, check_op};
+use wgrad::check::{Problem, Row, Told, check_gradients, check_op};
 use wgrad::gpu::Properties;
 use wgrad::ops::OPS;
 use wgrad::ops::case::CaseSet;
@@ -57,6 +57,11 @@ pub fn run(file: &Path, check: &Check) -> anyhow::Result<()> {
     let device = chosen.device()?.describe();
     let adapter = chosen.properties()?;
     try_to_write(file).with_context(|| format!("cannot write {}", file.display()))?;
+    let slow = |told: Told| {
+        if let Told::Slow(slow) = told {
+            eprintln!("{slow}");
+        }
+    };
     let (mut ops, mut cpu, mut not_checked) = (vec![], vec![], vec![]);
     for (name, cases) in OPS {
         eprintln!("{name}");
@@ -65,9 +70,9 @@ pub fn run(file: &Path, check: &Check) -> anyhow::Result<()> {
         if ops.iter().any(Row::lost) {
             not_checked.push(*name);
         } else if !chosen.is_cpu() {
-            ops.extend(check_op(name, &cases, &chosen.subjects(), |_| ())?);
+            ops.extend(check_op(name, &cases, &chosen.subjects(), slow)?);
         }
-        cpu.extend(check_op(name, &cases, &[subject::cpu()], |_| ())?);
+        cpu.extend(check_op(name, &cases, &[subject::cpu()], slow)?);
         cpu.extend(check_gradients(name, &quick));
     }
     let mut plans: Vec<(&str, Vec<CheckedPlan>)> = vec![];
