@@ -7,6 +7,6 @@ use clap::Parser;
 fn main() {
     if let Err(error) = commands::Cli::parse().run() {
         eprintln!("error: {error:#}");
-        std::process::exit(1);
+        std::process::exit(if error.is::<commands::Usage>() { 2 } else { 1 });
     }
 }

@@ -533,3 +533,23 @@ fn a_bench_compares_with_runs_of_its_own_device() {
     sandbox.write("other", run.replace("cpu (", "another ("));
     sandbox.refuse("bench --device cpu --op choose_ids --against other", &["other was measured on `another ("]);
 }
+
+#[test]
+fn mistakes_in_the_command_line_of_a_check_or_bench_are_no_wrong_kernels() {
+    let sandbox = Sandbox::new();
+    for arguments in [
+        "check --op softmx",
+        "check --case 3",
+        "check --op add --case 999 --device cpu",
+        "check --plan tine",
+        "check --device nosuch",
+        "check --shaders nowhere",
+        "bench --op softmx",
+        "bench --step tine",
+        "bench --against nowhere",
+        "bench --device nosuch",
+    ] {
+        // Which stands with exit status 2.
+        sandbox.refuse(arguments, &["\n\nFor more information, try '--help'."]);
+    }
+}

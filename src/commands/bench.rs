@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use wgrad::bench::ceilings::{self, Ceilings};
 use wgrad::bench::kernels::{self, KernelReport};
@@ -16,7 +16,7 @@ use wgrad::graph::Work;
 use wgrad::train::config::Config;
 
 use super::device::DeviceChoice;
-use super::known_ops;
+use super::{known_ops, unopened, usage};
 
 /// Measures a device's ceilings, then every kernel beside them; with --step a preset's training step and translation instead.
 #[derive(Debug, Args)]
@@ -49,15 +49,19 @@ pub struct Bench {
 impl Bench {
     pub fn run(self) -> anyhow::Result<()> {
         // What can be wrong with the arguments is found before minutes are spent on measuring.
-        self.check()?;
-        let shaders = self.shaders.as_deref().map(Shaders::read).transpose()?.map(Arc::new);
-        let mut opened = self.device.open_with(shaders)?;
+        self.check().map_err(usage)?;
+        let shaders = self.shaders.as_deref().map(Shaders::read).transpose().map_err(usage)?.map(Arc::new);
+        let mut opened = self.device.open_with(shaders).map_err(unopened)?;
         let device = opened.device.as_mut();
         if let (Some(folder), true) = (&self.shaders, device.target().is_cpu()) {
             let folder = folder.display();
-            bail!("--shaders {folder}: {} runs no shaders; choose an adapter with --device", device.describe());
+            let device = device.describe();
+            return Err(usage(anyhow!(
+                "--shaders {folder}: {device} runs no shaders; choose an adapter with --device"
+            )));
         }
-        let saved = self.against.as_ref().map(|path| Report::read(path, &device.describe())).transpose()?;
+        let saved =
+            self.against.as_ref().map(|path| Report::read(path, &device.describe())).transpose().map_err(usage)?;
         if !self.json {
             println!("{}: {}\n", device.describe(), opened.why);
         }

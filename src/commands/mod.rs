@@ -14,6 +14,8 @@ mod translate;
 
 use anyhow::bail;
 use clap::{Parser, Subcommand};
+use thiserror::Error;
+use wgrad::gpu::OpenError;
 use wgrad::ops::OPS;
 
 /// Trains translation models on any GPU, without CUDA, and translates with them.
@@ -62,6 +64,24 @@ impl Cli {
             Command::Init(command) => command.run(),
             Command::Dump(command) => command.run(),
         }
+    }
+}
+
+/// A command line that asks for what is not there. It ends as clap ends for one that it cannot read: with exit status 2 and the same hint.
+#[derive(Debug, Error)]
+#[error("{0:#}\n\nFor more information, try '--help'.")]
+pub struct Usage(anyhow::Error);
+
+fn usage(error: impl Into<anyhow::Error>) -> anyhow::Error {
+    Usage(error.into()).into()
+}
+
+/// For a device that cannot be opened: a name that no adapter has is a mistake of the command line, a driver that refuses is none.
+fn unopened(error: impl Into<anyhow::Error>) -> anyhow::Error {
+    let error = error.into();
+    match error.downcast_ref() {
+        Some(OpenError::Unknown { .. }) => usage(error),
+        _ => error,
     }
 }
 

@@ -8,13 +8,13 @@ use wgrad::check::{Failure, Kernels, Problem, Row, Told, check_gradients, check_
 use wgrad::ops::case::{Case, CaseSet};
 use wgrad::ops::{Listed, OPS};
 
-use super::super::known_ops;
+use super::super::{known_ops, unopened, usage};
 use super::{Cases, Check};
 
 pub fn run(check: &Check) -> anyhow::Result<()> {
-    let ops = listed(check)?;
-    let chosen = check.choice.resolve()?;
-    let device = chosen.device()?.describe();
+    let ops = listed(check).map_err(usage)?;
+    let chosen = check.choice.resolve().map_err(usage)?;
+    let device = chosen.device().map_err(unopened)?.describe();
     if !check.json {
         println!("{device}, seed {}", check.seed);
         println!("{:22} {:9} {:>5}  worst error", "op", "kernels", "cases");
@@ -28,11 +28,11 @@ pub fn run(check: &Check) -> anyhow::Result<()> {
         }
         // More sizes say nothing more of a derivative.
         let quick = cases(&CaseSet { full: false, ..set(check) });
-        let cases = numbered(check, name, cases(&set(check)))?;
+        let cases = numbered(check, cases(&set(check)));
         let mut screen = Screen::new(check, name, &mut told);
         let mut rows = check_op(name, &cases, &chosen.subjects(), |told| screen.show(told))?;
         if chosen.is_cpu() && (check.case.is_none() || check.cases == Cases::Quick) {
-            let gradients = check_gradients(name, &numbered(check, name, quick)?);
+            let gradients = check_gradients(name, &numbered(check, quick));
             gradients.iter().for_each(|row| screen.show(Told::Row(row)));
             rows.extend(gradients);
         }
@@ -64,18 +64,20 @@ fn listed(check: &Check) -> anyhow::Result<Vec<Listed>> {
         bail!("--case: a case has a number within its op; expected one op, as in --op softmax --case 3");
     }
     let wanted = |name: &str| check.ops.is_empty() || check.ops.iter().any(|op| op == name);
-    Ok(OPS.iter().filter(|(name, _)| wanted(name)).copied().collect())
+    let ops: Vec<Listed> = OPS.iter().filter(|(name, _)| wanted(name)).copied().collect();
+    if let (Some(case), [(op, cases)]) = (check.case, &ops[..]) {
+        let count = cases(&set(check)).len();
+        if case >= count {
+            bail!("--case {case}: expected a number from 0 to {}, the cases of {op}", count - 1);
+        }
+    }
+    Ok(ops)
 }
 
 /// The cases asked for, with their numbers.
-fn numbered(check: &Check, op: &str, cases: Vec<Case>) -> anyhow::Result<Vec<(usize, Case)>> {
-    let last = cases.len() - 1;
+fn numbered(check: &Check, cases: Vec<Case>) -> Vec<(usize, Case)> {
     let wanted = |number: usize| check.case.is_none_or(|case| case == number);
-    let chosen: Vec<_> = cases.into_iter().enumerate().filter(|(number, _)| wanted(*number)).collect();
-    if let (Some(case), true) = (check.case, chosen.is_empty()) {
-        bail!("--case {case}: expected a number from 0 to {last}, the cases of {op}");
-    }
-    Ok(chosen)
+    cases.into_iter().enumerate().filter(|(number, _)| wanted(*number)).collect()
 }
 
 /// "12.3 % of its bound"
@@ -184,14 +186,8 @@ impl<'a> Screen<'a> {
 /// The command that repeats one case.
 pub fn again(check: &Check, op: &str, failure: &Failure) -> String {
     let cpu = matches!(failure.kernels, Kernels::Cpu | Kernels::Derivative);
-    let device = if cpu { "cpu" } else { &check.choice.device };
-    let mut command = format!("wgrad check --op {op} --case {} --device '{device}'", failure.case);
-    if let (Some(shaders), false) = (&check.choice.shaders, cpu) {
-        command += &format!(" --shaders '{}'", shaders.display());
-    }
-    if check.choice.webgpu_limits && !cpu {
-        command += " --webgpu-limits";
-    }
+    let device = if cpu { "--device 'cpu'".into() } else { check.choice.arguments() };
+    let mut command = format!("wgrad check --op {op} --case {} {device}", failure.case);
     if check.cases == Cases::Full && failure.kernels != Kernels::Derivative {
         command += " --cases full";
     }

@@ -9,6 +9,7 @@ use wgrad::plan::Device;
 use wgrad::train::config::Config;
 use wgrad::train::rehearsal::{Rehearsal, SENTENCES, TOKENS, VOCABULARY};
 
+use super::super::{unopened, usage};
 use super::cases::{indented, share};
 use super::subject::Choice;
 
@@ -72,8 +73,8 @@ pub fn reduced() -> String {
 }
 
 pub fn run(preset: &str, choice: &Choice, json: bool) -> anyhow::Result<()> {
-    let config = Config::preset(preset)?;
-    let mut device = choice.resolve()?.device()?;
+    let config = Config::preset(preset).map_err(usage)?;
+    let mut device = choice.resolve().map_err(usage)?.device().map_err(unopened)?;
     let checked = check(config, &mut *device)?;
     let device = device.describe();
     if json {

@@ -12,6 +12,7 @@ use wgrad::ops::OPS;
 use wgrad::ops::case::CaseSet;
 use wgrad::train::config::Config;
 
+use super::super::{unopened, usage};
 use super::cases::{again, in_full, set, share, worst};
 use super::plan::{self, CheckedPlan};
 use super::{Cases, Check, subject};
@@ -53,10 +54,10 @@ struct Report {
 }
 
 pub fn run(file: &Path, check: &Check) -> anyhow::Result<()> {
-    let chosen = check.choice.resolve()?;
-    let device = chosen.device()?.describe();
+    let chosen = check.choice.resolve().map_err(usage)?;
+    let device = chosen.device().map_err(unopened)?.describe();
     let adapter = chosen.properties()?;
-    try_to_write(file).with_context(|| format!("cannot write {}", file.display()))?;
+    try_to_write(file).with_context(|| format!("cannot write {}", file.display())).map_err(usage)?;
     let slow = |told: Told| {
         if let Told::Slow(slow) = told {
             eprintln!("{slow}");

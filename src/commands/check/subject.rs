@@ -32,6 +32,18 @@ pub struct Chosen {
 }
 
 impl Choice {
+    /// The arguments that choose the same again.
+    pub fn arguments(&self) -> String {
+        let mut arguments = format!("--device '{}'", self.device);
+        if let Some(shaders) = &self.shaders {
+            arguments += &format!(" --shaders '{}'", shaders.display());
+        }
+        if self.webgpu_limits {
+            arguments += " --webgpu-limits";
+        }
+        arguments
+    }
+
     pub fn resolve(&self) -> anyhow::Result<Chosen> {
         let shaders = self.shaders.as_deref().map(Shaders::read).transpose()?.map(Arc::new);
         let adapter = match self.device.to_lowercase().as_str() {
