@@ -553,3 +553,17 @@ fn mistakes_in_the_command_line_of_a_check_or_bench_are_no_wrong_kernels() {
         sandbox.refuse(arguments, &["\n\nFor more information, try '--help'."]);
     }
 }
+
+#[test]
+fn what_only_an_adapter_does_is_refused_on_the_cpu() {
+    let sandbox = Sandbox::new();
+    for arguments in ["--webgpu-limits", "--webgpu-limits --plan tiny"] {
+        let error = sandbox.refuse(
+            &format!("check --device cpu {arguments}"),
+            &["--webgpu-limits: the CPU has no such limits; expected a graphics adapter"],
+        );
+        let adapter = wgrad::gpu::list().into_iter().next();
+        let hint = adapter.map_or("there is none".into(), |adapter| format!("with --device: {}", adapter.name));
+        assert!(error.contains(&hint), "{error}");
+    }
+}

@@ -12,10 +12,10 @@ mod init;
 mod train;
 mod translate;
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use clap::{Parser, Subcommand};
 use thiserror::Error;
-use wgrad::gpu::OpenError;
+use wgrad::gpu::{self, OpenError};
 use wgrad::ops::OPS;
 
 /// Trains translation models on any GPU, without CUDA, and translates with them.
@@ -83,6 +83,15 @@ fn unopened(error: impl Into<anyhow::Error>) -> anyhow::Error {
         Some(OpenError::Unknown { .. }) => usage(error),
         _ => error,
     }
+}
+
+/// Refuses the CPU for what only an adapter does: names those that are there, or says how to get one.
+fn expected_adapter(what: &str) -> anyhow::Error {
+    let present: Vec<_> = gpu::list().into_iter().map(|adapter| adapter.name).collect();
+    if present.is_empty() {
+        return anyhow!("{what}; expected a graphics adapter, and there is none. {}", gpu::install_hint());
+    }
+    anyhow!("{what}; expected a graphics adapter; choose an adapter with --device: {}", present.join(", "))
 }
 
 /// Refuses names given with --op that no op has.
