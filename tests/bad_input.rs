@@ -563,7 +563,7 @@ fn what_only_an_adapter_does_is_refused_on_the_cpu() {
             &["--webgpu-limits: the CPU has no such limits; expected a graphics adapter"],
         );
         let adapter = wgrad::gpu::list().into_iter().next();
-        let hint = adapter.map_or("there is none".into(), |adapter| format!("with --device: {}", adapter.name));
+        let hint = adapter.map_or("None is there. ".into(), |adapter| format!("with --device: {}", adapter.name));
         assert!(error.contains(&hint), "{error}");
     }
 }

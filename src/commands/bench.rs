@@ -4,19 +4,19 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use clap::Args;
 use wgrad::bench::ceilings::{self, Ceilings};
 use wgrad::bench::kernels::{self, KernelReport};
 use wgrad::bench::report::{Change, Report, Verdict};
 use wgrad::bench::step::{self, Part, StepReport};
 use wgrad::bench::{Samples, roofline};
-use wgrad::gpu::Shaders;
+use wgrad::gpu::{self, Shaders};
 use wgrad::graph::Work;
 use wgrad::train::config::Config;
 
-use super::device::DeviceChoice;
-use super::{known_ops, unopened, usage};
+use super::device::{DeviceChoice, Opened};
+use super::{expected_adapter, known_ops, unopened, usage};
 
 /// Measures a device's ceilings, then every kernel beside them; with --step a preset's training step and translation instead.
 #[derive(Debug, Args)]
@@ -27,7 +27,7 @@ pub struct Bench {
     /// A whole training step of this preset, op by op, and translation
     #[arg(long, value_name = "PRESET")]
     step: Option<String>,
-    /// Read the WGSL from this folder; files missing there are the built-in ones
+    /// Read the WGSL from this folder; files missing there are the built-in ones. Takes the best adapter, of software too, unless --device names one
     #[arg(long, value_name = "DIR")]
     shaders: Option<PathBuf>,
     /// Save the run, for --against
@@ -50,16 +50,8 @@ impl Bench {
     pub fn run(self) -> anyhow::Result<()> {
         // What can be wrong with the arguments is found before minutes are spent on measuring.
         self.check().map_err(usage)?;
-        let shaders = self.shaders.as_deref().map(Shaders::read).transpose().map_err(usage)?.map(Arc::new);
-        let mut opened = self.device.open_with(shaders).map_err(unopened)?;
+        let mut opened = self.open()?;
         let device = opened.device.as_mut();
-        if let (Some(folder), true) = (&self.shaders, device.target().is_cpu()) {
-            let folder = folder.display();
-            let device = device.describe();
-            return Err(usage(anyhow!(
-                "--shaders {folder}: {device} runs no shaders; choose an adapter with --device"
-            )));
-        }
         let saved =
             self.against.as_ref().map(|path| Report::read(path, &device.describe())).transpose().map_err(usage)?;
         if !self.json {
@@ -109,6 +101,26 @@ impl Bench {
             print_changes(changes);
         }
         Ok(())
+    }
+
+    /// The device: with --shaders an adapter, though `auto` alone would not take one of software.
+    fn open(&self) -> anyhow::Result<Opened> {
+        let Some(folder) = &self.shaders else {
+            return self.device.open().map_err(unopened);
+        };
+        let shaders = Some(Arc::new(Shaders::read(folder).map_err(usage)?));
+        let on_cpu =
+            |cpu: &str| usage(expected_adapter(&format!("--shaders {}: {cpu} runs no shaders", folder.display())));
+        if self.device.device.eq_ignore_ascii_case("auto") {
+            let best = gpu::list().into_iter().next().ok_or_else(|| on_cpu("the CPU"))?;
+            let opened = DeviceChoice { device: best.name }.open_with(shaders).map_err(unopened)?;
+            return Ok(Opened { why: "the best adapter present, since the CPU runs no shaders".into(), ..opened });
+        }
+        let opened = self.device.open_with(shaders).map_err(unopened)?;
+        if opened.device.target().is_cpu() {
+            return Err(on_cpu(&opened.device.describe()));
+        }
+        Ok(opened)
     }
 
     fn check(&self) -> anyhow::Result<()> {

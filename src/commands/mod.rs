@@ -88,10 +88,12 @@ fn unopened(error: impl Into<anyhow::Error>) -> anyhow::Error {
 /// Refuses the CPU for what only an adapter does: names those that are there, or says how to get one.
 fn expected_adapter(what: &str) -> anyhow::Error {
     let present: Vec<_> = gpu::list().into_iter().map(|adapter| adapter.name).collect();
-    if present.is_empty() {
-        return anyhow!("{what}; expected a graphics adapter, and there is none. {}", gpu::install_hint());
-    }
-    anyhow!("{what}; expected a graphics adapter; choose an adapter with --device: {}", present.join(", "))
+    let present = if present.is_empty() {
+        format!(". None is there. {}", gpu::install_hint())
+    } else {
+        format!(": {}", present.join(", "))
+    };
+    anyhow!("{what}; expected a graphics adapter; choose an adapter with --device{present}")
 }
 
 /// Refuses names given with --op that no op has.
