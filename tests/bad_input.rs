@@ -567,3 +567,23 @@ fn what_only_an_adapter_does_is_refused_on_the_cpu() {
         assert!(error.contains(&hint), "{error}");
     }
 }
+
+#[test]
+fn a_bench_says_what_a_saved_run_lacks() {
+    let sandbox = Sandbox::new();
+    sandbox.succeed("bench --device cpu --op choose_ids --save run");
+    for (arguments, expected) in [
+        (
+            "--op gather_batch",
+            "expected kernels of gather_batch, as `wgrad bench --op gather_batch --save FILE` writes",
+        ),
+        ("--step tiny", "expected a step of tiny, as `wgrad bench --step tiny --save FILE` writes"),
+    ] {
+        let arguments = format!("bench --device cpu {arguments} --against run");
+        sandbox.refuse(&arguments, &["--against run: it has kernels of choose_ids", expected]);
+    }
+    let run = String::from_utf8(sandbox.read("run")).unwrap();
+    sandbox.write("other", run.replacen("1,000,000 ids", "7 ids", 1));
+    let printed = sandbox.succeed("bench --device cpu --op choose_ids --against other");
+    assert!(printed.contains("not in the saved run, and so not compared:\n  choose_ids: 1,000,000 ids"), "{printed}");
+}

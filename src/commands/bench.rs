@@ -1,7 +1,7 @@
 //! `wgrad bench`
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
@@ -53,7 +53,7 @@ impl Bench {
         let mut opened = self.open()?;
         let device = opened.device.as_mut();
         let saved =
-            self.against.as_ref().map(|path| Report::read(path, &device.describe())).transpose().map_err(usage)?;
+            self.against.as_ref().map(|path| self.saved(path, &device.describe())).transpose().map_err(usage)?;
         if !self.json {
             println!("{}: {}\n", device.describe(), opened.why);
         }
@@ -93,12 +93,12 @@ impl Bench {
         if let Some(path) = &self.svg {
             fs::write(path, roofline::svg(&report)).with_context(|| format!("cannot write {}", path.display()))?;
         }
-        let changes = saved.map(|then| report.against(&then));
+        let (changes, missing) = saved.map(|then| (report.against(&then), report.missing_in(&then))).unzip();
         if self.json {
-            let object = serde_json::json!({ "run": report, "changes": changes });
+            let object = serde_json::json!({ "run": report, "changes": changes, "not_in_the_saved_run": missing });
             println!("{}", serde_json::to_string_pretty(&object)?);
-        } else if let Some(changes) = &changes {
-            print_changes(changes);
+        } else if let (Some(changes), Some(missing)) = (&changes, &missing) {
+            print_changes(changes, missing);
         }
         Ok(())
     }
@@ -121,6 +121,24 @@ impl Bench {
             return Err(on_cpu(&opened.device.describe()));
         }
         Ok(opened)
+    }
+
+    /// The run to compare with, if it has anything that this one measures.
+    fn saved(&self, path: &Path, device: &str) -> anyhow::Result<Report> {
+        let then = Report::read(path, device)?;
+        if !then.has(&self.ops, self.step.as_deref()) {
+            let (wanted, arguments) = match &self.step {
+                Some(preset) => (format!("a step of {preset}"), format!(" --step {preset}")),
+                None if self.ops.is_empty() => ("kernels".into(), String::new()),
+                None => (format!("kernels of {}", self.ops.join(", ")), format!(" --op {}", self.ops.join(" --op "))),
+            };
+            bail!(
+                "--against {}: it has {}; expected {wanted}, as `wgrad bench{arguments} --save FILE` writes",
+                path.display(),
+                then.subject()
+            );
+        }
+        Ok(then)
     }
 
     fn check(&self) -> anyhow::Result<()> {
@@ -189,7 +207,7 @@ fn print_clock(kernels: &[KernelReport]) {
     );
 }
 
-fn print_changes(changes: &[Change]) {
+fn print_changes(changes: &[Change], missing: &[String]) {
     println!(
         "\nsince the saved run (a change is only what lies beyond the spread of both; the copy shows how the machine itself drifts)"
     );
@@ -206,6 +224,9 @@ fn print_changes(changes: &[Change]) {
             1e3 * change.now.median,
             change.name
         );
+    }
+    if !missing.is_empty() {
+        println!("not in the saved run, and so not compared:\n  {}", missing.join("\n  "));
     }
 }
 
