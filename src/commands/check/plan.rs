@@ -84,11 +84,19 @@ pub fn run(preset: &str, choice: &Choice, json: bool) -> anyhow::Result<()> {
         println!("{device}, a training step of {preset}: {}", reduced());
         let mut told = BTreeSet::new();
         checked.iter().for_each(|checked| print(checked, &mut told));
+        if checked.iter().any(|checked| checked.first_wrong().is_some()) {
+            println!("again: {}", again(preset, choice));
+        }
     }
     if let Some(wrong) = checked.iter().find_map(CheckedPlan::first_wrong) {
         bail!("step {} of {preset} is wrong on {device}: {}", wrong.step, wrong.op);
     }
     Ok(())
+}
+
+/// The command that repeats it.
+pub fn again(preset: &str, choice: &Choice) -> String {
+    format!("wgrad check --plan {preset} {}", choice.arguments())
 }
 
 /// One line an op, then the first wrong step.

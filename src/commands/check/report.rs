@@ -174,6 +174,7 @@ fn markdown(report: &Report, check: &Check) -> Result<String, std::fmt::Error> {
                 "\nFirst wrong step of {preset}, {}: {}, {}: {problem} ({launches})",
                 checked.kernels, row.step, row.label
             )?;
+            writeln!(out, "`{}`", plan::again(preset, &check.choice))?;
         }
     }
     Ok(out)
