@@ -64,8 +64,8 @@ fn run_twice(
     }
     begin(device, 2).map_err(before)?;
     for number in 0..plan.steps.len() {
-        let judged = watched(PATIENCE, || slow(number), || judged(device, prepared, plan, number));
-        report(judged.map_err(|error| (Some(number), error))?);
+        let observed = watched(PATIENCE, || slow(number), || observe(device, prepared, plan, number));
+        report(judge(number, &plan.steps[number], observed.map_err(|error| (Some(number), error))?));
     }
     Ok(())
 }
@@ -90,7 +90,10 @@ fn run(device: &mut dyn Device, prepared: Prepared, plan: &Plan, number: usize) 
     Ok(())
 }
 
-fn judged(device: &mut dyn Device, prepared: Prepared, plan: &Plan, number: usize) -> Result<StepRow, DeviceError> {
+/// What a step reads and, after it has run, the bits that it wrote.
+type Observed = (Vec<Tensor>, Vec<Vec<u32>>);
+
+fn observe(device: &mut dyn Device, prepared: Prepared, plan: &Plan, number: usize) -> Result<Observed, DeviceError> {
     let step = &plan.steps[number];
     let mut inputs = vec![];
     for (region, tensor) in step.inputs.iter().zip(&step.types.inputs) {
@@ -104,10 +107,13 @@ fn judged(device: &mut dyn Device, prepared: Prepared, plan: &Plan, number: usiz
             None => vec![],
         });
     }
+    Ok((inputs, got))
+}
+
+fn judge(number: usize, step: &Step, (inputs, got): Observed) -> StepRow {
     let case = Case::observed(step.op.clone(), inputs);
     let Compared { worst, problem, loose, .. } = compare(&expected(&case), &got);
-    let numbers = got.iter().map(Vec::len).sum();
-    Ok(StepRow { worst, numbers, loose, problem, ..StepRow::new(number, step) })
+    StepRow { worst, numbers: got.iter().map(Vec::len).sum(), loose, problem, ..StepRow::new(number, step) }
 }
 
 impl StepRow {
