@@ -23,6 +23,6 @@ fn main() {
     end_quietly_without_output();
     if let Err(error) = commands::Cli::parse().run() {
         eprintln!("error: {error:#}");
-        std::process::exit(1);
+        std::process::exit(if error.is::<commands::Usage>() { 2 } else { 1 });
     }
 }

@@ -533,3 +533,57 @@ fn a_bench_compares_with_runs_of_its_own_device() {
     sandbox.write("other", run.replace("cpu (", "another ("));
     sandbox.refuse("bench --device cpu --op choose_ids --against other", &["other was measured on `another ("]);
 }
+
+#[test]
+fn mistakes_in_the_command_line_of_a_check_or_bench_are_no_wrong_kernels() {
+    let sandbox = Sandbox::new();
+    for arguments in [
+        "check --op softmx",
+        "check --case 3",
+        "check --op add --case 999 --device cpu",
+        "check --plan tine",
+        "check --device nosuch",
+        "check --shaders nowhere",
+        "bench --op softmx",
+        "bench --step tine",
+        "bench --against nowhere",
+        "bench --device nosuch",
+    ] {
+        // Which stands with exit status 2.
+        sandbox.refuse(arguments, &["\n\nFor more information, try '--help'."]);
+    }
+}
+
+#[test]
+fn what_only_an_adapter_does_is_refused_on_the_cpu() {
+    let sandbox = Sandbox::new();
+    for arguments in ["--webgpu-limits", "--webgpu-limits --plan tiny"] {
+        let error = sandbox.refuse(
+            &format!("check --device cpu {arguments}"),
+            &["--webgpu-limits: the CPU has no such limits; expected a graphics adapter"],
+        );
+        let adapter = wgrad::gpu::list().into_iter().next();
+        let hint = adapter.map_or("None is there. ".into(), |adapter| format!("with --device: {}", adapter.name));
+        assert!(error.contains(&hint), "{error}");
+    }
+}
+
+#[test]
+fn a_bench_says_what_a_saved_run_lacks() {
+    let sandbox = Sandbox::new();
+    sandbox.succeed("bench --device cpu --op choose_ids --save run");
+    for (arguments, expected) in [
+        (
+            "--op gather_batch",
+            "expected kernels of gather_batch, as `wgrad bench --op gather_batch --save FILE` writes",
+        ),
+        ("--step tiny", "expected a step of tiny, as `wgrad bench --step tiny --save FILE` writes"),
+    ] {
+        let arguments = format!("bench --device cpu {arguments} --against run");
+        sandbox.refuse(&arguments, &["--against run: it has kernels of choose_ids", expected]);
+    }
+    let run = String::from_utf8(sandbox.read("run")).unwrap();
+    sandbox.write("other", run.replacen("1,000,000 ids", "7 ids", 1));
+    let printed = sandbox.succeed("bench --device cpu --op choose_ids --against other");
+    assert!(printed.contains("not in the saved run, and so not compared:\n  choose_ids: 1,000,000 ids"), "{printed}");
+}

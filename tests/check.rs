@@ -78,34 +78,50 @@ fn unedited_shaders_pass_in_every_form() {
 }
 
 #[test]
-fn a_wgsl_error_names_file_and_line() {
+fn a_wgsl_error_fails_its_op_alone_and_names_file_and_line() {
     let sandbox = Sandbox::new();
     sandbox.edit_shader("softmax.wgsl", "var largest = Numbers(LOWEST);", "var largest = nonsense;");
-    let [_, error] = sandbox.fail("--op softmax --shaders shaders");
+    let [printed, error] = sandbox.fail("--op softmax --op tanh --shaders shaders");
+    assert!(printed.contains("\ntanh ") && error.contains("error: 1 of 2 ops are wrong on "), "{printed}{error}");
     let text = String::from_utf8(sandbox.read("shaders/softmax.wgsl")).unwrap();
     let line = 1 + text.lines().position(|line| line.contains("nonsense")).unwrap();
-    let place = format!("error: shaders/softmax.wgsl, line {line}: ");
-    for part in [place.as_str(), "no definition in scope for identifier: `nonsense`"] {
-        assert!(error.contains(part), "`{part}` is not in\n{error}");
+    let place = format!("    shaders/softmax.wgsl, line {line}: ");
+    for part in [
+        &place,
+        "no definition in scope for identifier: `nonsense`",
+        "cases did not run",
+        "again: wgrad check --op softmax --case ",
+    ] {
+        assert!(printed.contains(part), "`{part}` is not in\n{printed}");
+    }
+    assert_eq!(printed.matches(&format!("shaders/softmax.wgsl:{line}:")).count(), 1, "{printed}");
+    // As JSON once for each kind of kernels, not for each case.
+    let [printed, _] = sandbox.fail("--op softmax --op tanh --shaders shaders --json");
+    let json: serde_json::Value = serde_json::from_str(&printed).expect("JSON");
+    for row in json["ops"].as_array().expect("rows") {
+        let failures = row["failures"].as_array().expect("failures");
+        let refused = failures.iter().filter(|f| f["problem"]["refused"]["message"].is_string()).count();
+        assert_eq!([refused, failures.len()], [usize::from(row["op"] == "softmax"); 2], "{row}");
+        assert_eq!(row["not_run"] != 0, row["op"] == "softmax", "{row}");
     }
     // In a file that others import.
     let sandbox = Sandbox::new();
     sandbox.edit_shader("shared/grid.wgsl", "group.y * groups.x", "group.w * groups.x");
     let text = String::from_utf8(sandbox.read("shaders/shared/grid.wgsl")).unwrap();
     let line = 1 + text.lines().position(|line| line.contains("group.w")).unwrap();
-    let [_, error] = sandbox.fail("--op add --shaders shaders");
+    let [printed, _] = sandbox.fail("--op add --shaders shaders");
     for part in [
-        &format!("error: shaders/shared/grid.wgsl, line {line}: "),
+        &format!("    shaders/shared/grid.wgsl, line {line}: "),
         &format!("grid.wgsl:{line}:"),
-        &format!("\n{line} "),
+        &format!("\n    {line} "),
     ] {
-        assert!(error.contains(part.as_str()), "`{part}` is not in\n{error}");
+        assert!(printed.contains(part.as_str()), "`{part}` is not in\n{printed}");
     }
     // An entry point that is gone.
     let sandbox = Sandbox::new();
     sandbox.edit_shader("add.wgsl", "fn forward", "fn backward");
-    let [_, error] = sandbox.fail("--op add --shaders shaders");
-    assert!(error.contains("error: shaders/add.wgsl: ") && error.contains("'forward'"), "{error}");
+    let [printed, _] = sandbox.fail("--op add --shaders shaders");
+    assert!(printed.contains("    shaders/add.wgsl: ") && printed.contains("'forward'"), "{printed}");
 }
 
 #[test]
@@ -120,4 +136,16 @@ fn a_whole_step_names_the_first_wrong_op() {
     let [printed, error] = sandbox.fail("--plan tiny --shaders shaders");
     assert!(error.contains("of tiny is wrong on ") && error.contains(": linear_cross_entropy"), "{error}");
     assert!(printed.contains("FIRST WRONG: step ") && printed.contains("linear_cross_entropy:softmax"), "{printed}");
+    assert!(printed.contains("\nagain: wgrad check --plan tiny --device 'auto' --shaders 'shaders'\n"), "{printed}");
+    // A kernel that does not compile is its step's fault, with every kind of kernels.
+    sandbox.edit_shader("linear_cross_entropy.wgsl", "exp(", "nonsense(");
+    let [printed, _] = sandbox.fail("--plan tiny --shaders shaders --json");
+    let json: serde_json::Value = serde_json::from_str(&printed).expect("JSON");
+    for plan in json["plans"].as_array().expect("plans") {
+        let steps = plan["steps"].as_array().expect("steps");
+        let last = steps.last().expect("a step");
+        assert_eq!(last["op"], "linear_cross_entropy", "{last}");
+        let message = last["problem"]["refused"]["message"].as_str().expect("a message");
+        assert!(message.starts_with("shaders/linear_cross_entropy.wgsl, line "), "{message}");
+    }
 }

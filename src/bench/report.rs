@@ -107,6 +107,31 @@ impl Report {
         timings
     }
 
+    /// Whether it has any of these ops, of all ops if there are none; or this preset's step.
+    pub fn has(&self, ops: &[String], preset: Option<&str>) -> bool {
+        match preset {
+            Some(preset) => self.step.as_ref().is_some_and(|step| step.preset == preset),
+            None => self.kernels.iter().any(|kernel| ops.is_empty() || ops.contains(&kernel.op)),
+        }
+    }
+
+    /// "kernels of add, sum", or "a step of captions"
+    pub fn subject(&self) -> String {
+        if let Some(step) = &self.step {
+            return format!("a step of {}", step.preset);
+        }
+        let mut ops: Vec<&str> = self.kernels.iter().map(|kernel| kernel.op.as_str()).collect();
+        ops.dedup();
+        format!("kernels of {}", ops.join(", "))
+    }
+
+    /// What was timed in this run and not in an earlier one.
+    pub fn missing_in(&self, then: &Self) -> Vec<String> {
+        let old = then.timings();
+        let names = self.timings().into_iter().map(|(name, _)| name);
+        names.filter(|name| !old.iter().any(|(known, _)| known == name)).collect()
+    }
+
     /// What this run and an earlier one have in common; the copy, which tells of the machine's own drift, comes first.
     pub fn against(&self, then: &Self) -> Vec<Change> {
         let old = then.timings();
@@ -123,6 +148,7 @@ mod tests {
     use super::{Change, Report, Verdict};
     use crate::bench::Samples;
     use crate::bench::ceilings::Ceilings;
+    use crate::bench::kernels::KernelReport;
 
     #[test]
     fn only_what_is_beyond_the_spread_is_a_change() {
@@ -134,12 +160,23 @@ mod tests {
         assert_eq!(verdict(samples(2.0, 3.0), samples(2.9, 9.0)), Verdict::Same);
     }
 
-    /// f16's rate came later than the first saved runs.
-    #[test]
-    fn a_saved_run_may_lack_what_came_later() {
-        let copy = Samples { median: 2.0, low: 1.0, high: 3.0, count: 9 };
-        let times = Ceilings {
-            copy,
+    const COPY: Samples = Samples { median: 2.0, low: 1.0, high: 3.0, count: 9 };
+
+    fn report(ops: &[&str]) -> Report {
+        let kernel = |op: &&str| KernelReport {
+            op: op.to_string(),
+            name: "some".into(),
+            seconds: COPY,
+            flops: 0.0,
+            bytes: 0.0,
+            roofline: 0.0,
+            memory_bound: true,
+            dispatches: 1,
+            timestamps: false,
+            difference: 0.0,
+        };
+        let ceilings = Ceilings {
+            copy: COPY,
             bandwidth: 4.0,
             flops: 5.0,
             half_flops: Some(6.0),
@@ -147,8 +184,25 @@ mod tests {
             dependent: 8.0,
             round_trip: 9.0,
         };
-        let report =
-            Report { wgrad: "0.1".into(), device: "a device".into(), ceilings: times, kernels: vec![], step: None };
+        let kernels = ops.iter().map(kernel).collect();
+        Report { wgrad: "0.1".into(), device: "a device".into(), ceilings, kernels, step: None }
+    }
+
+    #[test]
+    fn what_an_earlier_run_lacks_is_told() {
+        let (then, now) = (report(&["add", "add", "sum"]), report(&["sum", "tanh"]));
+        assert_eq!(now.missing_in(&then), ["tanh: some"]);
+        assert_eq!(then.subject(), "kernels of add, sum");
+        let has = |ops: &[&str]| then.has(&ops.iter().map(ToString::to_string).collect::<Vec<_>>(), None);
+        assert!(has(&[]) && has(&["tanh", "sum"]) && !has(&["tanh"]));
+        assert!(!then.has(&[], Some("tiny")) && !report(&[]).has(&[], None));
+    }
+
+    /// f16's rate came later than the first saved runs.
+    #[test]
+    fn a_saved_run_may_lack_what_came_later() {
+        let report = report(&[]);
+        let times = report.ceilings;
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("run");
         report.write(&path).expect("a file");

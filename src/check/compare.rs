@@ -22,13 +22,61 @@ const LOOSE: f64 = 2.0;
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Problem {
-    Number { at: String, got: f32, expected: f64, bound: f64 },
-    Id { at: String, got: u32, expected: u32 },
-    Unwritten { at: String },
-    Unsteady { at: String, first: u32, second: u32 },
-    LooseBound { at: String, expected: f64, bound: f64 },
-    Stray { at: String },
-    Derivative { at: String, got: f64, expected: f64, bound: f64 },
+    Number {
+        at: String,
+        got: f32,
+        expected: f64,
+        bound: f64,
+    },
+    Id {
+        at: String,
+        got: u32,
+        expected: u32,
+    },
+    Unwritten {
+        at: String,
+    },
+    Unsteady {
+        at: String,
+        first: u32,
+        second: u32,
+    },
+    LooseBound {
+        at: String,
+        expected: f64,
+        bound: f64,
+    },
+    Stray {
+        at: String,
+    },
+    Derivative {
+        at: String,
+        got: f64,
+        expected: f64,
+        bound: f64,
+    },
+    /// A kernel did not compile, or there was no memory: nothing was computed.
+    Refused {
+        message: String,
+    },
+    /// The device went away; it cannot be used any more.
+    Lost {
+        message: String,
+    },
+}
+
+impl From<DeviceError> for Problem {
+    /// Without the advice that the errors give to those who train.
+    fn from(error: DeviceError) -> Self {
+        match error {
+            DeviceError::Lost { message, .. } => Self::Lost { message },
+            DeviceError::OutOfMemory { message, .. } => Self::Refused { message: format!("out of memory: {message}") },
+            DeviceError::Validation { message, .. } => {
+                Self::Refused { message: format!("the driver refused a kernel: {message}") }
+            }
+            error => Self::Refused { message: error.to_string() },
+        }
+    }
 }
 
 impl fmt::Display for Problem {
@@ -53,6 +101,8 @@ impl fmt::Display for Problem {
             Self::Derivative { at, got, expected, bound } => {
                 write!(f, "{at}: derivative {got:e}, by finite differences {expected:e}, bound {bound:.1e}")
             }
+            Self::Refused { message } => write!(f, "{message}"),
+            Self::Lost { message } => write!(f, "the device was lost: {message}"),
         }
     }
 }

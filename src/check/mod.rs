@@ -8,8 +8,12 @@ mod compare;
 mod gradient;
 mod op;
 mod step;
+#[cfg(test)]
+mod tests;
+mod watch;
 mod work;
 
 pub use compare::{Compared, Expected, Problem, Worst, compare, difference, expected, plan_of, run_twice, stray};
-pub use op::{CheckError, Failure, Kernels, Open, Row, Subject, Told, check_gradients, check_op, targets};
+pub use op::{Failure, Kernels, Open, Row, Slow, Subject, Told, check_gradients, check_op, targets};
 pub use step::{StepRow, check_steps};
+pub use watch::PATIENCE;

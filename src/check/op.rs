@@ -1,21 +1,21 @@
 //! All cases of one op on one or more devices.
 
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
 use rayon::prelude::*;
 use serde::Serialize;
-use thiserror::Error;
 
 use crate::gpu::OpenError;
-use crate::graph::{Dispatch, Target};
+use crate::graph::{Target, TensorType};
 use crate::ops::case::Case;
-use crate::plan::{Device, DeviceError};
+use crate::plan::{Device, DeviceError, Plan, Step};
 
 use super::compare::{Compared, Expected, Problem, Worst, compare, difference, expected, plan_of, run_twice, stray};
 use super::gradient::check_gradient;
+use super::watch::{PATIENCE, watched};
 use super::work::{Kind, Unit, chunks, kinds, units};
 
 /// Opens a device of its own for each number: those that compile and run at the same time.
@@ -26,15 +26,6 @@ pub struct Subject {
     pub open: Open,
     /// What a failure says of them: "bounds checks on".
     pub mode: &'static str,
-}
-
-/// Why cases could not be run.
-#[derive(Debug, Error)]
-pub enum CheckError {
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    #[error(transparent)]
-    Device(#[from] DeviceError),
 }
 
 /// Which of an op's kernels.
@@ -90,7 +81,10 @@ pub struct Row {
     pub worst: Worst,
     /// The number of the case in which the worst error was.
     pub worst_case: usize,
+    /// A kernel that is refused in one case after the other fails here once.
     pub failures: Vec<Failure>,
+    /// Cases in which a kernel was refused, or whose turn did not come before the device was lost.
+    pub not_run: usize,
 }
 
 /// The targets whose kernels a device can run, its own first.
@@ -110,7 +104,12 @@ pub fn targets(device: &dyn Device) -> Vec<(Kernels, Target)> {
 }
 
 /// What a case came to.
-type Outcome = (Worst, Option<Failure>);
+#[derive(Clone)]
+struct Outcome {
+    /// `None`: nothing was computed.
+    worst: Option<Worst>,
+    failure: Option<Failure>,
+}
 
 /// What [`check_op`] tells while it works.
 pub enum Told<'a> {
@@ -118,8 +117,34 @@ pub enum Told<'a> {
     Run { of: usize },
     /// A case that did not pass, at once: the other kernels may take long to compile.
     Failure(&'a Failure),
+    /// A case that takes long, and may never end.
+    Slow(Slow),
     /// All cases of a kind.
     Row(&'a Row),
+}
+
+/// A case that is still running after [`PATIENCE`].
+pub struct Slow {
+    op: &'static str,
+    case: usize,
+    kernels: Kernels,
+    mode: &'static str,
+    launches: Vec<String>,
+}
+
+impl fmt::Display for Slow {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Self { op, case, kernels, mode, launches } = self;
+        let (seconds, launches) = (PATIENCE.as_secs(), launches.join(" "));
+        write!(f, "still running after {seconds} s: {op} case {case}, {kernels} kernels, {mode} ({launches})")
+    }
+}
+
+/// What a thread sends while it works.
+enum Arrived<'a> {
+    Slow(Slow),
+    /// Of this case.
+    Outcome(&'a Unit, usize, Outcome),
 }
 
 /// Devices that work at the same time, if there are as many cores: each costs memory, and its driver the time to open it.
@@ -127,16 +152,17 @@ const MOST_DEVICES: usize = 6;
 
 /// Runs numbered cases on every subject, with every kind of kernels that the subject can run, and tells what comes of it as soon as it is known: first
 /// of the kernels that the subject takes by itself. Several threads have a device of their own each, since compiling takes most of the time, and
-/// llvmpipe compiles in a device's queue.
+/// llvmpipe compiles in a device's queue. Kernels that do not compile fail like those that are wrong. A device that is lost is the last thing that is
+/// told of: the rest is not run.
 ///
 /// # Errors
-/// When a device fails, or a shader does not compile.
+/// When a device cannot be opened.
 pub fn check_op(
     op: &'static str,
     cases: &[(usize, Case)],
     subjects: &[Subject],
     mut tell: impl FnMut(Told),
-) -> Result<Vec<Row>, CheckError> {
+) -> Result<Vec<Row>, OpenError> {
     let kinds = kinds(cases, targets(&*(subjects[0].open)(0)?));
     let devices = thread::available_parallelism().map_or(1, usize::from).min(MOST_DEVICES);
     let units = units(cases, &kinds, subjects.len(), devices);
@@ -146,36 +172,58 @@ pub fn check_op(
     let mut left: Vec<usize> =
         (0..kinds.len()).map(|k| kinds[k].same_as.iter().filter(|&&same| same == k).count() * subjects.len()).collect();
     let mut rows: Vec<Row> = vec![];
+    let lost = AtomicBool::new(false);
     for chunk in chunks(cases) {
+        if lost.load(Ordering::Relaxed) {
+            break;
+        }
         let judged: Vec<Expected> = cases[chunk.clone()].par_iter().map(|(_, case)| expected(case)).collect();
-        let (next, (results, arriving)) = (AtomicUsize::new(0), mpsc::channel());
+        let (next, (results, arriving)) = (AtomicUsize::new(0), mpsc::channel::<Result<Arrived, OpenError>>());
         let work = |device: usize, results: mpsc::Sender<_>| {
             while let Some(unit) = units.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let subject = &subjects[unit.subject];
                 let mut device = match (subject.open)(device) {
                     Ok(device) => device,
-                    Err(e) => return drop(results.send(Err(e.into()))),
+                    Err(_) if lost.load(Ordering::Relaxed) => return,
+                    Err(e) => return drop(results.send(Err(e))),
                 };
                 for &i in unit.cases.iter().filter(|i| chunk.contains(i)) {
+                    if lost.load(Ordering::Relaxed) {
+                        return;
+                    }
                     let expected = &judged[i - chunk.start];
-                    let outcome = outcome(&mut *device, &cases[i], &kinds[unit.kind], expected, subject.mode);
-                    // Nobody listens after an error.
-                    if results.send(outcome.map(|outcome| (unit, i, outcome)).map_err(CheckError::from)).is_err() {
+                    let (kind, mode) = (&kinds[unit.kind], subject.mode);
+                    let slow = || {
+                        let (number, case) = &cases[i];
+                        let launches = launches(&plan_of(case, &kind.target).0.steps);
+                        let slow = Slow { op, case: *number, kernels: kind.kernels, mode, launches };
+                        // Nobody listens after an error.
+                        let _ = results.send(Ok(Arrived::Slow(slow)));
+                    };
+                    let outcome = watched(PATIENCE, slow, || outcome(&mut *device, &cases[i], kind, expected, mode));
+                    lost.fetch_or(outcome.failure.as_ref().is_some_and(Failure::lost), Ordering::Relaxed);
+                    if results.send(Ok(Arrived::Outcome(unit, i, outcome))).is_err() {
                         return;
                     }
                 }
             }
         };
-        thread::scope(|scope| -> Result<(), CheckError> {
+        thread::scope(|scope| -> Result<(), OpenError> {
             for device in 0..devices.min(units.len()) {
                 let (work, results) = (&work, results.clone());
                 scope.spawn(move || work(device, results));
             }
             drop(results);
             for arrived in arriving {
-                let (unit, i, outcome): (&Unit, usize, Outcome) = arrived?;
+                let (unit, i, outcome) = match arrived? {
+                    Arrived::Slow(slow) => {
+                        tell(Told::Slow(slow));
+                        continue;
+                    }
+                    Arrived::Outcome(unit, i, outcome) => (unit, i, outcome),
+                };
                 tell(Told::Run { of });
-                outcome.1.iter().for_each(|failure| tell(Told::Failure(failure)));
+                outcome.failure.iter().for_each(|failure| tell(Told::Failure(failure)));
                 outcomes[unit.subject][unit.kind][i] = Some(outcome);
                 left[unit.kind] -= 1;
                 while left.get(rows.len()) == Some(&0) {
@@ -185,6 +233,10 @@ pub fn check_op(
             }
             Ok(())
         })?;
+    }
+    for kind in &kinds[rows.len()..] {
+        rows.push(row(op, cases, kind, &outcomes));
+        tell(Told::Row(&rows[rows.len() - 1]));
     }
     Ok(rows)
 }
@@ -196,38 +248,55 @@ fn outcome(
     kind: &Kind,
     expected: &Expected,
     mode: &'static str,
-) -> Result<Outcome, DeviceError> {
+) -> Outcome {
     let (plan, types) = plan_of(case, &kind.target);
-    let launches = launches(plan.steps.iter().flat_map(|step| &step.dispatches));
-    let runs = run_twice(device, case, plan, &types)?;
-    let Compared { worst, problem, loosest, .. } = compare(expected, &runs[0]);
-    let problem = problem.or_else(|| difference(expected, &runs));
-    let problem = problem.or(stray(device)?).or(loosest);
+    let launches = launches(&plan.steps);
+    let (worst, problem) = match run(device, case, plan, &types, expected) {
+        Ok((worst, problem)) => (Some(worst), problem),
+        Err(error) => (None, Some(error.into())),
+    };
     let failure = problem.map(|problem| {
         let (case, label) = (*number, case.label());
         Failure { case, label, kernels: kind.kernels, launches, mode, problem }
     });
-    Ok((worst, failure))
+    Outcome { worst, failure }
+}
+
+fn run(
+    device: &mut dyn Device,
+    case: &Case,
+    plan: Plan,
+    types: &[TensorType],
+    expected: &Expected,
+) -> Result<(Worst, Option<Problem>), DeviceError> {
+    let runs = run_twice(device, case, plan, types)?;
+    let Compared { worst, problem, loosest, .. } = compare(expected, &runs[0]);
+    let problem = problem.or_else(|| difference(expected, &runs));
+    Ok((worst, problem.or(stray(device)?).or(loosest)))
 }
 
 /// A kind's outcomes on all subjects, those that it shares with kinds before it included.
 fn row(op: &'static str, cases: &[(usize, Case)], kind: &Kind, outcomes: &[Vec<Vec<Option<Outcome>>>]) -> Row {
     let kernels = kind.kernels;
     let mut row = Row::new(op, kernels, cases.len());
+    let outcome = |of_subject: &[Vec<Option<Outcome>>], i: usize| of_subject[kind.same_as[i]][i].clone();
     for of_subject in outcomes {
         for (i, (number, _)) in cases.iter().enumerate() {
-            let outcome = of_subject[kind.same_as[i]][i].clone();
-            let (worst, failure) = outcome.expect("every case was run");
-            row.add(*number, worst, failure.map(|failure| Failure { kernels, ..failure }));
+            if let Some(Outcome { worst, failure }) = outcome(of_subject, i) {
+                let failure = failure.map(|failure| Failure { kernels, ..failure });
+                row.add(*number, worst.unwrap_or_default(), failure);
+            }
         }
     }
+    let ran = |i: usize| outcomes.iter().all(|o| outcome(o, i).is_some_and(|outcome| outcome.worst.is_some()));
+    row.not_run = (0..cases.len()).filter(|&i| !ran(i)).count();
     row
 }
 
 /// Each kernel once, as `shader:entry`.
-pub fn launches<'a>(dispatches: impl Iterator<Item = &'a Dispatch>) -> Vec<String> {
+pub fn launches(steps: &[Step]) -> Vec<String> {
     let mut names = vec![];
-    for dispatch in dispatches {
+    for dispatch in steps.iter().flat_map(|step| &step.dispatches) {
         let name = format!("{}:{}", dispatch.shader, dispatch.entry);
         if !names.contains(&name) {
             names.push(name);
@@ -258,13 +327,38 @@ pub fn check_gradients(op: &'static str, cases: &[(usize, Case)]) -> Option<Row>
 
 impl Row {
     fn new(op: &'static str, kernels: Kernels, cases: usize) -> Self {
-        Self { op, kernels, cases, worst: Worst::default(), worst_case: 0, failures: vec![] }
+        Self { op, kernels, cases, worst: Worst::default(), worst_case: 0, failures: vec![], not_run: 0 }
+    }
+
+    /// Whether the device was lost.
+    pub fn lost(&self) -> bool {
+        self.failures.iter().any(Failure::lost)
     }
 
     fn add(&mut self, case: usize, worst: Worst, failure: Option<Failure>) {
         if worst.share > self.worst.share {
             (self.worst, self.worst_case) = (worst, case);
         }
-        self.failures.extend(failure);
+        self.failures
+            .extend(failure.filter(|failure| !self.failures.iter().any(|known| known.is_same_refusal(failure))));
+    }
+}
+
+impl Failure {
+    /// Whether there were numbers to judge.
+    pub fn ran(&self) -> bool {
+        !matches!(self.problem, Problem::Refused { .. } | Problem::Lost { .. })
+    }
+
+    /// Whether the device was lost.
+    pub fn lost(&self) -> bool {
+        matches!(self.problem, Problem::Lost { .. })
+    }
+
+    fn is_same_refusal(&self, other: &Self) -> bool {
+        match (&self.problem, &other.problem) {
+            (Problem::Refused { message }, Problem::Refused { message: other }) => message == other,
+            _ => false,
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! `wgrad bench`
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
@@ -11,12 +11,12 @@ use wgrad::bench::kernels::{self, KernelReport};
 use wgrad::bench::report::{Change, Report, Verdict};
 use wgrad::bench::step::{self, Part, StepReport};
 use wgrad::bench::{Samples, roofline};
-use wgrad::gpu::Shaders;
+use wgrad::gpu::{self, Shaders};
 use wgrad::graph::Work;
 use wgrad::train::config::Config;
 
-use super::device::DeviceChoice;
-use super::known_ops;
+use super::device::{DeviceChoice, Opened};
+use super::{expected_adapter, known_ops, unopened, usage};
 
 /// Measures a device's ceilings, then every kernel beside them; with --step a preset's training step and translation instead.
 #[derive(Debug, Args)]
@@ -27,7 +27,7 @@ pub struct Bench {
     /// A whole training step of this preset, op by op, and translation
     #[arg(long, value_name = "PRESET")]
     step: Option<String>,
-    /// Read the WGSL from this folder; files missing there are the built-in ones
+    /// Read the WGSL from this folder; files missing there are the built-in ones. Takes the best adapter, of software too, unless --device names one
     #[arg(long, value_name = "DIR")]
     shaders: Option<PathBuf>,
     /// Save the run, for --against
@@ -49,15 +49,11 @@ pub struct Bench {
 impl Bench {
     pub fn run(self) -> anyhow::Result<()> {
         // What can be wrong with the arguments is found before minutes are spent on measuring.
-        self.check()?;
-        let shaders = self.shaders.as_deref().map(Shaders::read).transpose()?.map(Arc::new);
-        let mut opened = self.device.open_with(shaders)?;
+        self.check().map_err(usage)?;
+        let mut opened = self.open()?;
         let device = opened.device.as_mut();
-        if let (Some(folder), true) = (&self.shaders, device.target().is_cpu()) {
-            let folder = folder.display();
-            bail!("--shaders {folder}: {} runs no shaders; choose an adapter with --device", device.describe());
-        }
-        let saved = self.against.as_ref().map(|path| Report::read(path, &device.describe())).transpose()?;
+        let saved =
+            self.against.as_ref().map(|path| self.saved(path, &device.describe())).transpose().map_err(usage)?;
         if !self.json {
             println!("{}: {}\n", device.describe(), opened.why);
         }
@@ -97,14 +93,52 @@ impl Bench {
         if let Some(path) = &self.svg {
             fs::write(path, roofline::svg(&report)).with_context(|| format!("cannot write {}", path.display()))?;
         }
-        let changes = saved.map(|then| report.against(&then));
+        let (changes, missing) = saved.map(|then| (report.against(&then), report.missing_in(&then))).unzip();
         if self.json {
-            let object = serde_json::json!({ "run": report, "changes": changes });
+            let object = serde_json::json!({ "run": report, "changes": changes, "not_in_the_saved_run": missing });
             println!("{}", serde_json::to_string_pretty(&object)?);
-        } else if let Some(changes) = &changes {
-            print_changes(changes);
+        } else if let (Some(changes), Some(missing)) = (&changes, &missing) {
+            print_changes(changes, missing);
         }
         Ok(())
+    }
+
+    /// The device: with --shaders an adapter, though `auto` alone would not take one of software.
+    fn open(&self) -> anyhow::Result<Opened> {
+        let Some(folder) = &self.shaders else {
+            return self.device.open().map_err(unopened);
+        };
+        let shaders = Some(Arc::new(Shaders::read(folder).map_err(usage)?));
+        let on_cpu =
+            |cpu: &str| usage(expected_adapter(&format!("--shaders {}: {cpu} runs no shaders", folder.display())));
+        if self.device.device.eq_ignore_ascii_case("auto") {
+            let best = gpu::list().into_iter().next().ok_or_else(|| on_cpu("the CPU"))?;
+            let opened = DeviceChoice { device: best.name }.open_with(shaders).map_err(unopened)?;
+            return Ok(Opened { why: "the best adapter present, since the CPU runs no shaders".into(), ..opened });
+        }
+        let opened = self.device.open_with(shaders).map_err(unopened)?;
+        if opened.device.target().is_cpu() {
+            return Err(on_cpu(&opened.device.describe()));
+        }
+        Ok(opened)
+    }
+
+    /// The run to compare with, if it has anything that this one measures.
+    fn saved(&self, path: &Path, device: &str) -> anyhow::Result<Report> {
+        let then = Report::read(path, device)?;
+        if !then.has(&self.ops, self.step.as_deref()) {
+            let (wanted, arguments) = match &self.step {
+                Some(preset) => (format!("a step of {preset}"), format!(" --step {preset}")),
+                None if self.ops.is_empty() => ("kernels".into(), String::new()),
+                None => (format!("kernels of {}", self.ops.join(", ")), format!(" --op {}", self.ops.join(" --op "))),
+            };
+            bail!(
+                "--against {}: it has {}; expected {wanted}, as `wgrad bench{arguments} --save FILE` writes",
+                path.display(),
+                then.subject()
+            );
+        }
+        Ok(then)
     }
 
     fn check(&self) -> anyhow::Result<()> {
@@ -173,7 +207,7 @@ fn print_clock(kernels: &[KernelReport]) {
     );
 }
 
-fn print_changes(changes: &[Change]) {
+fn print_changes(changes: &[Change], missing: &[String]) {
     println!(
         "\nsince the saved run (a change is only what lies beyond the spread of both; the copy shows how the machine itself drifts)"
     );
@@ -190,6 +224,9 @@ fn print_changes(changes: &[Change]) {
             1e3 * change.now.median,
             change.name
         );
+    }
+    if !missing.is_empty() {
+        println!("not in the saved run, and so not compared:\n  {}", missing.join("\n  "));
     }
 }
 

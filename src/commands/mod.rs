@@ -12,8 +12,10 @@ mod init;
 mod train;
 mod translate;
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use clap::{Parser, Subcommand};
+use thiserror::Error;
+use wgrad::gpu::{self, OpenError};
 use wgrad::ops::OPS;
 
 /// Trains translation models on any GPU, without CUDA, and translates with them.
@@ -63,6 +65,35 @@ impl Cli {
             Command::Dump(command) => command.run(),
         }
     }
+}
+
+/// A command line that asks for what is not there. It ends as clap ends for one that it cannot read: with exit status 2 and the same hint.
+#[derive(Debug, Error)]
+#[error("{0:#}\n\nFor more information, try '--help'.")]
+pub struct Usage(anyhow::Error);
+
+fn usage(error: impl Into<anyhow::Error>) -> anyhow::Error {
+    Usage(error.into()).into()
+}
+
+/// For a device that cannot be opened: a name that no adapter has is a mistake of the command line, a driver that refuses is none.
+fn unopened(error: impl Into<anyhow::Error>) -> anyhow::Error {
+    let error = error.into();
+    match error.downcast_ref() {
+        Some(OpenError::Unknown { .. }) => usage(error),
+        _ => error,
+    }
+}
+
+/// Refuses the CPU for what only an adapter does: names those that are there, or says how to get one.
+fn expected_adapter(what: &str) -> anyhow::Error {
+    let present: Vec<_> = gpu::list().into_iter().map(|adapter| adapter.name).collect();
+    let present = if present.is_empty() {
+        format!(". None is there. {}", gpu::install_hint())
+    } else {
+        format!(": {}", present.join(", "))
+    };
+    anyhow!("{what}; expected a graphics adapter; choose an adapter with --device{present}")
 }
 
 /// Refuses names given with --op that no op has.

@@ -1,6 +1,7 @@
 //! A device, its queue, its compiled kernels, and the first error that its driver reported.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::graph::{Dispatch, Target};
@@ -93,9 +94,18 @@ impl Context {
 
     /// Waits until the queue is empty, or until `submission` is done.
     pub fn wait(&self, submission: Option<wgpu::SubmissionIndex>) -> Result<(), DeviceError> {
-        let waited = self.device.poll(wgpu::PollType::Wait { submission_index: submission, timeout: None });
+        let waited = self.poll(wgpu::PollType::Wait { submission_index: submission, timeout: None });
         self.check()?;
-        waited.map(|_| ()).map_err(|e| DeviceError::Lost { device: self.info.name.clone(), message: e.to_string() })
+        waited.map_err(|message| DeviceError::Lost { device: self.info.name.clone(), message })
+    }
+
+    /// Lets the driver tell what is done; an error is its message.
+    pub fn poll(&self, how: wgpu::PollType) -> Result<(), String> {
+        // wgpu panics where it finds that the device was lost.
+        match catch_unwind(AssertUnwindSafe(|| self.device.poll(how))) {
+            Ok(polled) => polled.map(drop).map_err(|e| e.to_string()),
+            Err(_) => Err("it does not answer".into()),
+        }
     }
 
     pub fn buffer(&self, label: &str, elements: usize, usage: wgpu::BufferUsages) -> wgpu::Buffer {
@@ -116,14 +126,18 @@ impl Context {
             return kernel.clone();
         }
         let kernel = Arc::new(self.compile(dispatch, &source, checked));
-        lock(&self.kernels).insert(key, kernel.clone());
+        // What was refused is compiled anew, so that all who ask for it are told why.
+        if lock(&self.error).is_none() {
+            lock(&self.kernels).insert(key, kernel.clone());
+        }
         kernel
     }
 
     fn compile(&self, dispatch: &Dispatch, source: &Source, checked: bool) -> Kernel {
         let label = format!("{}:{}", dispatch.shader, dispatch.entry);
         let wgsl = wgpu::ShaderSource::Wgsl(source.text.as_str().into());
-        let descriptor = wgpu::ShaderModuleDescriptor { label: Some(&label), source: wgsl };
+        // All entry points of a shader share what the compiler says against it.
+        let descriptor = wgpu::ShaderModuleDescriptor { label: Some(dispatch.shader), source: wgsl };
         let errors = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
         let module = if checked {
             self.device.create_shader_module(descriptor)

@@ -75,7 +75,7 @@ impl Log {
             context.wait(None)?;
         } else {
             // An error of a poll that does not wait shows at the next one that does.
-            let _ = context.device.poll(wgpu::PollType::Poll);
+            let _ = context.poll(wgpu::PollType::Poll);
         }
         let lost = |message: String| DeviceError::Lost { device: context.info.name.clone(), message };
         let mut results = vec![];

@@ -1,22 +1,26 @@
 //! A preset's whole training step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::bail;
 use serde::Serialize;
-use wgrad::check::{Kernels, StepRow, check_steps, targets};
+use wgrad::check::{Kernels, PATIENCE, StepRow, check_steps, targets};
 use wgrad::plan::Device;
 use wgrad::train::config::Config;
 use wgrad::train::rehearsal::{Rehearsal, SENTENCES, TOKENS, VOCABULARY};
 
-use super::cases::share;
+use super::super::{unopened, usage};
+use super::cases::{indented, share};
 use super::subject::Choice;
 
 /// A step with one kind of kernels.
 #[derive(Serialize)]
 pub struct CheckedPlan {
     pub kernels: Kernels,
+    /// One that the device did not run is the last one.
     pub steps: Vec<StepRow>,
+    /// Steps of the plan.
+    pub of: usize,
 }
 
 impl CheckedPlan {
@@ -31,17 +35,34 @@ pub fn check(config: Config, device: &mut dyn Device) -> anyhow::Result<Vec<Chec
     let rehearsal = Rehearsal::new(config);
     let mut checked: Vec<CheckedPlan> = vec![];
     for (kernels, target) in targets(device) {
-        rehearsal.upload(device)?;
         let plan = rehearsal.plan(&target)?;
-        let prepared = device.prepare(plan.clone())?;
-        rehearsal.write_control(device, 1);
-        device.run(prepared, false)?;
-        rehearsal.write_control(device, 2);
+        let begin = |device: &mut dyn Device, step| {
+            if step == 1 {
+                rehearsal.upload(device)?;
+            }
+            rehearsal.write_control(device, step);
+            Ok(())
+        };
+        let slow = |StepRow { step, label, launches, .. }: &StepRow| {
+            let launches = launches.join(" ");
+            eprintln!(
+                "still running after {} s: step {step}, {label}, {kernels} kernels ({launches})",
+                PATIENCE.as_secs()
+            );
+        };
         let mut steps = vec![];
-        check_steps(device, prepared, &plan, |row| steps.push(row))?;
-        checked.push(CheckedPlan { kernels, steps });
+        check_steps(device, &plan, begin, slow, |row| steps.push(row));
+        checked.push(CheckedPlan { kernels, steps, of: plan.steps.len() });
+        if lost(&checked) {
+            break;
+        }
     }
     Ok(checked)
+}
+
+/// Whether the device was lost.
+pub fn lost(checked: &[CheckedPlan]) -> bool {
+    checked.iter().flat_map(|checked| &checked.steps).any(StepRow::lost)
 }
 
 /// What was made smaller than in a run.
@@ -52,8 +73,8 @@ pub fn reduced() -> String {
 }
 
 pub fn run(preset: &str, choice: &Choice, json: bool) -> anyhow::Result<()> {
-    let config = Config::preset(preset)?;
-    let mut device = choice.resolve()?.device()?;
+    let config = Config::preset(preset).map_err(usage)?;
+    let mut device = choice.resolve().map_err(usage)?.device().map_err(unopened)?;
     let checked = check(config, &mut *device)?;
     let device = device.describe();
     if json {
@@ -61,7 +82,11 @@ pub fn run(preset: &str, choice: &Choice, json: bool) -> anyhow::Result<()> {
         println!("{}", serde_json::to_string_pretty(&object)?);
     } else {
         println!("{device}, a training step of {preset}: {}", reduced());
-        checked.iter().for_each(print);
+        let mut told = BTreeSet::new();
+        checked.iter().for_each(|checked| print(checked, &mut told));
+        if checked.iter().any(|checked| checked.first_wrong().is_some()) {
+            println!("again: {}", again(preset, choice));
+        }
     }
     if let Some(wrong) = checked.iter().find_map(CheckedPlan::first_wrong) {
         bail!("step {} of {preset} is wrong on {device}: {}", wrong.step, wrong.op);
@@ -69,8 +94,13 @@ pub fn run(preset: &str, choice: &Choice, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The command that repeats it.
+pub fn again(preset: &str, choice: &Choice) -> String {
+    format!("wgrad check --plan {preset} {}", choice.arguments())
+}
+
 /// One line an op, then the first wrong step.
-fn print(checked: &CheckedPlan) {
+fn print(checked: &CheckedPlan, told: &mut BTreeSet<String>) {
     println!("{:22} {:9} {:>5}  worst error", "op", "kernels", "steps");
     for (op, summary) in summaries(checked) {
         let Summary { steps, worst, at, loose } = summary;
@@ -81,8 +111,8 @@ fn print(checked: &CheckedPlan) {
         println!("{op:22} {:9} {steps:5}  {}  {at}{loose}", checked.kernels, share(worst));
     }
     if let Some(row) = checked.first_wrong() {
-        println!("  FIRST WRONG: step {} of {}: {}", row.step, checked.steps.len(), row.label);
-        let problem = row.problem.as_ref().expect("it is wrong");
+        println!("  FIRST WRONG: step {} of {}: {}", row.step, checked.of, row.label);
+        let problem = indented(row.problem.as_ref().expect("it is wrong"), told);
         println!("    {problem} ({} kernels: {})", checked.kernels, row.launches.join(" "));
     }
 }
@@ -101,7 +131,7 @@ pub struct Summary {
 pub fn summaries(checked: &CheckedPlan) -> BTreeMap<&'static str, Summary> {
     let mut summaries: BTreeMap<&'static str, Summary> = BTreeMap::new();
     let mut numbers: BTreeMap<&'static str, [usize; 2]> = BTreeMap::new();
-    for row in &checked.steps {
+    for row in checked.steps.iter().filter(|row| row.ran()) {
         let summary = summaries.entry(row.op).or_default();
         summary.steps += 1;
         if row.worst.share > summary.worst {

@@ -1,17 +1,19 @@
 //! Everything that can be checked, as one file.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use serde::Serialize;
-use wgrad::check::{Row, check_gradients, check_op};
+use wgrad::check::{Problem, Row, Told, check_gradients, check_op};
 use wgrad::gpu::Properties;
 use wgrad::ops::OPS;
 use wgrad::ops::case::CaseSet;
 use wgrad::train::config::Config;
 
-use super::cases::{again, set, share};
+use super::super::{unopened, usage};
+use super::cases::{again, in_full, set, share, worst};
 use super::plan::{self, CheckedPlan};
 use super::{Cases, Check, subject};
 
@@ -47,32 +49,46 @@ struct Report {
     /// How a training step was made smaller.
     reduced: String,
     plans: Vec<(&'static str, Vec<CheckedPlan>)>,
+    /// Ops and presets whose turn did not come before the device was lost.
+    not_checked: Vec<&'static str>,
 }
 
 pub fn run(file: &Path, check: &Check) -> anyhow::Result<()> {
-    let chosen = check.choice.resolve()?;
-    let device = chosen.device()?.describe();
-    try_to_write(file).with_context(|| format!("cannot write {}", file.display()))?;
-    let (mut ops, mut cpu) = (vec![], vec![]);
+    let chosen = check.choice.resolve().map_err(usage)?;
+    let device = chosen.device().map_err(unopened)?.describe();
+    let adapter = chosen.properties()?;
+    try_to_write(file).with_context(|| format!("cannot write {}", file.display())).map_err(usage)?;
+    let slow = |told: Told| {
+        if let Told::Slow(slow) = told {
+            eprintln!("{slow}");
+        }
+    };
+    let (mut ops, mut cpu, mut not_checked) = (vec![], vec![], vec![]);
     for (name, cases) in OPS {
         eprintln!("{name}");
         let quick: Vec<_> = cases(&CaseSet { full: false, ..set(check) }).into_iter().enumerate().collect();
         let cases: Vec<_> = cases(&set(check)).into_iter().enumerate().collect();
-        if !chosen.is_cpu() {
-            ops.extend(check_op(name, &cases, &chosen.subjects(), |_| ())?);
+        if ops.iter().any(Row::lost) {
+            not_checked.push(*name);
+        } else if !chosen.is_cpu() {
+            ops.extend(check_op(name, &cases, &chosen.subjects(), slow)?);
         }
-        cpu.extend(check_op(name, &cases, &[subject::cpu()], |_| ())?);
+        cpu.extend(check_op(name, &cases, &[subject::cpu()], slow)?);
         cpu.extend(check_gradients(name, &quick));
     }
-    let mut plans = vec![];
+    let mut plans: Vec<(&str, Vec<CheckedPlan>)> = vec![];
     for preset in PRESETS {
+        if ops.iter().any(Row::lost) || plans.last().is_some_and(|(_, checked)| plan::lost(checked)) {
+            not_checked.push(preset);
+            continue;
+        }
         eprintln!("a step of {preset}");
         plans.push((preset, plan::check(Config::preset(preset)?, &mut *chosen.device()?)?));
     }
     let report = Report {
         wgrad: env!("CARGO_PKG_VERSION"),
         system: format!("{} on {}", std::env::consts::OS, std::env::consts::ARCH),
-        adapter: chosen.properties()?,
+        adapter,
         device,
         shaders: check.choice.shaders.clone(),
         webgpu_limits: check.choice.webgpu_limits,
@@ -82,6 +98,7 @@ pub fn run(file: &Path, check: &Check) -> anyhow::Result<()> {
         cpu,
         reduced: plan::reduced(),
         plans,
+        not_checked,
     };
     let json = file.extension().is_some_and(|extension| extension == "json");
     let text = if json { serde_json::to_string_pretty(&report)? } else { markdown(&report, check)? };
@@ -108,7 +125,7 @@ fn failures(report: &Report) -> usize {
 }
 
 fn markdown(report: &Report, check: &Check) -> Result<String, std::fmt::Error> {
-    let mut out = String::new();
+    let (mut out, mut told) = (String::new(), BTreeSet::new());
     let failures = failures(report);
     let verdict = if failures == 0 { "everything passed".into() } else { format!("{failures} checks failed") };
     writeln!(out, "# wgrad {} on {}: {verdict}\n", report.wgrad, report.device)?;
@@ -119,6 +136,9 @@ fn markdown(report: &Report, check: &Check) -> Result<String, std::fmt::Error> {
             "\n**Shaders that stand in `{}` were read from there**: this says nothing of wgrad's own.",
             folder.display()
         )?;
+    }
+    if !report.not_checked.is_empty() {
+        writeln!(out, "\n**The device was lost** before these were checked: {}.", report.not_checked.join(", "))?;
     }
     if report.webgpu_limits {
         writeln!(out, "\nNo more of the adapter was taken than WebGPU guarantees on every one.")?;
@@ -131,48 +151,60 @@ fn markdown(report: &Report, check: &Check) -> Result<String, std::fmt::Error> {
         limits.iter().try_for_each(|(name, value)| writeln!(out, "| {name} | {value} |"))?;
         writeln!(out, "| features | {} |", features.join(", "))?;
         writeln!(out, "\n## Ops, with the driver's bounds checks off and on\n")?;
-        rows(&mut out, &report.ops, check)?;
+        rows(&mut out, &report.ops, check, &mut told)?;
     }
     writeln!(out, "\n## CPU: f32 twins, and derivatives by finite differences\n")?;
-    rows(&mut out, &report.cpu, check)?;
+    rows(&mut out, &report.cpu, check, &mut told)?;
     writeln!(out, "\n## Training steps, each step's real inputs handed to the reference\n\n{}.\n", report.reduced)?;
     writeln!(out, "| preset | kernels | steps | worst error | op |\n| --- | --- | --- | --- | --- |")?;
     for (preset, plans) in &report.plans {
         for checked in plans {
-            let worst = checked.steps.iter().max_by(|a, b| a.worst.share.total_cmp(&b.worst.share));
-            let (error, op) = worst.map_or((String::new(), ""), |row| (share(row.worst.share), row.op));
+            let worst =
+                checked.steps.iter().filter(|row| row.ran()).max_by(|a, b| a.worst.share.total_cmp(&b.worst.share));
+            let (error, op) = worst.map_or(("did not run".into(), ""), |row| (share(row.worst.share), row.op));
             writeln!(out, "| {preset} | {} | {} | {error} | {op} |", checked.kernels, checked.steps.len())?;
         }
     }
     for (preset, plans) in &report.plans {
         for (checked, row) in plans.iter().filter_map(|checked| Some((checked, checked.first_wrong()?))) {
-            let problem = row.problem.as_ref().expect("it is wrong");
+            let problem = fenced(row.problem.as_ref().expect("it is wrong"), &mut told);
             let launches = row.launches.join(" ");
             writeln!(
                 out,
                 "\nFirst wrong step of {preset}, {}: {}, {}: {problem} ({launches})",
                 checked.kernels, row.step, row.label
             )?;
+            writeln!(out, "`{}`", plan::again(preset, &check.choice))?;
         }
     }
     Ok(out)
 }
 
-fn rows(out: &mut String, rows: &[Row], check: &Check) -> std::fmt::Result {
+fn rows(out: &mut String, rows: &[Row], check: &Check, told: &mut BTreeSet<String>) -> std::fmt::Result {
     writeln!(out, "| op | kernels | cases | worst error | where |\n| --- | --- | --- | --- | --- |")?;
     for row in rows {
-        let Row { op, kernels, cases, worst, worst_case, .. } = row;
-        let place = if worst.at.is_empty() { String::new() } else { format!("case {worst_case}, {}", worst.at) };
-        writeln!(out, "| {op} | {kernels} | {cases} | {} | {place} |", share(worst.share).trim())?;
+        let [share, place] = worst(row);
+        let place = match row.not_run {
+            0 => place,
+            not_run => format!("{place} ({not_run} cases did not run)"),
+        };
+        writeln!(out, "| {} | {} | {} | {} | {} |", row.op, row.kernels, row.cases, share.trim(), place.trim())?;
     }
     for row in rows {
         for failure in &row.failures {
-            writeln!(out, "\nFAILED {}, case {}: {}", row.op, failure.case, failure.label)?;
-            writeln!(out, "{} ({}; {})", failure.problem, failure.mode, failure.launches.join(" "))?;
+            let problem = fenced(&failure.problem, told);
+            writeln!(out, "\nFAILED {}, {}, case {}: {}", row.op, row.kernels, failure.case, failure.label)?;
+            writeln!(out, "{problem} ({}; {})", failure.mode, failure.launches.join(" "))?;
             writeln!(out, "`{}`", again(check, row.op, failure))?;
         }
     }
     Ok(())
+}
+
+/// What is wrong, in Markdown: what a compiler draws below a line keeps its columns.
+fn fenced(problem: &Problem, told: &mut BTreeSet<String>) -> String {
+    let text = in_full(problem, told);
+    if text.contains('\n') { format!("\n```text\n{text}\n```\n\n") } else { text }
 }
 
 #[cfg(test)]

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::bail;
 use clap::Args;
 use wgrad::check::{Open, Subject};
 use wgrad::cpu::Cpu;
 use wgrad::gpu::{self, Gpu, Limits, OpenError, Properties, Shaders};
 use wgrad::plan::Device;
+
+use super::super::expected_adapter;
 
 #[derive(Debug, Args)]
 pub struct Choice {
@@ -32,6 +33,18 @@ pub struct Chosen {
 }
 
 impl Choice {
+    /// The arguments that choose the same again.
+    pub fn arguments(&self) -> String {
+        let mut arguments = format!("--device '{}'", self.device);
+        if let Some(shaders) = &self.shaders {
+            arguments += &format!(" --shaders '{}'", shaders.display());
+        }
+        if self.webgpu_limits {
+            arguments += " --webgpu-limits";
+        }
+        arguments
+    }
+
     pub fn resolve(&self) -> anyhow::Result<Chosen> {
         let shaders = self.shaders.as_deref().map(Shaders::read).transpose()?.map(Arc::new);
         let adapter = match self.device.to_lowercase().as_str() {
@@ -40,10 +53,10 @@ impl Choice {
             _ => Some(self.device.clone()),
         };
         if adapter.is_none() && shaders.is_some() {
-            bail!("--shaders: the CPU runs no shaders; expected a graphics adapter. {}", gpu::install_hint());
+            return Err(expected_adapter("--shaders: the CPU runs no shaders"));
         }
         if adapter.is_none() && self.webgpu_limits {
-            bail!("--webgpu-limits: the CPU has no such limits; expected a graphics adapter. {}", gpu::install_hint());
+            return Err(expected_adapter("--webgpu-limits: the CPU has no such limits"));
         }
         let limits = if self.webgpu_limits { Limits::WebGpu } else { Limits::Adapter };
         Ok(Chosen { adapter, shaders, limits })
