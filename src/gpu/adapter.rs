@@ -13,7 +13,7 @@ use super::context::Context;
 #[derive(Debug, Error)]
 pub enum OpenError {
     #[error(
-        "no device is called `{wanted}`. Present: {present}. Choose one with --device NAME (part of the name is enough)"
+        "no device is called `{wanted}`. Present: {present}. Choose one with --device NAME (part of the name, or its backend, is enough)"
     )]
     Unknown { wanted: String, present: String },
     #[error("no graphics adapter was found, neither a GPU nor a software one. {}", install_hint())]
@@ -33,6 +33,13 @@ pub struct AdapterInfo {
     pub driver: String,
     /// Whether it is real hardware: what `--device auto` takes.
     pub hardware: bool,
+}
+
+impl AdapterInfo {
+    /// "NVIDIA H100 (Vulkan)": Windows has the same GPU by Vulkan and by DX12.
+    pub fn label(&self) -> String {
+        format!("{} ({})", self.name, self.backend)
+    }
 }
 
 /// All that a bug report should say of an adapter.
@@ -133,7 +140,7 @@ pub enum Limits {
     WebGpu,
 }
 
-/// Opens the first adapter whose name contains `wanted`, in any case; each adapter once a process for each kind of limits and each number.
+/// Opens the first adapter whose label contains `wanted`, in any case; each adapter once a process for each kind of limits and each number.
 pub(super) fn open(wanted: &str, limits: Limits, number: usize) -> Result<Arc<Context>, OpenError> {
     type Open = HashMap<(String, Limits, usize), Arc<Context>>;
     static OPEN: OnceLock<Mutex<Open>> = OnceLock::new();
@@ -142,11 +149,11 @@ pub(super) fn open(wanted: &str, limits: Limits, number: usize) -> Result<Arc<Co
     if adapters.is_empty() {
         return Err(OpenError::NoAdapter);
     }
-    let matches = |info: &AdapterInfo| info.name.to_lowercase().contains(&wanted.to_lowercase());
+    let matches = |info: &AdapterInfo| info.label().to_lowercase().contains(&wanted.to_lowercase());
     let present = || {
         adapters
             .iter()
-            .map(|(info, _)| format!("`{}`", info.name))
+            .map(|(info, _)| format!("`{}`", info.label()))
             .chain(["`cpu`".into()])
             .collect::<Vec<_>>()
             .join(", ")
@@ -154,7 +161,7 @@ pub(super) fn open(wanted: &str, limits: Limits, number: usize) -> Result<Arc<Co
     let Some((info, adapter)) = adapters.iter().find(|(info, _)| matches(info)) else {
         return Err(OpenError::Unknown { wanted: wanted.into(), present: present() });
     };
-    let key = (info.name.clone(), limits, number);
+    let key = (info.label(), limits, number);
     if let Some(context) = open.get(&key) {
         return Ok(context.clone());
     }

@@ -283,7 +283,7 @@ impl Uniforms {
 
 impl Device for Gpu {
     fn describe(&self) -> String {
-        format!("{} ({})", self.context.info.name, self.context.info.backend)
+        self.context.info.label()
     }
 
     fn target(&self) -> Target {
