@@ -46,7 +46,8 @@ fn pack(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 @group(0) @binding(5) var<storage, read_write> saved: array<f32>; // [T, B, 4, H]: r, z, n, q
 @group(0) @binding(6) var<uniform> p: Parameters;
 
-var<workgroup> h: array<f32, 2u * ROWS * THREADS>; // [old or new][unit][row]
+const ROWS: u32 = 4u; // a vec4f of them, as in lstm.wgsl
+var<workgroup> h: array<vec4f, 2u * THREADS>; // [old or new][unit], a number a row
 
 // The time of a step
 fn time_of(s: u32) -> u32 {
@@ -75,26 +76,26 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     let start = p.reverse * p.time * p.batch * hidden;
     var ends: array<u32, ROWS>;
     var inputs: array<vec3f, ROWS>; // of the step that comes next
+    var own: array<f32, ROWS>; // h of this unit
     for (var r = 0u; r < ROWS; r++) {
-        var state = 0.0;
         if u < hidden && first + r < p.batch {
             if p.present == 1u {
-                state = h_initial[(first + r) * hidden + u];
+                own[r] = h_initial[(first + r) * hidden + u];
             }
-            states[start + (first + r) * hidden + u] = state;
+            states[start + (first + r) * hidden + u] = own[r];
             ends[r] = lengths[first + r];
             inputs[r] = inputs_of(first + r, time_of(0u), u);
         }
-        // Zeros in both halves for the units past the last
-        h[u * ROWS + r] = state;
-        h[(THREADS + u) * ROWS + r] = 0.0;
     }
+    // Zeros in both halves for the units past the last
+    h[u] = vec4f(own[0], own[1], own[2], own[3]);
+    h[THREADS + u] = vec4f();
     var next = weights_from(0u, min(u, hidden - 1u));
     workgroupBarrier();
     for (var s = 0u; s < p.time; s++) {
         let t = time_of(s);
-        let old = (s % 2u) * THREADS * ROWS;
-        let new_states = ((s + 1u) % 2u) * THREADS * ROWS;
+        let old = (s % 2u) * THREADS;
+        let new_states = ((s + 1u) % 2u) * THREADS;
         if u < hidden {
             var sums: array<vec3f, ROWS>;
             var x: array<vec3f, ROWS>;
@@ -106,15 +107,15 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
                 var w = next;
                 next = weights_from(select(0u, j + AHEAD, j + AHEAD < hidden), u);
                 for (var i = 0u; i < AHEAD; i++) {
+                    let of_rows = h[old + j + i];
                     for (var r = 0u; r < ROWS; r++) {
-                        sums[r] += w[i] * h[old + (j + i) * ROWS + r];
+                        sums[r] += w[i] * of_rows[r];
                     }
                 }
             }
             let biases = hidden * 3u * hidden + u;
             for (var r = 0u; r < ROWS; r++) {
                 let row = first + r;
-                var state = h[old + u * ROWS + r];
                 if row < p.batch {
                     let position = t * p.batch + row;
                     let kept = position * 4u * hidden + u;
@@ -125,16 +126,16 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
                         let q = sums[r].z + weights[biases + 5u * hidden];
                         let n = stable_tanh(x[r].z + weights[biases + 2u * hidden] + reset * q);
                         gates = vec4f(reset, keep, n, q);
-                        state = (1.0 - keep) * n + keep * state;
+                        own[r] = (1.0 - keep) * n + keep * own[r];
                     }
                     saved[kept] = gates.x;
                     saved[kept + hidden] = gates.y;
                     saved[kept + 2u * hidden] = gates.z;
                     saved[kept + 3u * hidden] = gates.w;
-                    states[(position + (1u - p.reverse) * p.batch) * hidden + u] = state;
+                    states[(position + (1u - p.reverse) * p.batch) * hidden + u] = own[r];
                 }
-                h[new_states + u * ROWS + r] = state;
             }
+            h[new_states + u] = vec4f(own[0], own[1], own[2], own[3]);
         }
         workgroupBarrier();
     }

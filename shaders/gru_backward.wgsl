@@ -1,7 +1,7 @@
 // The steps of a gated recurrent layer walked back, with dh of the state after the step: dn = dh·(1 − z)·(1 − n²), dz = dh·(h − n)·z·(1 − z),
 // dr = dn·q·r·(1 − r), dq = dn·r; dh ← dh·z + [dr, dz, dq]·W_hh
 //
-// A workgroup runs ROWS rows, one invocation a unit, with dh and the three gates' gradients of the present step in workgroup memory. W_hh is read along
+// A workgroup runs ROWS rows, one invocation a unit, with the three gates' gradients of the present step in workgroup memory. W_hh is read along
 // its rows, as it is, AHEAD of them and what the next step reads ahead, as in lstm.wgsl. Widths over 256 units take gru_gates.wgsl.
 #import shared/grid
 
@@ -22,8 +22,8 @@ struct Parameters {
 @group(0) @binding(7) var<storage, read_write> dinitial: array<f32>; // [B, H]
 @group(0) @binding(8) var<uniform> p: Parameters;
 
-var<workgroup> dh: array<f32, ROWS * THREADS>; // [unit][row]
-var<workgroup> step_gates: array<f32, 3u * ROWS * THREADS>; // [gate·H + unit][row]
+const ROWS: u32 = 4u; // a vec4f of them, as in lstm.wgsl
+var<workgroup> step_gates: array<vec4f, 3u * THREADS>; // [gate·H + unit], a number a row
 
 // The time of a step of the forward walk
 fn time_of(s: u32) -> u32 {
@@ -63,35 +63,33 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     let of_h = p.time * p.batch * 3u * hidden;
     var ends: array<u32, ROWS>;
     var kept: array<Kept, ROWS>; // for the step that comes next
-    if u < hidden {
-        for (var r = 0u; r < ROWS; r++) {
-            var start = 0.0;
-            if first + r < p.batch {
-                if (p.present & 2u) != 0u {
-                    start = dhidden[(first + r) * hidden + u];
-                }
-                ends[r] = lengths[first + r];
-                kept[r] = kept_of(first + r, time_of(p.time - 1u), u);
+    var dh: array<f32, ROWS>; // of this unit
+    for (var r = 0u; r < ROWS; r++) {
+        if u < hidden && first + r < p.batch {
+            if (p.present & 2u) != 0u {
+                dh[r] = dhidden[(first + r) * hidden + u];
             }
-            dh[u * ROWS + r] = start;
+            ends[r] = lengths[first + r];
+            kept[r] = kept_of(first + r, time_of(p.time - 1u), u);
         }
     }
     // Zeros for the rows of W_hh past the last
     for (var at = 3u * hidden + u; at < 3u * THREADS; at += THREADS) {
-        for (var r = 0u; r < ROWS; r++) {
-            step_gates[at * ROWS + r] = 0.0;
-        }
+        step_gates[at] = vec4f();
     }
     var next = rows_from(0u, min(u, hidden - 1u));
     for (var s = p.time; s > 0u; s--) {
         let t = time_of(s - 1u);
         if u < hidden {
+            var d_reset: array<f32, ROWS>;
+            var d_keep: array<f32, ROWS>;
+            var d_q: array<f32, ROWS>;
             for (var r = 0u; r < ROWS; r++) {
                 let row = first + r;
                 var d = vec4f(0.0); // dr, dz, dn, dq
                 if row < p.batch {
                     let position = t * p.batch + row;
-                    var upstream = dh[u * ROWS + r] + kept[r].doutput;
+                    var upstream = dh[r] + kept[r].doutput;
                     if t < ends[r] {
                         let reset = kept[r].gates.x;
                         let keep = kept[r].gates.y;
@@ -101,7 +99,7 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
                         d = vec4f(dn * q * reset * (1.0 - reset), upstream * (kept[r].before - n) * keep * (1.0 - keep), dn, dn * reset);
                         upstream = upstream * keep;
                     }
-                    dh[u * ROWS + r] = upstream;
+                    dh[r] = upstream;
                     let at = position * 3u * hidden + u;
                     dgates[at] = d.x;
                     dgates[at + hidden] = d.y;
@@ -110,10 +108,13 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
                     dgates[of_h + at + hidden] = d.y;
                     dgates[of_h + at + 2u * hidden] = d.w;
                 }
-                step_gates[u * ROWS + r] = d.x;
-                step_gates[(hidden + u) * ROWS + r] = d.y;
-                step_gates[(2u * hidden + u) * ROWS + r] = d.w;
+                d_reset[r] = d.x;
+                d_keep[r] = d.y;
+                d_q[r] = d.w;
             }
+            step_gates[u] = vec4f(d_reset[0], d_reset[1], d_reset[2], d_reset[3]);
+            step_gates[hidden + u] = vec4f(d_keep[0], d_keep[1], d_keep[2], d_keep[3]);
+            step_gates[2u * hidden + u] = vec4f(d_q[0], d_q[1], d_q[2], d_q[3]);
         }
         workgroupBarrier();
         if u < hidden {
@@ -125,13 +126,14 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
                 var w = next;
                 next = rows_from(select(0u, j + AHEAD, j + AHEAD < 3u * hidden), u);
                 for (var i = 0u; i < AHEAD; i++) {
+                    let of_rows = step_gates[j + i];
                     for (var r = 0u; r < ROWS; r++) {
-                        sums[r] += w[i] * step_gates[(j + i) * ROWS + r];
+                        sums[r] += w[i] * of_rows[r];
                     }
                 }
             }
             for (var r = 0u; r < ROWS; r++) {
-                dh[u * ROWS + r] += sums[r];
+                dh[r] += sums[r];
             }
         }
         workgroupBarrier();
@@ -139,7 +141,7 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     if u < hidden {
         for (var r = 0u; r < ROWS; r++) {
             if first + r < p.batch {
-                dinitial[(first + r) * hidden + u] = dh[u * ROWS + r];
+                dinitial[(first + r) * hidden + u] = dh[r];
             }
         }
     }

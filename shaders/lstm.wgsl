@@ -58,7 +58,8 @@ fn pack(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 @group(0) @binding(7) var<storage, read_write> saved: array<f32>; // [T, B, 5, H]: i, f, g, o and the cell before the step
 @group(0) @binding(8) var<uniform> p: Parameters;
 
-var<workgroup> h: array<f32, ROWS * THREADS>; // [unit][row], so that one address feeds all rows of a weight
+const ROWS: u32 = 4u; // a vec4f of them: one load from workgroup memory feeds all rows of a weight
+var<workgroup> h: array<vec4f, THREADS>; // [unit], a number a row
 
 // The time of a step of the forward walk
 fn time_of(s: u32) -> u32 {
@@ -87,22 +88,21 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     var c: array<f32, ROWS>;
     var ends: array<u32, ROWS>;
     var inputs: array<vec4f, ROWS>; // of the step that comes next
+    var own: array<f32, ROWS>; // h of this unit
     let start = p.reverse * p.time * p.batch * hidden;
     for (var r = 0u; r < ROWS; r++) {
         let row = first + r;
-        c[r] = 0.0;
-        var state = 0.0;
         if active_unit && row < p.batch {
             if p.present == 1u {
-                state = h_initial[row * hidden + u];
+                own[r] = h_initial[row * hidden + u];
                 c[r] = c_initial[row * hidden + u];
             }
-            states[start + row * hidden + u] = state;
+            states[start + row * hidden + u] = own[r];
             ends[r] = lengths[row];
             inputs[r] = inputs_of(row, time_of(0u), u);
         }
-        h[u * ROWS + r] = state;
     }
+    h[u] = vec4f(own[0], own[1], own[2], own[3]);
     var next = weights_from(0u, min(u, hidden - 1u));
     workgroupBarrier();
     for (var s = 0u; s < p.time; s++) {
@@ -118,8 +118,9 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
                 var w = next;
                 next = weights_from(select(0u, j + AHEAD, j + AHEAD < hidden), u);
                 for (var i = 0u; i < AHEAD; i++) {
+                    let of_rows = h[j + i];
                     for (var r = 0u; r < ROWS; r++) {
-                        sums[r] += w[i] * h[(j + i) * ROWS + r];
+                        sums[r] += w[i] * of_rows[r];
                     }
                 }
             }
@@ -139,7 +140,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
                     gates = vec4f(sigmoid(z.x), sigmoid(z.y), stable_tanh(z.z), sigmoid(z.w));
                     before = c[r];
                     c[r] = gates.y * before + gates.x * gates.z;
-                    h[u * ROWS + r] = gates.w * stable_tanh(c[r]);
+                    own[r] = gates.w * stable_tanh(c[r]);
                 }
                 let at = position * 5u * hidden + u;
                 saved[at] = gates.x;
@@ -147,8 +148,9 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
                 saved[at + 2u * hidden] = gates.z;
                 saved[at + 3u * hidden] = gates.w;
                 saved[at + 4u * hidden] = before;
-                states[(position + (1u - p.reverse) * p.batch) * hidden + u] = h[u * ROWS + r];
+                states[(position + (1u - p.reverse) * p.batch) * hidden + u] = own[r];
             }
+            h[u] = vec4f(own[0], own[1], own[2], own[3]);
         }
         workgroupBarrier(); // all have written h
     }

@@ -45,18 +45,12 @@ fn place_of(index: u32, is_across: bool) -> vec2u {
     return vec2u(index / DEPTH, index % DEPTH);
 }
 
-// Which of four from `first` on are there
-fn are_there(first: u32, end: u32) -> vec4<bool> {
-    return vec4u(0u, 1u, 2u, 3u) < vec4u(end - first);
-}
-
-// Four rows of A in column k, zeros past the edges
+// Four rows of A in column k, zeros past the end of k; rows past the last are anything, and their sums stored nowhere
 fn left_at(start: u32, row: u32, k: u32) -> vec4f {
     if row >= p.m || k >= p.k {
         return vec4f();
     }
-    let four = four_of_a(start + row * p.a_row + k * p.a_column, p.a_row, min(p.m - row, 4u));
-    return select(vec4f(), four, are_there(row, p.m));
+    return four_of_a(start + row * p.a_row + k * p.a_column, p.a_row, min(p.m - row, 4u));
 }
 
 // Four columns of B in row k
@@ -64,8 +58,7 @@ fn right_at(start: u32, column: u32, k: u32) -> vec4f {
     if column >= p.n || k >= p.k {
         return vec4f();
     }
-    let four = four_of_b(start + column * p.b_column + k * p.b_row, p.b_column, min(p.n - column, 4u));
-    return select(vec4f(), four, are_there(column, p.n));
+    return four_of_b(start + column * p.b_column + k * p.b_row, p.b_column, min(p.n - column, 4u));
 }
 
 // An invocation's sums [block of rows][row][block of columns]

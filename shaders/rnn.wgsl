@@ -42,7 +42,8 @@ fn pack(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 @group(0) @binding(4) var<storage, read_write> states: array<f32>; // [T + 1, B, H]
 @group(0) @binding(5) var<uniform> p: Parameters;
 
-var<workgroup> h: array<f32, 2u * ROWS * THREADS>; // [old or new][unit][row]
+const ROWS: u32 = 4u; // a vec4f of them, as in lstm.wgsl
+var<workgroup> h: array<vec4f, 2u * THREADS>; // [old or new][unit], a number a row
 
 // The time of a step of the forward walk
 fn time_of(o: Parameters, s: u32) -> u32 {
@@ -64,26 +65,26 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     let start = p.reverse * p.time * p.batch * hidden;
     var ends: array<u32, ROWS>;
     var inputs: array<f32, ROWS>; // of the step that comes next
+    var own: array<f32, ROWS>; // h of this unit
     for (var r = 0u; r < ROWS; r++) {
-        var state = 0.0;
         if u < hidden && first + r < p.batch {
             if p.present == 1u {
-                state = h_initial[(first + r) * hidden + u];
+                own[r] = h_initial[(first + r) * hidden + u];
             }
-            states[start + (first + r) * hidden + u] = state;
+            states[start + (first + r) * hidden + u] = own[r];
             ends[r] = lengths[first + r];
             inputs[r] = xw[(time_of(p, 0u) * p.batch + first + r) * hidden + u];
         }
-        // Zeros in both halves for the units past the last
-        h[u * ROWS + r] = state;
-        h[(THREADS + u) * ROWS + r] = 0.0;
     }
+    // Zeros in both halves for the units past the last
+    h[u] = vec4f(own[0], own[1], own[2], own[3]);
+    h[THREADS + u] = vec4f();
     var next = weights_from(0u, min(u, hidden - 1u));
     workgroupBarrier();
     for (var s = 0u; s < p.time; s++) {
         let t = time_of(p, s);
-        let old = (s % 2u) * THREADS * ROWS;
-        let new_states = ((s + 1u) % 2u) * THREADS * ROWS;
+        let old = (s % 2u) * THREADS;
+        let new_states = ((s + 1u) % 2u) * THREADS;
         if u < hidden {
             var sums: array<f32, ROWS>;
             for (var r = 0u; r < ROWS; r++) {
@@ -94,23 +95,23 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
                 var w = next;
                 next = weights_from(select(0u, j + AHEAD, j + AHEAD < hidden), u);
                 for (var i = 0u; i < AHEAD; i++) {
+                    let of_rows = h[old + j + i];
                     for (var r = 0u; r < ROWS; r++) {
-                        sums[r] += w[i] * h[old + (j + i) * ROWS + r];
+                        sums[r] += w[i] * of_rows[r];
                     }
                 }
             }
             for (var r = 0u; r < ROWS; r++) {
                 let row = first + r;
-                var state = h[old + u * ROWS + r];
                 if row < p.batch {
                     let position = t * p.batch + row;
                     if t < ends[r] {
-                        state = stable_tanh(sums[r]);
+                        own[r] = stable_tanh(sums[r]);
                     }
-                    states[(position + (1u - p.reverse) * p.batch) * hidden + u] = state;
+                    states[(position + (1u - p.reverse) * p.batch) * hidden + u] = own[r];
                 }
-                h[new_states + u * ROWS + r] = state;
             }
+            h[new_states + u] = vec4f(own[0], own[1], own[2], own[3]);
         }
         workgroupBarrier();
     }
@@ -148,42 +149,39 @@ fn rows_from(j: u32, u: u32) -> array<f32, AHEAD> {
 @compute @workgroup_size(THREADS)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) u: u32) {
     let hidden = backward_p.hidden;
-    // The first half of `h` holds dh, the second dz of the present step.
-    let second = THREADS * ROWS;
     let first = linear_group(group, groups) * ROWS;
     let batch = backward_p.batch;
     var ends: array<u32, ROWS>;
     var kept: array<vec2f, ROWS>; // for the step that comes next
+    var dh: array<f32, ROWS>; // of this unit
     for (var r = 0u; r < ROWS; r++) {
-        var dh = 0.0;
         if u < hidden && first + r < batch {
             if (backward_p.present & 2u) != 0u {
-                dh = dhidden[(first + r) * hidden + u];
+                dh[r] = dhidden[(first + r) * hidden + u];
             }
             ends[r] = lengths[first + r];
             kept[r] = kept_of(first + r, time_of(backward_p, backward_p.time - 1u), u);
         }
-        h[u * ROWS + r] = dh;
-        h[second + u * ROWS + r] = 0.0;
     }
+    // The first half of `h` holds dz of the present step, zeros for the units past the last.
+    h[u] = vec4f();
     var next = rows_from(0u, min(u, hidden - 1u));
     for (var s = backward_p.time; s > 0u; s--) {
         let t = time_of(backward_p, s - 1u);
         if u < hidden {
+            var z: array<f32, ROWS>;
             for (var r = 0u; r < ROWS; r++) {
                 let row = first + r;
-                var z = 0.0;
                 if row < batch {
                     let position = t * batch + row;
-                    let dh = h[u * ROWS + r] + kept[r].y;
-                    h[u * ROWS + r] = dh;
+                    dh[r] += kept[r].y;
                     if t < ends[r] {
-                        z = dh * (1.0 - kept[r].x * kept[r].x);
+                        z[r] = dh[r] * (1.0 - kept[r].x * kept[r].x);
                     }
-                    dz[position * hidden + u] = z;
+                    dz[position * hidden + u] = z[r];
                 }
-                h[second + u * ROWS + r] = z;
             }
+            h[u] = vec4f(z[0], z[1], z[2], z[3]);
         }
         workgroupBarrier();
         if u < hidden {
@@ -195,14 +193,15 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
                 var w = next;
                 next = rows_from(select(0u, j + AHEAD, j + AHEAD < hidden), u);
                 for (var i = 0u; i < AHEAD; i++) {
+                    let of_rows = h[j + i];
                     for (var r = 0u; r < ROWS; r++) {
-                        sums[r] += w[i] * h[second + (j + i) * ROWS + r];
+                        sums[r] += w[i] * of_rows[r];
                     }
                 }
             }
             for (var r = 0u; r < ROWS; r++) {
                 if t < ends[r] {
-                    h[u * ROWS + r] = sums[r];
+                    dh[r] = sums[r];
                 }
             }
         }
@@ -211,7 +210,7 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     if u < hidden {
         for (var r = 0u; r < ROWS; r++) {
             if first + r < batch {
-                dinitial[(first + r) * hidden + u] = h[u * ROWS + r];
+                dinitial[(first + r) * hidden + u] = dh[r];
             }
         }
     }

@@ -33,7 +33,7 @@
 //! ```
 //!
 //! To train and to translate, read in this order: [`models`] (made of [`nn`]'s layers), [`text`] (corpora, tokenizers, batches),
-//! [`train::step`] (one step as a graph), [`train::Trainer`], [`decode`]. To judge a kernel: [`check`]; to time it: [`bench`].
+//! [`train::step`] (one step as a graph), [`train::Trainer`], [`decode`]. To judge a kernel: [`check`]; to time it: [`bench`](mod@bench).
 //! `ARCHITECTURE.md` in the repository tells who may know whom, and how to add an op.
 
 pub mod bench;

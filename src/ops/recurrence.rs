@@ -27,7 +27,7 @@ pub fn step_by_step(hidden: usize, target: &Target) -> bool {
 
 /// Sequences that a workgroup runs side by side. Each weight read serves them all, and fewer rows fill more of a large GPU: 4 make 32 workgroups of a batch of
 /// 128. By arithmetic, not measured on hardware. The backward passes keep up to four numbers a unit and row in workgroup memory, of which 16 KiB are
-/// guaranteed: 1,024 units and rows together.
+/// guaranteed: 1,024 units and rows together. The kernels have the same constant, since they hold a vec4f of rows.
 pub const ROWS: usize = 4;
 
 /// Weights that an invocation reads while it uses as many others. Little's law: W_hh of 128 units, 256 KiB, comes at some 64 bytes a cycle where enough is under way, after
@@ -38,7 +38,7 @@ const AHEAD: u32 = 8;
 /// A kernel that runs whole sequences: ROWS rows a workgroup, one invocation a unit, in whole subgroups of up to 64. Multiples of 32 would make twice as many kernels,
 /// and differ only for widths that models do not have.
 pub fn whole(shader: &'static str, entry: &'static str, walk: Walk) -> Dispatch {
-    let dispatch = Dispatch::new(shader, entry).constant("ROWS", ROWS as u32).constant("AHEAD", AHEAD);
+    let dispatch = Dispatch::new(shader, entry).constant("AHEAD", AHEAD);
     let dispatch = dispatch.constant("THREADS", walk.hidden.next_multiple_of(64) as u32);
     dispatch.workgroups(groups(walk.batch.div_ceil(ROWS)))
 }
@@ -132,8 +132,8 @@ pub fn check(inputs: &[TensorType], gates: usize, initial: usize, reverse: bool)
 
 /// The launch before that of a whole sequence: entry `pack` lays W_hh and the biases, inputs 1 to 3, out anew as `len` elements of scratch 0.
 pub fn pack(shader: &'static str, walk: Walk, len: usize) -> Dispatch {
-    // The kernel needs none of these constants: one pipeline for all widths.
-    let dispatch = Dispatch::new(shader, "pack").constant("ROWS", 1).constant("AHEAD", 1).constant("THREADS", 64);
+    // The kernel needs neither constant: one pipeline for all widths.
+    let dispatch = Dispatch::new(shader, "pack").constant("AHEAD", 1).constant("THREADS", 64);
     let dispatch = (1..4).fold(dispatch, |d, i| d.read(Operand::Input(i))).write(Operand::Scratch(0));
     dispatch.uniform(&[walk.time, walk.batch, walk.hidden, 0, 0]).workgroups(groups(len.div_ceil(64)))
 }
