@@ -272,8 +272,8 @@ fn an_unknown_device() {
         },
     );
     for adapter in adapters {
-        let name = adapter["name"].as_str().unwrap();
-        assert!(error.contains(&format!("`{name}`")) && error.contains("`cpu`"), "{error}");
+        let [name, backend] = ["name", "backend"].map(|key| adapter[key].as_str().unwrap());
+        assert!(error.contains(&format!("`{name} ({backend})`")) && error.contains("`cpu`"), "{error}");
     }
     assert!(!sandbox.path("run").exists());
 }
