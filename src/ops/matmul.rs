@@ -325,7 +325,10 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         let op = MatMul { added: Added::None, ..whole };
         set.case(op).constant(&[m, 1], 1.0).constant(&[1, 2], 1.0)
     }));
-    cases.push(set.case(whole.clone()).constant(&[33, 17], 1.0).constant(&[17, 65], 1.0).constant(&[33, 65], 1.0));
+    // Numbers one by one, and whole vectors.
+    for [m, n, k] in [[33, 65, 17], [33, 68, 16]] {
+        cases.push(set.case(whole.clone()).constant(&[m, k], 1.0).constant(&[k, n], 1.0).constant(&[m, n], 1.0));
+    }
     // Few rows, and one more than `matmul_few_rows` takes, over columns whose k eight lanes share, four vectors each at a time: whole vectors of k, with and without a rest, and scalars.
     for m in [1, 3, FEW, FEW + 1] {
         for k in [4, 7, 36, 128, 132] {
