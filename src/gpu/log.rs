@@ -80,7 +80,9 @@ impl Log {
         let lost = |message: String| DeviceError::Lost { device: context.info.name.clone(), message };
         let mut results = vec![];
         while let Some(sent) = self.sent.front() {
-            match sent.done.try_recv() {
+            // Where several threads poll one device, the wait above may end before another thread, which was told of the buffer, has passed that on.
+            let told = if wait { sent.done.recv().map_err(TryRecvError::from) } else { sent.done.try_recv() };
+            match told {
                 Ok(Ok(())) => {}
                 Err(TryRecvError::Empty) => break,
                 Ok(Err(e)) => return Err(lost(e.to_string())),
