@@ -9,9 +9,10 @@
 // them; vectors of a head's numbers where its sizes allow. On llvmpipe, 2 cores, 2 heads of 96, 20 tokens, batch 128, one key and one number at a time and so:
 // 17.7 and 6.7 ms forward, 43.3 and 17.2 backward.
 //
-// Teams of eight on hardware: neighbouring positions lie batch·width numbers apart, so that an invocation a query reads a cache line of its own at each load, and 2 heads
-// of 20 tokens, batch 128, are 5,120 of them, one or two subgroups a processor. Eight read 128 bytes in a row, and are eight times as many; for that they meet at two barriers
-// for every four keys. By arithmetic, 25 µs forward become 5; not measured. Teams of one on software adapters, to which barriers cost most.
+// Teams of eight on hardware: neighbouring positions lie batch·width numbers apart, so that an invocation a query reads a cache line of its own at each load,
+// and 2 heads of 20 tokens, batch 128, are 5,120 of them, one or two subgroups a processor. Eight read 128 bytes in a row, and are eight times as many; for
+// that they meet at two barriers for every four keys. By arithmetic, 25 µs forward become 5; not measured. Teams of one on software adapters, to which
+// barriers cost most.
 // A tile of keys in workgroup memory should pay on hardware from some dozens of positions on; not measured.
 #import shared/attention
 #import shared/four

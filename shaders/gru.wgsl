@@ -7,6 +7,7 @@
 #import shared/grid
 #import shared/activation
 #import shared/vector1
+#import shared/walk
 
 struct Parameters {
     time: u32,
@@ -46,13 +47,7 @@ fn pack(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 @group(0) @binding(5) var<storage, read_write> saved: array<f32>; // [T, B, 4, H]: r, z, n, q
 @group(0) @binding(6) var<uniform> p: Parameters;
 
-const ROWS: u32 = 4u; // a vec4f of them, as in lstm.wgsl
 var<workgroup> h: array<vec4f, 2u * THREADS>; // [old or new][unit], a number a row
-
-// The time of a step
-fn time_of(s: u32) -> u32 {
-    return select(s, p.time - 1u - s, p.reverse == 1u);
-}
 
 // xw of a unit's gates
 fn inputs_of(row: u32, t: u32, u: u32) -> vec3f {
@@ -84,7 +79,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
             }
             states[start + (first + r) * hidden + u] = own[r];
             ends[r] = lengths[first + r];
-            inputs[r] = inputs_of(first + r, time_of(0u), u);
+            inputs[r] = inputs_of(first + r, time_of_step(0u, p.time, p.reverse), u);
         }
     }
     // Zeros in both halves for the units past the last
@@ -93,7 +88,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     var next = weights_from(0u, min(u, hidden - 1u));
     workgroupBarrier();
     for (var s = 0u; s < p.time; s++) {
-        let t = time_of(s);
+        let t = time_of_step(s, p.time, p.reverse);
         let old = (s % 2u) * THREADS;
         let new_states = ((s + 1u) % 2u) * THREADS;
         if u < hidden {
@@ -101,7 +96,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
             var x: array<vec3f, ROWS>;
             for (var r = 0u; r < ROWS; r++) {
                 x[r] = inputs[r];
-                inputs[r] = inputs_of(min(first + r, p.batch - 1u), time_of(min(s + 1u, p.time - 1u)), u);
+                inputs[r] = inputs_of(min(first + r, p.batch - 1u), time_of_step(min(s + 1u, p.time - 1u), p.time, p.reverse), u);
             }
             for (var j = 0u; j < hidden; j += AHEAD) {
                 var w = next;

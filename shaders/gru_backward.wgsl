@@ -4,6 +4,7 @@
 // A workgroup runs ROWS rows, one invocation a unit, with the three gates' gradients of the present step in workgroup memory. W_hh is read along
 // its rows, as it is, AHEAD of them and what the next step reads ahead, as in lstm.wgsl. Widths over 256 units take gru_gates.wgsl.
 #import shared/grid
+#import shared/walk
 
 struct Parameters {
     time: u32,
@@ -22,13 +23,7 @@ struct Parameters {
 @group(0) @binding(7) var<storage, read_write> dinitial: array<f32>; // [B, H]
 @group(0) @binding(8) var<uniform> p: Parameters;
 
-const ROWS: u32 = 4u; // a vec4f of them, as in lstm.wgsl
 var<workgroup> step_gates: array<vec4f, 3u * THREADS>; // [gate·H + unit], a number a row
-
-// The time of a step of the forward walk
-fn time_of(s: u32) -> u32 {
-    return select(s, p.time - 1u - s, p.reverse == 1u);
-}
 
 // What a step reads of a unit and row
 struct Kept {
@@ -70,7 +65,7 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
                 dh[r] = dhidden[(first + r) * hidden + u];
             }
             ends[r] = lengths[first + r];
-            kept[r] = kept_of(first + r, time_of(p.time - 1u), u);
+            kept[r] = kept_of(first + r, time_of_step(p.time - 1u, p.time, p.reverse), u);
         }
     }
     // Zeros for the rows of W_hh past the last
@@ -79,7 +74,7 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     }
     var next = rows_from(0u, min(u, hidden - 1u));
     for (var s = p.time; s > 0u; s--) {
-        let t = time_of(s - 1u);
+        let t = time_of_step(s - 1u, p.time, p.reverse);
         if u < hidden {
             var d_reset: array<f32, ROWS>;
             var d_keep: array<f32, ROWS>;
@@ -120,7 +115,7 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
         if u < hidden {
             var sums: array<f32, ROWS>;
             for (var r = 0u; r < ROWS; r++) {
-                kept[r] = kept_of(min(first + r, p.batch - 1u), time_of(max(s, 2u) - 2u), u);
+                kept[r] = kept_of(min(first + r, p.batch - 1u), time_of_step(max(s, 2u) - 2u, p.time, p.reverse), u);
             }
             for (var j = 0u; j < 3u * hidden; j += AHEAD) {
                 var w = next;

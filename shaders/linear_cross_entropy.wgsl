@@ -1,4 +1,4 @@
-// Cross-entropy of softmax(x·weightᵀ + bias), and its gradients, chunk of rows by chunk, so that the logits are never held whole.
+// Cross-entropy of softmax(x·weightᵀ + bias), and its gradients, chunk of rows by chunk: no more logits are held.
 //
 // The products are matmul.wgsl's; here is what lies between them:
 //   count    number of labels that are not padding

@@ -5,12 +5,13 @@
 // c in registers, and a weight read serves ROWS rows. The weights are packed first to [j][unit] of vec4(i, f, g, o), so that neighbouring units read
 // neighbouring vec4s. One dispatch instead of 2·T saves 2·T latencies of some 30 µs. Past a row's length its state is carried along.
 // AHEAD weights are read while AHEAD others are used: a load takes some hundreds of cycles, and a processor has no more than four subgroups of this to hide
-// it behind. Those past the last read that one again, and meet zeros; the last ones of a step read the first of the next. For the same reason what a step reads of its own, its inputs or in the backward pass what
-// was saved, is read before the product of the step that comes first.
+// it behind. Those past the last read that one again, and meet zeros; the last ones of a step read the first of the next. For the same reason what a step
+// reads of its own, its inputs or in the backward pass what was saved, is read before the product of the step that comes first.
 // Widths over 256 units take lstm_gates.wgsl.
 #import shared/grid
 #import shared/activation
 #import shared/vector1
+#import shared/walk
 
 struct Parameters {
     time: u32,
@@ -58,13 +59,7 @@ fn pack(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 @group(0) @binding(7) var<storage, read_write> saved: array<f32>; // [T, B, 5, H]: i, f, g, o and the cell before the step
 @group(0) @binding(8) var<uniform> p: Parameters;
 
-const ROWS: u32 = 4u; // a vec4f of them: one load from workgroup memory feeds all rows of a weight
 var<workgroup> h: array<vec4f, THREADS>; // [unit], a number a row
-
-// The time of a step of the forward walk
-fn time_of(s: u32) -> u32 {
-    return select(s, p.time - 1u - s, p.reverse == 1u);
-}
 
 // xw of a unit's gates
 fn inputs_of(row: u32, t: u32, u: u32) -> vec4f {
@@ -99,20 +94,20 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
             }
             states[start + row * hidden + u] = own[r];
             ends[r] = lengths[row];
-            inputs[r] = inputs_of(row, time_of(0u), u);
+            inputs[r] = inputs_of(row, time_of_step(0u, p.time, p.reverse), u);
         }
     }
     h[u] = vec4f(own[0], own[1], own[2], own[3]);
     var next = weights_from(0u, min(u, hidden - 1u));
     workgroupBarrier();
     for (var s = 0u; s < p.time; s++) {
-        let t = time_of(s);
+        let t = time_of_step(s, p.time, p.reverse);
         var sums: array<vec4f, ROWS>;
         if active_unit {
             let bias = weights[hidden * hidden + u];
             for (var r = 0u; r < ROWS; r++) {
                 sums[r] = bias + inputs[r];
-                inputs[r] = inputs_of(min(first + r, p.batch - 1u), time_of(min(s + 1u, p.time - 1u)), u);
+                inputs[r] = inputs_of(min(first + r, p.batch - 1u), time_of_step(min(s + 1u, p.time - 1u), p.time, p.reverse), u);
             }
             for (var j = 0u; j < hidden; j += AHEAD) {
                 var w = next;
@@ -213,8 +208,6 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     var ends: array<u32, ROWS>;
     var kept: array<Kept, ROWS>; // for the step that comes next
     for (var r = 0u; r < ROWS; r++) {
-        dh[r] = 0.0;
-        dc[r] = 0.0;
         if active_unit && first + r < p.batch {
             let at = (first + r) * hidden + u;
             if (p.present & 2u) != 0u {
@@ -224,12 +217,12 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
                 dc[r] = dcell[at];
             }
             ends[r] = lengths[first + r];
-            kept[r] = kept_of(first + r, time_of(p.time - 1u), u);
+            kept[r] = kept_of(first + r, time_of_step(p.time - 1u, p.time, p.reverse), u);
         }
     }
     var next = rows_from(0u, min(u, hidden - 1u));
     for (var s = p.time; s > 0u; s--) {
-        let t = time_of(s - 1u);
+        let t = time_of_step(s - 1u, p.time, p.reverse);
         for (var r = 0u; r < ROWS; r++) {
             let row = first + r;
             var gradients = vec4f();
@@ -259,7 +252,7 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
         if active_unit {
             var sums: array<f32, ROWS>;
             for (var r = 0u; r < ROWS; r++) {
-                kept[r] = kept_of(min(first + r, p.batch - 1u), time_of(max(s, 2u) - 2u), u);
+                kept[r] = kept_of(min(first + r, p.batch - 1u), time_of_step(max(s, 2u) - 2u, p.time, p.reverse), u);
             }
             for (var j = 0u; j < hidden; j += AHEAD) {
                 var w = next;

@@ -2,9 +2,9 @@
 // (shared/product.wgsl says how they lie; matmul_broadcast.wgsl and matmul_registers.wgsl are the product for software adapters, matmul_few_rows.wgsl that for the
 // smallest m)
 //
-// A workgroup of 256 computes TILE × TILE of C over slabs of k in workgroup memory, each invocation 8 × 8 or 4 × 4 sums in registers. A slab is 1,024 numbers of each
-// matrix, so that an invocation reads four of either from memory, one vec4 where these lie beside each other, and it reads the next slab's before it multiplies this one, since a load takes some 600
-// cycles and a slab TILE·8. By arithmetic; not measured on hardware.
+// A workgroup of 256 computes TILE × TILE of C over slabs of k in workgroup memory, each invocation 8 × 8 or 4 × 4 sums in registers. A slab is 1,024 numbers
+// of each matrix, so that an invocation reads four of either from memory, one vec4 where these lie beside each other. It reads the next slab's before it
+// multiplies this one, since a load takes some 600 cycles and a slab TILE·8. By arithmetic; not measured on hardware.
 //
 // Why 8 × 8 sums: a processor of today's GPUs multiplies and adds 128 numbers a cycle and reads 128 bytes of workgroup memory. For a subgroup of 32, a step of k
 // takes 4 cycles with 4 × 4 sums, and its two vec4, whose rows span 16 invocations, as many as 3; with 8 × 8 it is 16 and 4 to 6. Known kernels of 4 × 4 come to

@@ -6,6 +6,7 @@
 #import shared/grid
 #import shared/activation
 #import shared/vector1
+#import shared/walk
 
 struct Parameters {
     time: u32,
@@ -42,13 +43,7 @@ fn pack(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 @group(0) @binding(4) var<storage, read_write> states: array<f32>; // [T + 1, B, H]
 @group(0) @binding(5) var<uniform> p: Parameters;
 
-const ROWS: u32 = 4u; // a vec4f of them, as in lstm.wgsl
 var<workgroup> h: array<vec4f, 2u * THREADS>; // [old or new][unit], a number a row
-
-// The time of a step of the forward walk
-fn time_of(o: Parameters, s: u32) -> u32 {
-    return select(s, o.time - 1u - s, o.reverse == 1u);
-}
 
 fn weights_from(j: u32, u: u32) -> array<f32, AHEAD> {
     var w: array<f32, AHEAD>;
@@ -73,7 +68,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
             }
             states[start + (first + r) * hidden + u] = own[r];
             ends[r] = lengths[first + r];
-            inputs[r] = xw[(time_of(p, 0u) * p.batch + first + r) * hidden + u];
+            inputs[r] = xw[(time_of_step(0u, p.time, p.reverse) * p.batch + first + r) * hidden + u];
         }
     }
     // Zeros in both halves for the units past the last
@@ -82,14 +77,14 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     var next = weights_from(0u, min(u, hidden - 1u));
     workgroupBarrier();
     for (var s = 0u; s < p.time; s++) {
-        let t = time_of(p, s);
+        let t = time_of_step(s, p.time, p.reverse);
         let old = (s % 2u) * THREADS;
         let new_states = ((s + 1u) % 2u) * THREADS;
         if u < hidden {
             var sums: array<f32, ROWS>;
             for (var r = 0u; r < ROWS; r++) {
                 sums[r] = weights[hidden * hidden + u] + inputs[r];
-                inputs[r] = xw[(time_of(p, min(s + 1u, p.time - 1u)) * p.batch + min(first + r, p.batch - 1u)) * hidden + u];
+                inputs[r] = xw[(time_of_step(min(s + 1u, p.time - 1u), p.time, p.reverse) * p.batch + min(first + r, p.batch - 1u)) * hidden + u];
             }
             for (var j = 0u; j < hidden; j += AHEAD) {
                 var w = next;
@@ -160,14 +155,14 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
                 dh[r] = dhidden[(first + r) * hidden + u];
             }
             ends[r] = lengths[first + r];
-            kept[r] = kept_of(first + r, time_of(backward_p, backward_p.time - 1u), u);
+            kept[r] = kept_of(first + r, time_of_step(backward_p.time - 1u, backward_p.time, backward_p.reverse), u);
         }
     }
     // The first half of `h` holds dz of the present step, zeros for the units past the last.
     h[u] = vec4f();
     var next = rows_from(0u, min(u, hidden - 1u));
     for (var s = backward_p.time; s > 0u; s--) {
-        let t = time_of(backward_p, s - 1u);
+        let t = time_of_step(s - 1u, backward_p.time, backward_p.reverse);
         if u < hidden {
             var z: array<f32, ROWS>;
             for (var r = 0u; r < ROWS; r++) {
@@ -187,7 +182,7 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
         if u < hidden {
             var sums: array<f32, ROWS>;
             for (var r = 0u; r < ROWS; r++) {
-                kept[r] = kept_of(min(first + r, batch - 1u), time_of(backward_p, max(s, 2u) - 2u), u);
+                kept[r] = kept_of(min(first + r, batch - 1u), time_of_step(max(s, 2u) - 2u, backward_p.time, backward_p.reverse), u);
             }
             for (var j = 0u; j < hidden; j += AHEAD) {
                 var w = next;

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use naga::back::{hlsl, msl, spv};
 use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy, Layouter};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
-use naga::{AddressSpace, Expression, Handle, Module, ShaderStage, Statement, StorageAccess, TypeInner};
+use naga::{AddressSpace, Expression, Handle, Module, ShaderStage, Statement, TypeInner};
 use rayon::prelude::*;
 use wgrad::bench::ceilings;
 use wgrad::check::plan_of;
@@ -322,11 +322,11 @@ fn writes_of_one_number(module: &Module, info: &ModuleInfo) -> Vec<String> {
     let mut found = vec![];
     for (function, info) in functions.chain(entries) {
         let shared = |pointer: Handle<Expression>| {
-            let pointer = info[pointer].ty.inner_with(&module.types);
-            let shared = [AddressSpace::WorkGroup, AddressSpace::Storage { access: StorageAccess::all() }];
             // A pointer to a whole vector has a size, one to a number of an array a type.
-            matches!(pointer, TypeInner::ValuePointer { size: None, space, .. }
-                if shared.iter().any(|s| std::mem::discriminant(s) == std::mem::discriminant(space)))
+            let TypeInner::ValuePointer { size: None, space, .. } = info[pointer].ty.inner_with(&module.types) else {
+                return false;
+            };
+            matches!(space, AddressSpace::WorkGroup | AddressSpace::Storage { .. })
         };
         let mut blocks = vec![&function.body];
         while let Some(block) = blocks.pop() {

@@ -79,6 +79,18 @@ impl From<DeviceError> for Problem {
     }
 }
 
+impl Problem {
+    /// Whether there were numbers to judge.
+    pub fn ran(&self) -> bool {
+        !matches!(self, Self::Refused { .. } | Self::Lost { .. })
+    }
+
+    /// Whether the device went away.
+    pub fn lost(&self) -> bool {
+        matches!(self, Self::Lost { .. })
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {

@@ -16,4 +16,4 @@ mod work;
 pub use compare::{Compared, Expected, Problem, Worst, compare, difference, expected, plan_of, run_twice, stray};
 pub use op::{Failure, Kernels, Open, Row, Slow, Subject, Told, check_gradients, check_op, targets};
 pub use step::{StepRow, check_steps};
-pub use watch::PATIENCE;
+pub use watch::still_running;

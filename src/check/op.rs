@@ -15,7 +15,7 @@ use crate::plan::{Device, DeviceError, Plan, Step};
 
 use super::compare::{Compared, Expected, Problem, Worst, compare, difference, expected, plan_of, run_twice, stray};
 use super::gradient::check_gradient;
-use super::watch::{PATIENCE, watched};
+use super::watch::{PATIENCE, still_running, watched};
 use super::work::{Kind, Unit, chunks, kinds, units};
 
 /// Opens a device of its own for each number: those that compile and run at the same time.
@@ -135,8 +135,7 @@ pub struct Slow {
 impl fmt::Display for Slow {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let Self { op, case, kernels, mode, launches } = self;
-        let (seconds, launches) = (PATIENCE.as_secs(), launches.join(" "));
-        write!(f, "still running after {seconds} s: {op} case {case}, {kernels} kernels, {mode} ({launches})")
+        f.write_str(&still_running(&format!("{op} case {case}, {kernels} kernels, {mode}"), launches))
     }
 }
 
@@ -201,7 +200,10 @@ pub fn check_op(
                         let _ = results.send(Ok(Arrived::Slow(slow)));
                     };
                     let outcome = watched(PATIENCE, slow, || outcome(&mut *device, &cases[i], kind, expected, mode));
-                    lost.fetch_or(outcome.failure.as_ref().is_some_and(Failure::lost), Ordering::Relaxed);
+                    lost.fetch_or(
+                        outcome.failure.as_ref().is_some_and(|failure| failure.problem.lost()),
+                        Ordering::Relaxed,
+                    );
                     if results.send(Ok(Arrived::Outcome(unit, i, outcome))).is_err() {
                         return;
                     }
@@ -332,7 +334,7 @@ impl Row {
 
     /// Whether the device was lost.
     pub fn lost(&self) -> bool {
-        self.failures.iter().any(Failure::lost)
+        self.failures.iter().any(|failure| failure.problem.lost())
     }
 
     fn add(&mut self, case: usize, worst: Worst, failure: Option<Failure>) {
@@ -345,16 +347,6 @@ impl Row {
 }
 
 impl Failure {
-    /// Whether there were numbers to judge.
-    pub fn ran(&self) -> bool {
-        !matches!(self.problem, Problem::Refused { .. } | Problem::Lost { .. })
-    }
-
-    /// Whether the device was lost.
-    pub fn lost(&self) -> bool {
-        matches!(self.problem, Problem::Lost { .. })
-    }
-
     fn is_same_refusal(&self, other: &Self) -> bool {
         match (&self.problem, &other.problem) {
             (Problem::Refused { message }, Problem::Refused { message: other }) => message == other,

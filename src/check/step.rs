@@ -149,12 +149,12 @@ impl StepRow {
 
     /// Whether there are numbers to judge.
     pub fn ran(&self) -> bool {
-        !matches!(self.problem, Some(Problem::Refused { .. } | Problem::Lost { .. }))
+        self.problem.as_ref().is_none_or(Problem::ran)
     }
 
     /// Whether the device was lost.
     pub fn lost(&self) -> bool {
-        matches!(self.problem, Some(Problem::Lost { .. }))
+        self.problem.as_ref().is_some_and(Problem::lost)
     }
 }
 

@@ -7,6 +7,11 @@ use std::time::Duration;
 /// How long a case may take before it is named.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// What is said of a case, or a step, that takes longer.
+pub fn still_running(what: &str, launches: &[String]) -> String {
+    format!("still running after {} s: {what} ({})", PATIENCE.as_secs(), launches.join(" "))
+}
+
 /// Does the work, and calls `slow` if that is still under way after `patience`.
 pub fn watched<T>(patience: Duration, slow: impl FnOnce() + Send, work: impl FnOnce() -> T) -> T {
     let (working, ended) = mpsc::channel::<()>();

@@ -28,20 +28,18 @@ pub struct Dump {
 
 impl Dump {
     pub fn run(self) -> anyhow::Result<()> {
-        let path = self.model.join("config.toml");
-        let text = std::fs::read_to_string(&path).with_context(|| {
-            format!("cannot read {}; expected the folder of a run or of `wgrad init`", path.display())
+        let [written, path] = ["config.toml", "model.safetensors"].map(|file| self.model.join(file));
+        let text = std::fs::read_to_string(&written).with_context(|| {
+            format!("cannot read {}; expected the folder of a run or of `wgrad init`", written.display())
         })?;
-        let config = Config::from_toml(&text, &path.display().to_string())?;
-        let weights = self.model.join("model.safetensors");
-        for read in [&path, &weights, &self.batch] {
+        let config = Config::from_toml(&text, &written.display().to_string())?;
+        for read in [&written, &path, &self.batch] {
             // Of a file that is not there canonicalize knows no place.
             if self.out.canonicalize().is_ok_and(|out| read.canonicalize().is_ok_and(|read| read == out)) {
                 bail!("--out {}: it is what the dump is made of; expected another file", self.out.display());
             }
         }
         let batch = load_ids(&self.batch)?;
-        let path = weights;
         // How many tokens the vocabularies have, the file itself must say; where it cannot, loading names what is missing.
         let vocabularies = vocabulary_tensors(&config.model)
             .map(|name| stored_shape(&path, name).and_then(|shape| shape.first().copied()).unwrap_or(5));

@@ -109,6 +109,7 @@ impl Train {
         Opened { mut device, why }: Opened,
         resume: bool,
     ) -> anyhow::Result<()> {
+        let _lock = run.lock()?;
         eprintln!("device    {}: {why}", device.describe());
         eprintln!("          take another with --device NAME; `wgrad devices` lists them");
         corpus.report();

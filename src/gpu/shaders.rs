@@ -95,6 +95,7 @@ const SHADERS: &[(&str, &str)] = &[
     ("shared/threefry", include_str!("../../shaders/shared/threefry.wgsl")),
     ("shared/vector1", include_str!("../../shaders/shared/vector1.wgsl")),
     ("shared/vector4", include_str!("../../shaders/shared/vector4.wgsl")),
+    ("shared/walk", include_str!("../../shaders/shared/walk.wgsl")),
 ];
 
 /// Why a folder of shaders cannot be used.

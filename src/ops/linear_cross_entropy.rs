@@ -1,4 +1,4 @@
-//! Projection to the vocabulary, softmax and cross-entropy in one op that never holds all logits.
+//! Projection to the vocabulary, softmax and cross-entropy in one op that holds the logits of one chunk of rows at a time.
 //!
 //! The idea of computing the gradients chunk by chunk while the logits are at hand is that of Liger Kernel's fused linear cross-entropy
 //! (Hsu et al. 2024): three products instead of the four that recomputing the logits would take, and memory for one chunk only.

@@ -27,7 +27,7 @@ pub fn step_by_step(hidden: usize, target: &Target) -> bool {
 
 /// Sequences that a workgroup runs side by side. Each weight read serves them all, and fewer rows fill more of a large GPU: 4 make 32 workgroups of a batch of
 /// 128. By arithmetic, not measured on hardware. The backward passes keep up to four numbers a unit and row in workgroup memory, of which 16 KiB are
-/// guaranteed: 1,024 units and rows together. The kernels have the same constant, since they hold a vec4f of rows.
+/// guaranteed: 1,024 units and rows together. The same as in `shaders/shared/walk.wgsl`: the kernels hold a vec4f of rows.
 pub const ROWS: usize = 4;
 
 /// Weights that an invocation reads while it uses as many others. Little's law: W_hh of 128 units, 256 KiB, comes at some 64 bytes a cycle where enough is under way, after

@@ -114,14 +114,12 @@ pub fn test_splits(directory: &Path, source: &str, target: &str) -> Result<Vec<S
 /// The directory cannot be listed.
 pub fn test_halves(directory: &Path, source: &str, target: &str) -> Result<Vec<String>, TextError> {
     let names = file_names(directory)?;
-    let lacks = |name: &&String| {
-        let Some((split, language)) = name.rsplit_once('.').filter(|(split, _)| split.starts_with("test")) else {
-            return false;
-        };
-        let other = if language == source { target } else { source };
-        (language == source || language == target) && !names.contains(&format!("{split}.{other}"))
+    let lacks_other = |name: &&String| {
+        let (split, language) = name.rsplit_once('.').unwrap_or_default();
+        let other = [(source, target), (target, source)].into_iter().find(|(own, _)| *own == language);
+        split.starts_with("test") && other.is_some_and(|(_, other)| !names.contains(&format!("{split}.{other}")))
     };
-    Ok(names.iter().filter(lacks).cloned().collect())
+    Ok(names.iter().filter(lacks_other).cloned().collect())
 }
 
 /// What to do about a missing file of `split`: `key` is the configuration key that names its language, `partner` the
@@ -240,6 +238,7 @@ mod tests {
             ["test_b.de", "test_b.en", "test.de", "test.en", "test_c.de", "val.de", "val.en", "testde", "testen"];
         let data = directory(&names.map(|name| (name, &b"x"[..])));
         assert_eq!(test_splits(data.path(), "de", "en").unwrap(), ["test", "test_b"]);
+        assert_eq!(test_halves(data.path(), "de", "en").unwrap(), ["test_c.de"]);
         assert!(test_splits(data.path(), "fr", "en").unwrap().is_empty());
     }
 }

@@ -1,6 +1,6 @@
 //! The log of a run, `metrics.jsonl`: one JSON object a line, for plots and comparisons.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -87,9 +87,6 @@ pub enum MetricsError {
         path.display()
     )]
     Changed { path: PathBuf, expected: u64, found: u64 },
-
-    #[error("another process trains in {}: wait for its end, or take another folder with --out", folder.display())]
-    Locked { folder: PathBuf },
 }
 
 /// All lines of a finished log.
@@ -110,15 +107,6 @@ pub fn read_records(path: &Path) -> Result<Vec<Record>, MetricsError> {
     lines.enumerate().map(parse).collect()
 }
 
-/// Keeps other processes from the log as long as this one has it open.
-fn lock(path: &Path, file: &File) -> Result<(), MetricsError> {
-    match file.try_lock() {
-        Err(TryLockError::WouldBlock) => Err(MetricsError::Locked { folder: path.parent().unwrap_or(path).into() }),
-        // Some network drives have no locks, and training goes on there all the same.
-        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
-    }
-}
-
 /// Appends to the log of a run.
 #[derive(Debug)]
 pub struct Metrics {
@@ -131,15 +119,9 @@ impl Metrics {
     ///
     /// # Errors
     ///
-    /// The file cannot be created, or another process has it.
+    /// The file cannot be created.
     pub fn create(path: &Path) -> Result<Self, MetricsError> {
-        let unwritable = |error| FileError::writing(path, error);
-        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path).map_err(unwritable)?;
-        lock(path, &file)?;
-        // /dev/full, which a test writes to, has no length.
-        if file.metadata().map_err(unwritable)?.is_file() {
-            file.set_len(0).map_err(unwritable)?;
-        }
+        let file = File::create(path).map_err(|error| FileError::writing(path, error))?;
         Ok(Self { path: path.into(), file })
     }
 
@@ -148,17 +130,20 @@ impl Metrics {
     ///
     /// # Errors
     ///
-    /// The file cannot be read or written, another process has it, or its first `bytes` bytes are not whole lines. It is then as it was.
+    /// The file cannot be read or written, or its first `bytes` bytes are not whole lines. It is then as it was.
     pub fn resume(path: &Path, bytes: u64) -> Result<Self, MetricsError> {
-        let mut file = OpenOptions::new().write(true).open(path).map_err(|error| FileError::writing(path, error))?;
-        lock(path, &file)?;
         let contents = read(path)?;
         let kept = usize::try_from(bytes).ok().and_then(|bytes| contents.get(..bytes));
         if kept.is_none_or(|kept| kept.last().is_some_and(|&byte| byte != b'\n')) {
             return Err(MetricsError::Changed { path: path.into(), expected: bytes, found: contents.len() as u64 });
         }
-        let cut = file.set_len(bytes).and_then(|()| file.seek(SeekFrom::End(0)));
-        cut.map_err(|error| FileError::writing(path, error))?;
+        let open = || {
+            let mut file = OpenOptions::new().write(true).open(path)?;
+            file.set_len(bytes)?;
+            file.seek(SeekFrom::End(0))?;
+            Ok(file)
+        };
+        let file = open().map_err(|error| FileError::writing(path, error))?;
         Ok(Self { path: path.into(), file })
     }
 
@@ -250,7 +235,6 @@ mod tests {
         metrics.write(EPOCH).unwrap();
         let uninterrupted = fs::read(&path).unwrap();
         // Killed in the middle of a line.
-        drop(metrics);
         fs::write(&path, [&uninterrupted[..], b"{\"kind\":\"st"].concat()).unwrap();
 
         let mut resumed = Metrics::resume(&path, checkpoint).unwrap();
@@ -258,22 +242,6 @@ mod tests {
         resumed.write(EPOCH).unwrap();
         assert_eq!(fs::read(&path).unwrap(), uninterrupted);
         assert_eq!(resumed.bytes().unwrap(), uninterrupted.len() as u64);
-    }
-
-    #[test]
-    fn one_process_has_a_log() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("metrics.jsonl");
-        let mut metrics = Metrics::create(&path).unwrap();
-        metrics.write(STEP).unwrap();
-        let bytes = metrics.bytes().unwrap();
-        for second in [Metrics::create(&path), Metrics::resume(&path, bytes)] {
-            let error = second.unwrap_err().to_string();
-            assert!(error.starts_with("another process trains in "), "{error}");
-        }
-        assert_eq!(fs::read(&path).unwrap().len() as u64, bytes);
-        drop(metrics);
-        Metrics::resume(&path, bytes).unwrap();
     }
 
     #[test]
@@ -305,7 +273,7 @@ mod tests {
             assert_eq!(Metrics::resume(&path, bytes).unwrap().bytes().unwrap(), bytes);
         }
         let missing = Metrics::resume(&directory.path().join("missing"), 0).unwrap_err().to_string();
-        assert!(missing.starts_with("cannot write ") && missing.contains("missing: "), "{missing}");
+        assert!(missing.starts_with("cannot read ") && missing.contains("missing: "), "{missing}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The folder of a run: all that it takes to continue it, to translate with it, and to compare it with others.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +13,7 @@ const CONFIG: &str = "config.toml";
 const METRICS: &str = "metrics.jsonl";
 const MODEL: &str = "model.safetensors";
 const LAST: &str = "last.safetensors";
+const LOCK: &str = "train.lock";
 
 /// A folder that a run cannot be written to or read from.
 #[derive(Debug, Error)]
@@ -26,6 +27,9 @@ pub enum RunError {
         path.display()
     )]
     Run { path: PathBuf },
+
+    #[error("another process trains in {}: wait for its end, or take another folder with --out", path.display())]
+    Locked { path: PathBuf },
 
     #[error("{} is not a folder; {advice}", path.display())]
     NotAFolder { path: PathBuf, advice: &'static str },
@@ -78,6 +82,21 @@ impl RunDirectory {
         Ok(run)
     }
 
+    /// Keeps other processes from training in the folder as long as the file is open. It is one that nobody reads: on Windows a locked one cannot be.
+    ///
+    /// # Errors
+    ///
+    /// Another process has it, or the folder cannot be written to.
+    pub fn lock(&self) -> Result<File, RunError> {
+        let path = self.path.join(LOCK);
+        let file = File::create(&path).map_err(|error| FileError::writing(&path, error))?;
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => Err(RunError::Locked { path: self.path.clone() }),
+            // Some network drives have no locks, and training goes on there all the same.
+            Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+        }
+    }
+
     /// Takes [`create`](Self::create) back for a run that cannot start: removes the files of the run, and the folder
     /// unless something else is in it. The same name can be used again then.
     pub fn discard(&self) {
@@ -87,6 +106,7 @@ impl RunDirectory {
             self.last_path(),
             self.source_tokenizer_path(),
             self.target_tokenizer_path(),
+            self.path.join(LOCK),
         ] {
             // What is not there need not go, and what cannot go does no harm.
             let _ = fs::remove_file(path);
@@ -265,6 +285,17 @@ mod tests {
         let file = path.join(".hidden");
         let error = RunDirectory::create(&file, Config::default()).unwrap_err().to_string();
         assert_eq!(error, format!("{} is not a folder; take another name with --out", file.display()));
+    }
+
+    #[test]
+    fn one_process_trains_in_a_folder() {
+        let directory = tempfile::tempdir().unwrap();
+        let run = complete(&directory.path().join("run"));
+        let lock = run.lock().unwrap();
+        let error = run.lock().unwrap_err().to_string();
+        assert!(error.starts_with(&format!("another process trains in {}: ", run.path().display())), "{error}");
+        drop(lock);
+        run.lock().unwrap();
     }
 
     #[test]

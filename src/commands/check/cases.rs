@@ -165,7 +165,7 @@ impl<'a> Screen<'a> {
         if !self.failed.contains(&row.kernels) {
             row.failures.iter().take(1).for_each(|failure| self.print_failure(failure));
         }
-        let wrong = row.failures.iter().filter(|failure| failure.ran());
+        let wrong = row.failures.iter().filter(|failure| failure.problem.ran());
         let wrong: BTreeSet<usize> = wrong.map(|failure| failure.case).collect();
         if !wrong.is_empty() {
             println!("    {} of {} cases failed", wrong.len(), row.cases);

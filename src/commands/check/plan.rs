@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::bail;
 use serde::Serialize;
-use wgrad::check::{Kernels, PATIENCE, StepRow, check_steps, targets};
+use wgrad::check::{Kernels, StepRow, check_steps, still_running, targets};
 use wgrad::plan::Device;
 use wgrad::train::config::Config;
 use wgrad::train::rehearsal::{Rehearsal, SENTENCES, TOKENS, VOCABULARY};
@@ -44,11 +44,7 @@ pub fn check(config: Config, device: &mut dyn Device) -> anyhow::Result<Vec<Chec
             Ok(())
         };
         let slow = |StepRow { step, label, launches, .. }: &StepRow| {
-            let launches = launches.join(" ");
-            eprintln!(
-                "still running after {} s: step {step}, {label}, {kernels} kernels ({launches})",
-                PATIENCE.as_secs()
-            );
+            eprintln!("{}", still_running(&format!("step {step}, {label}, {kernels} kernels"), launches));
         };
         let mut steps = vec![];
         check_steps(device, &plan, begin, slow, |row| steps.push(row));

@@ -1,0 +1,8 @@
+// What lstm.wgsl, gru.wgsl, gru_backward.wgsl and rnn.wgsl share, which run whole sequences: how many a workgroup runs, and in which direction
+
+const ROWS: u32 = 4u; // a vec4f of them: one load from workgroup memory feeds all rows of a weight
+
+// The time of step s of a forward walk over `time` steps; `reverse` 1 walks from the end to the start.
+fn time_of_step(s: u32, time: u32, reverse: u32) -> u32 {
+    return select(s, time - 1u - s, reverse == 1u);
+}
