@@ -118,7 +118,8 @@ fn a_run_leaves_all_it_promises_and_learns() {
             "metrics.jsonl",
             "model.safetensors",
             "tokenizer.de.json",
-            "tokenizer.en.json"
+            "tokenizer.en.json",
+            "train.lock"
         ]
     );
     // Every step once, and an epoch's line after its last step.
