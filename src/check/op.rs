@@ -123,7 +123,7 @@ pub enum Told<'a> {
     Row(&'a Row),
 }
 
-/// A case that is still running after [`PATIENCE`].
+/// A case that is still running after 30 seconds.
 pub struct Slow {
     op: &'static str,
     case: usize,
