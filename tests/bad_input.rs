@@ -369,22 +369,29 @@ fn what_no_configuration_has() {
 }
 
 #[test]
+fn a_model_that_no_memory_holds() {
+    let sandbox = Sandbox::with_captions(8);
+    // 400 TiB of weights: more than a process can address.
+    sandbox.refuse(
+        &format!("{TRAIN} --set model.hidden=3000000"),
+        &["the device `cpu` ran out of memory: a tensor of ", " GiB. Take smaller batches ", "or a smaller model"],
+    );
+}
+
+#[test]
 fn flags_that_contradict_each_other() {
     let sandbox = Sandbox::with_run();
-    for flag in [
-        "--preset tiny",
-        "--data data",
-        "--out other",
-        "--config run/config.toml",
-        "--set train.epochs=3",
-        "--print-config",
-    ] {
+    for flag in ["--preset tiny", "--data data", "--out other", "--config run/config.toml", "--print-config"] {
         let name = flag.split(' ').next().unwrap();
         sandbox.refuse(
             &format!("train --resume run {flag}"),
             &["the argument '--resume <DIR>' cannot be used with", name],
         );
     }
+    sandbox.refuse(
+        "train --resume run --device cpu --set train.seed=3",
+        &["`train.seed` cannot change in the middle of a run: with --resume, --set takes train.epochs, train.patience, "],
+    );
     sandbox.refuse("train --epochs 3", &["unexpected argument '--epochs'"]);
 }
 

@@ -42,7 +42,7 @@ fn plan(config: &Config, target: &Target) -> (Arc<dyn Model>, Plan) {
 fn train(device: &mut dyn Device, config: &Config) -> (Vec<f64>, Vec<f32>) {
     let (model, plan) = plan(config, &device.target());
     split().upload(device).expect("memory");
-    allocate(device, &model.parameters().initial(3), 6).expect("memory");
+    allocate(device, model.parameters(), 3, 6).expect("memory");
     let plan = device.prepare(plan).unwrap_or_else(|e| panic!("{e}"));
     for step in 1..=10 {
         device.write_u32("control", &control_words(&config.train, step, 1e-2, &[0, 1, 2, 3, 4], 6));

@@ -181,6 +181,15 @@ fn a_killed_run_resumes_to_the_same_bits() {
     assert!(sandbox.read("undisturbed/model.safetensors") == before);
 }
 
+#[test]
+fn a_run_that_goes_on_for_longer_is_the_longer_run() {
+    let sandbox = Sandbox::with_captions(200);
+    sandbox.train("long");
+    sandbox.succeed(&format!("{TRAIN} --out short --set train.epochs=3"));
+    sandbox.succeed("train --resume short --device cpu --set train.epochs=8");
+    sandbox.assert_same("long", "short");
+}
+
 /// Checkpoints from before there were fingerprints of the text have none, and are resumed as they were.
 #[test]
 fn a_run_without_fingerprints_resumes() {
@@ -247,6 +256,13 @@ fn as_many_lines_out_as_in() {
     // More than are translated at a time, and each as it is alone.
     sandbox.write("many", "Zwei Hunde schlafen.\n".repeat(1100));
     assert_eq!(translate("many"), vec![lines[4].clone(); 1100]);
+
+    let long = "Hund ".repeat(41);
+    sandbox.write("long", format!("{}{long}\nHund\n{long}\n", "Hund\n".repeat(600)));
+    let output = sandbox.wgrad("translate run --device cpu", Some("long")).output().unwrap();
+    let warning = "warning: line 601 has 41 tokens, more than 40, the most that training took (data.max_tokens); expect little of its translation; \
+                   so has one after it";
+    assert!(output.status.success() && stderr(&output).contains(warning), "{}", stderr(&output));
 
     let hypotheses = translate("data/test.de");
     for (flag, lowercase) in [("", false), ("--lowercase", true)] {

@@ -107,7 +107,7 @@ impl<'d> Ready<'d> {
         let split = Split::new("training", [&sources, &targets], TOKENS, config.data.frame);
         let model = models::build(&config.model, vocabularies);
         split.upload(device)?;
-        allocate(device, &model.parameters().initial(config.train.seed), BATCH)?;
+        allocate(device, model.parameters(), config.train.seed, BATCH)?;
         let shape = BatchShape { sentences: BATCH, source: TOKENS, target: TOKENS };
         let batch = StepBatch { split: &split, shape, most: BATCH };
         let plan = training_plan(&*model, config, batch, &device.target())?;

@@ -31,8 +31,8 @@ pub struct Check {
     report: Option<PathBuf>,
     #[command(flatten)]
     choice: Choice,
-    /// Draws the random numbers, and the random sizes of the full list
-    #[arg(long, value_name = "S", default_value_t = 0, conflicts_with = "plan")]
+    /// Draws the random numbers, and the random sizes of the full list; of a training step the parameters and what dropout drops
+    #[arg(long, value_name = "S", default_value_t = 0)]
     seed: u64,
     /// Which cases
     #[arg(long, value_enum, default_value = "quick", conflicts_with = "plan")]
@@ -53,7 +53,7 @@ enum Cases {
 impl Check {
     pub fn run(self) -> anyhow::Result<()> {
         match (&self.plan, &self.report) {
-            (Some(preset), _) => plan::run(preset, &self.choice, self.json),
+            (Some(preset), _) => plan::run(preset, &self.choice, self.seed, self.json),
             (_, Some(file)) => report::run(file, &self),
             _ => cases::run(&self),
         }

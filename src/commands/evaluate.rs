@@ -43,7 +43,7 @@ impl Evaluate {
                 references.len()
             );
         }
-        let mut hypotheses = Translator::open(self.run, self.beam.get(), &self.device)?.translate(&sources)?;
+        let mut hypotheses = Translator::open(self.run, self.beam.get(), &self.device)?.translate(&sources, Some(1))?;
         if self.lowercase {
             hypotheses.iter_mut().chain(&mut references).for_each(|line| *line = line.to_lowercase());
         }

@@ -34,14 +34,14 @@ pub struct Train {
     /// A TOML file that changes part of the preset, or a complete one, as --print-config writes it, in place of a preset
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Change one key, e.g. --set train.learning_rate=3e-4
+    /// Change one key, e.g. --set train.learning_rate=3e-4; with --resume train.epochs, train.patience, train.log_every or train.checkpoint_every
     #[arg(long = "set", value_name = "KEY=VALUE")]
     assignments: Vec<String>,
     /// Print the complete configuration and stop
     #[arg(long)]
     print_config: bool,
     /// Continue the run in this folder after its last checkpoint
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["data", "out", "preset", "config", "assignments", "print_config"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["data", "out", "preset", "config", "print_config"])]
     resume: Option<PathBuf>,
     /// Print the plan of a training step: every op and every kernel launch
     #[arg(short, long)]
@@ -53,7 +53,8 @@ pub struct Train {
 impl Train {
     pub fn run(self) -> anyhow::Result<()> {
         if let Some(path) = &self.resume {
-            let run = RunDirectory::resume(path)?;
+            let mut run = RunDirectory::resume(path)?;
+            run.change(&self.assignments)?;
             let tokenizers =
                 [Tokenizer::load(run.source_tokenizer_path())?, Tokenizer::load(run.target_tokenizer_path())?];
             return self.train(&run, &Corpus::read(run.config())?, tokenizers, self.device.open()?, true);
@@ -119,6 +120,9 @@ impl Train {
             run.discard();
         }
         let mut trainer = trainer?;
+        if resume && !self.assignments.is_empty() {
+            run.save_config()?;
+        }
         let [training, validation] = trainer.too_long();
         if training + validation > 0 {
             let limit = run.config().data.max_tokens;
@@ -141,6 +145,9 @@ impl Train {
             eprintln!("step      {} kernel launches", plan.dispatch_count());
         }
         eprintln!("run       {}", run.path().display());
+        if trainer.finished() {
+            eprintln!("          is finished; to train longer: --resume {} --set train.epochs=N", run.path().display());
+        }
         eprintln!("          * behind an epoch: the smallest validation loss so far");
         let outcome = trainer.train(stop_flag()?.as_ref())?;
         if outcome == Outcome::Interrupted {
@@ -263,7 +270,7 @@ fn summarize(run: &RunDirectory, corpus: &Corpus, device: &DeviceChoice) -> anyh
     // Spread over the set, whose neighbours may be alike.
     let chosen: Vec<usize> = (0..test.source.len()).step_by(test.source.len().div_ceil(10)).collect();
     let sources: Vec<String> = chosen.iter().map(|&i| test.source[i].clone()).collect();
-    let translations = Translator::open(run.path().into(), Beam::GREEDY, device)?.translate(&sources)?;
+    let translations = Translator::open(run.path().into(), Beam::GREEDY, device)?.translate(&sources, None)?;
     for (&i, translation) in chosen.iter().zip(&translations) {
         println!("  {}\n    wgrad      {translation}\n    reference  {}", test.source[i], test.target[i]);
     }

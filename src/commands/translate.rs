@@ -1,6 +1,7 @@
 //! `wgrad translate`
 
-use std::io::{BufRead, Write, stdin, stdout};
+use std::io::{BufRead, IsTerminal, Write, stdin, stdout};
+use std::ops::Range;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
@@ -45,14 +46,23 @@ impl BeamChoice {
     }
 }
 
-/// Lines that are translated before the first of them is printed: a few batches, so that a long file streams.
+/// Lines of a file that are translated before the first of them is printed: a few batches, so that a long file streams. A person who types gets an answer to each.
 const LINES: usize = 512;
+
+/// What a terminal takes for the end of a file.
+const END_OF_INPUT: &str = if cfg!(windows) { "Ctrl-Z, Enter" } else { "Ctrl-D" };
 
 impl Translate {
     pub fn run(self) -> anyhow::Result<()> {
         let mut translator = Translator::open(self.run, self.beam.get(), &self.device)?;
-        let mut lines = vec![];
+        let (mut lines, mut first) = (vec![], 1);
         let mut input = stdin().lock();
+        let at_once = if input.is_terminal() {
+            eprintln!("type sentences, one a line; {END_OF_INPUT} ends");
+            1
+        } else {
+            LINES
+        };
         for number in 1.. {
             let mut line = String::new();
             let read = input.read_line(&mut line).with_context(|| {
@@ -61,11 +71,12 @@ impl Translate {
             if read > 0 {
                 lines.push(line.trim_end_matches(['\n', '\r']).to_string());
             }
-            if read == 0 || lines.len() == LINES {
+            if read == 0 || lines.len() == at_once {
                 let mut output = stdout().lock();
-                for translation in translator.translate(&lines)? {
+                for translation in translator.translate(&lines, Some(first))? {
                     writeln!(output, "{translation}").context("writing to standard output")?;
                 }
+                first += lines.len();
                 lines.clear();
             }
             if read == 0 {
@@ -81,6 +92,8 @@ pub struct Translator {
     device: Box<dyn Device>,
     tokenizers: [Tokenizer; 2],
     search: Search,
+    /// The most tokens of a sentence that training took.
+    seen: usize,
 }
 
 impl Translator {
@@ -90,17 +103,19 @@ impl Translator {
         let mut device = device.open()?.device;
         let vocabularies = [tokenizers[0].vocabulary_size(), tokenizers[1].vocabulary_size()];
         let model = load(device.as_mut(), &run, vocabularies)?;
-        Ok(Self { device, tokenizers, search: Search::new(model, run.config().data.frame, beam) })
+        let data = &run.config().data;
+        Ok(Self { device, tokenizers, search: Search::new(model, data.frame, beam), seen: data.max_tokens })
     }
 
-    pub fn translate(&mut self, lines: &[String]) -> anyhow::Result<Vec<String>> {
+    /// Warns of lines that are too long, where they are the user's: `first` is the number of the first one.
+    pub fn translate(&mut self, lines: &[String], first: Option<usize>) -> anyhow::Result<Vec<String>> {
         let sources = self.tokenizers[0].encode_all(lines);
-        let longest = self.search.longest();
-        let cut = sources.iter().filter(|ids| ids.len() > longest).count();
-        if cut > 0 {
-            eprintln!(
-                "warning: {cut} sentences have more than {longest} tokens, the most that this model has positions for; only their beginnings are translated"
-            );
+        if let Some(first) = first {
+            let cut = "the most that this model has positions for; only its beginning is translated";
+            let longest = self.search.longest();
+            warn(&sources, first, longest..usize::MAX, cut);
+            let unusual = "the most that training took (data.max_tokens); expect little of its translation";
+            warn(&sources, first, self.seen..longest, unusual);
         }
         let translations = self.search.translate(self.device.as_mut(), &sources)?;
         if translations.len() != lines.len() {
@@ -108,4 +123,16 @@ impl Translator {
         }
         Ok(translations.iter().map(|ids| self.tokenizers[1].decode(ids)).collect())
     }
+}
+
+/// Names the first line of more tokens than the start of `lengths`, and as many as its end at most, and counts the others.
+fn warn(sources: &[Vec<u32>], first: usize, lengths: Range<usize>, why: &str) {
+    let mut longer = (first..).zip(sources).filter(|(_, ids)| ids.len() > lengths.start && ids.len() <= lengths.end);
+    let Some((line, ids)) = longer.next() else { return };
+    let others = match longer.count() {
+        0 => String::new(),
+        1 => "; so has one after it".into(),
+        others => format!("; so have {others} after it"),
+    };
+    eprintln!("warning: line {line} has {} tokens, more than {}, {why}{others}", ids.len(), lengths.start);
 }

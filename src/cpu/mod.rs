@@ -47,11 +47,13 @@ enum Data<T> {
 }
 
 impl<T: Element> Data<T> {
-    fn new(dtype: DType, len: usize) -> Self {
-        match dtype {
-            DType::F32 => Data::Float(vec![T::default(); len]),
-            DType::U32 => Data::Ids(vec![0; len]),
-        }
+    fn new(dtype: DType, len: usize) -> Result<Self, DeviceError> {
+        let mut data = match dtype {
+            DType::F32 => Data::Float(vec![]),
+            DType::U32 => Data::Ids(vec![]),
+        };
+        data.grow(len)?;
+        Ok(data)
     }
 
     fn bytes(&self) -> usize {
@@ -61,13 +63,25 @@ impl<T: Element> Data<T> {
         }
     }
 
-    fn grow(&mut self, len: usize) {
+    fn grow(&mut self, len: usize) -> Result<(), DeviceError> {
         match self {
-            Data::Float(x) if x.len() < len => x.resize(len, T::default()),
-            Data::Ids(x) if x.len() < len => x.resize(len, 0),
-            _ => {}
+            Data::Float(x) => lengthen(x, len),
+            Data::Ids(x) => lengthen(x, len),
         }
     }
+}
+
+fn lengthen<E: Clone + Default>(data: &mut Vec<E>, len: usize) -> Result<(), DeviceError> {
+    let more = len.saturating_sub(data.len());
+    data.try_reserve_exact(more).map_err(|_| {
+        let gib = len as f64 * size_of::<E>() as f64 / 2_f64.powi(30);
+        DeviceError::OutOfMemory {
+            device: "cpu".into(),
+            message: format!("a tensor of {len} numbers takes {gib:.1} GiB"),
+        }
+    })?;
+    data.resize(data.len() + more, E::default());
+    Ok(())
 }
 
 struct Ready {
@@ -194,7 +208,7 @@ impl<T: Element> Device for Cpu<T> {
     }
 
     fn allocate(&mut self, name: &str, tensor: &TensorType) -> Result<(), DeviceError> {
-        let data = Data::new(tensor.dtype, tensor.len());
+        let data = Data::new(tensor.dtype, tensor.len())?;
         match self.named.get_mut(name) {
             Some((index, known)) => {
                 self.pool[*index] = data;
@@ -238,18 +252,17 @@ impl<T: Element> Device for Cpu<T> {
         }
         let slots = share_slots(&plan.slots, &mut self.slots, |dtype, index, len| match index {
             None => {
-                self.pool.push(Data::new(dtype, len));
-                Some(self.pool.len() - 1)
+                self.pool.push(Data::new(dtype, len)?);
+                Ok(Some(self.pool.len() - 1))
             }
-            Some(index) => {
-                let same =
-                    matches!((&self.pool[index], dtype), (Data::Float(_), DType::F32) | (Data::Ids(_), DType::U32));
-                same.then(|| {
-                    self.pool[index].grow(len);
-                    index
-                })
-            }
-        });
+            Some(index) => match (&self.pool[index], dtype) {
+                (Data::Float(_), DType::F32) | (Data::Ids(_), DType::U32) => {
+                    self.pool[index].grow(len)?;
+                    Ok(Some(index))
+                }
+                _ => Ok(None),
+            },
+        })?;
         self.plans.push(Ready { plan, slots, inputs });
         Ok(Prepared(self.plans.len() - 1))
     }

@@ -221,6 +221,16 @@ impl Gpu {
         self.context.check()
     }
 
+    /// Refuses a tensor that no kernel could bind, or that a buffer cannot hold.
+    fn fits(&self, numbers: usize) -> Result<(), DeviceError> {
+        let most = self.context.target.max_binding;
+        if numbers <= most {
+            return Ok(());
+        }
+        let message = format!("a tensor has {numbers} numbers, and this adapter binds {most} at most");
+        Err(DeviceError::OutOfMemory { device: self.context.info.name.clone(), message })
+    }
+
     fn fill_end(&self, owner: &str, buffer: &wgpu::Buffer, elements: usize) {
         if self.spare > 0 {
             let bits = vec![behind(owner); self.spare];
@@ -291,6 +301,7 @@ impl Device for Gpu {
     }
 
     fn allocate(&mut self, name: &str, tensor: &TensorType) -> Result<(), DeviceError> {
+        self.fits(tensor.len())?;
         let buffer = self.context.buffer(name, tensor.len() + self.spare, STORAGE);
         self.fill_end(name, &buffer, tensor.len());
         self.named.insert(name.into(), (buffer, tensor.clone()));
@@ -321,22 +332,16 @@ impl Device for Gpu {
         }
         let regions =
             plan.steps.iter().flat_map(|s| s.inputs.iter().chain(s.outputs.iter().flatten()).chain(&s.scratch));
-        let largest = regions.map(|r| r.len).max().unwrap_or(0);
-        if largest > self.context.target.max_binding {
-            let most = self.context.target.max_binding;
-            let message = format!("a tensor has {largest} numbers, and this adapter binds {most} at most");
-            return Err(DeviceError::OutOfMemory { device: self.context.info.name.clone(), message });
-        }
+        self.fits(regions.map(|r| r.len).max().unwrap_or(0))?;
         // A slot that must grow gets a new buffer; plans made before keep the old one.
         let (context, pool, spare) = (&self.context, &mut self.pool, self.spare);
         let indices = share_slots(&plan.slots, &mut self.slots, |_, index, len| match index {
-            Some(index) if pool[index].1 >= len => Some(index),
-            Some(_) => None,
+            Some(index) => Ok((pool[index].1 >= len).then_some(index)),
             None => {
                 pool.push((context.buffer("slot", len + spare, STORAGE), len));
-                Some(pool.len() - 1)
+                Ok(Some(pool.len() - 1))
             }
-        });
+        })?;
         let slots: Vec<_> = indices.into_iter().map(|i| self.pool[i].0.clone()).collect();
         let uniforms = Uniforms::new(&self.context, &plan);
         let dispatches = plan.steps.iter().flat_map(|step| step.dispatches.iter().map(move |d| (step, d)));

@@ -16,7 +16,8 @@ pub struct Prepared(pub usize);
 #[derive(Debug, Error)]
 pub enum DeviceError {
     #[error(
-        "the device `{device}` ran out of memory: {message}. Take smaller batches (--set train.batch.sentences=64), a smaller model, or --device cpu"
+        "the device `{device}` ran out of memory: {message}. Take smaller batches (--set train.batch.sentences=64){}",
+        if device == "cpu" { " or a smaller model" } else { ", a smaller model, or --device cpu" }
     )]
     OutOfMemory { device: String, message: String },
     #[error(
@@ -152,25 +153,34 @@ pub trait Device {
 
 /// Maps a plan's slots onto a pool that all plans share: the largest onto the first, and so on. `provide` makes a new buffer, or grows the one
 /// it is offered if that has the right type.
+///
+/// # Errors
+/// When `provide` finds no memory.
 pub fn share_slots(
     slots: &[Slot],
     pool: &mut Vec<usize>,
-    mut provide: impl FnMut(DType, Option<usize>, usize) -> Option<usize>,
-) -> Vec<usize> {
+    mut provide: impl FnMut(DType, Option<usize>, usize) -> Result<Option<usize>, DeviceError>,
+) -> Result<Vec<usize>, DeviceError> {
     let mut order: Vec<usize> = (0..slots.len()).collect();
     order.sort_by_key(|&s| std::cmp::Reverse(slots[s].len));
     let mut used = vec![false; pool.len()];
     let mut result = vec![0; slots.len()];
     for slot in order {
         let Slot { dtype, len } = slots[slot];
-        let reused = (0..used.len()).find(|&p| !used[p] && provide(dtype, Some(pool[p]), len).is_some());
-        let place = reused.unwrap_or_else(|| {
-            pool.push(provide(dtype, None, len).expect("a new buffer can always be made"));
+        let mut place = None;
+        for free in (0..used.len()).filter(|&p| !used[p]) {
+            if provide(dtype, Some(pool[free]), len)?.is_some() {
+                place = Some(free);
+                break;
+            }
+        }
+        if place.is_none() {
+            pool.push(provide(dtype, None, len)?.expect("a new buffer has the type that was asked for"));
             used.push(true);
-            pool.len() - 1
-        });
+        }
+        let place = place.unwrap_or(pool.len() - 1);
         used[place] = true;
         result[slot] = pool[place];
     }
-    result
+    Ok(result)
 }

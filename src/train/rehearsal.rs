@@ -54,7 +54,7 @@ impl Rehearsal {
     /// When memory is short.
     pub fn upload(&self, device: &mut dyn Device) -> Result<(), DeviceError> {
         self.split.upload(device)?;
-        allocate(device, &self.model.parameters().initial(self.config.train.seed), SENTENCES)
+        allocate(device, self.model.parameters(), self.config.train.seed, SENTENCES)
     }
 
     /// Writes the control words of step `step`.

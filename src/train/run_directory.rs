@@ -37,12 +37,21 @@ pub enum RunError {
     #[error("{} has no {file}; {advice}", path.display())]
     Missing { path: PathBuf, file: String, advice: &'static str },
 
+    #[error(
+        "`{key}` cannot change in the middle of a run: with --resume, --set takes {}. For another value begin a run of its own with --out",
+        CHANGEABLE.join(", ")
+    )]
+    Fixed { key: String },
+
     #[error(transparent)]
     File(#[from] FileError),
 
     #[error(transparent)]
     Config(#[from] ConfigError),
 }
+
+/// What may change between two sessions of a run: how long it goes on, and how often it says so and saves. With anything else it would be another run.
+const CHANGEABLE: [&str; 4] = ["train.epochs", "train.patience", "train.log_every", "train.checkpoint_every"];
 
 /// The folder of one run and its configuration.
 #[derive(Clone, Debug)]
@@ -78,8 +87,35 @@ impl RunDirectory {
             Err(error) => return Err(FileError::reading(&path, error).into()),
         }
         let run = Self { path, config };
-        write_atomically(&run.config_path(), run.config.to_toml().as_bytes())?;
+        run.save_config()?;
         Ok(run)
+    }
+
+    /// Changes keys of a run that goes on, as the flag `--set` does; [`save_config`](Self::save_config) writes them down.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Config::set`], or the key is one that decides what the run is.
+    pub fn change(&mut self, assignments: &[impl AsRef<str>]) -> Result<(), RunError> {
+        let mut config = self.config.clone();
+        config.set_all(assignments)?;
+        let mut keys = assignments.iter().filter_map(|assignment| assignment.as_ref().split_once('='));
+        match keys.find(|(key, _)| !CHANGEABLE.contains(&key.trim())) {
+            Some((key, _)) => Err(RunError::Fixed { key: key.trim().into() }),
+            None => {
+                self.config = config;
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes `config.toml`.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub fn save_config(&self) -> Result<(), RunError> {
+        Ok(write_atomically(&self.config_path(), self.config.to_toml().as_bytes())?)
     }
 
     /// Keeps other processes from training in the folder as long as the file is open. It is one that nobody reads: on Windows a locked one cannot be.
@@ -305,6 +341,31 @@ mod tests {
         complete(&path);
         let error = RunDirectory::create(&path, Config::default()).unwrap_err().to_string();
         assert!(error.contains(&format!("`wgrad train --resume {}`", path.display())), "{error}");
+    }
+
+    #[test]
+    fn a_run_that_goes_on_may_take_longer_but_is_no_other() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("run");
+        let mut run = complete(&path);
+        let before = run.config().clone();
+        for (assignments, message) in [
+            (
+                &["train.epochs=9", "train.seed=2"][..],
+                "`train.seed` cannot change in the middle of a run: with --resume, --set takes train.epochs, ",
+            ),
+            (&["model.hidden=8"], "`model.hidden` cannot change"),
+            (&["train.epoch=9"], "did you mean `train.epochs`?"),
+            (&["train.epochs=0"], "`train.epochs = 0`"),
+        ] {
+            let error = run.change(assignments).unwrap_err().to_string();
+            assert!(error.contains(message), "{error}");
+            assert_eq!(run.config(), &before);
+        }
+        run.change(&["train.epochs = 9", "train.patience=3"]).unwrap();
+        run.save_config().unwrap();
+        let config = RunDirectory::resume(&path).unwrap().config().clone();
+        assert_eq!((config.train.epochs, config.train.patience), (9, 3));
     }
 
     #[test]

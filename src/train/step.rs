@@ -67,12 +67,18 @@ impl StepResult {
 ///
 /// # Errors
 /// When memory is short.
-pub fn allocate(device: &mut dyn Device, parameters: &[f32], sentences: usize) -> Result<(), DeviceError> {
+pub fn allocate(
+    device: &mut dyn Device,
+    parameters: &Parameters,
+    seed: u64,
+    sentences: usize,
+) -> Result<(), DeviceError> {
+    // Before a copy is made here: a model that is too large is the device's to refuse, where Rust would end the program.
     for name in ["parameters", "gradients", "exp_avg", "exp_avg_sq"] {
-        device.allocate(name, &TensorType::f32(&[parameters.len()]))?;
+        device.allocate(name, &TensorType::f32(&[parameters.flat_len()]))?;
     }
     device.allocate("control", &control_type(sentences))?;
-    device.write_f32("parameters", parameters);
+    device.write_f32("parameters", &parameters.initial(seed));
     Ok(())
 }
 

@@ -101,7 +101,7 @@ impl<'a> Trainer<'a> {
         let most = batches.iter().flat_map(Batcher::shapes).map(|s| s.sentences).max().expect("no split is empty");
         let vocabularies = sides.map(Tokenizer::vocabulary_size);
         let model = models::build(&config.model, vocabularies);
-        allocate(device, &model.parameters().initial(config.train.seed), most)?;
+        allocate(device, model.parameters(), config.train.seed, most)?;
         let (state, metrics) = if resume {
             let last =
                 load_last(&run.last_path(), &expected(model.parameters())).map_err(|e| blame(e, run, vocabularies))?;
@@ -168,14 +168,20 @@ impl<'a> Trainer<'a> {
         [self.splits[0].too_long, self.splits[1].too_long]
     }
 
+    /// Whether all epochs are done, or validation has stopped improving.
+    pub fn finished(&self) -> bool {
+        let train = &self.run.config().train;
+        let out_of_patience = train.patience > 0 && self.state.epochs_without_improvement >= train.patience;
+        self.state.epoch > train.epochs || out_of_patience
+    }
+
     /// Trains until all epochs are done, validation stops improving, or `stop` is set.
     ///
     /// # Errors
     /// When the device fails, the disk is full or the loss diverges; the last checkpoint is intact then.
     pub fn train(&mut self, stop: &AtomicBool) -> Result<Outcome, TrainError> {
         let train = self.run.config().train.clone();
-        let out_of_patience = |s: &TrainingState| train.patience > 0 && s.epochs_without_improvement >= train.patience;
-        while self.state.epoch <= train.epochs && !out_of_patience(&self.state) {
+        while !self.finished() {
             let batches = self.batches[TRAINING].epoch(train.seed, self.state.epoch);
             self.progress.start_epoch(self.state.epoch, self.state.batch);
             while self.state.batch < batches.len() {

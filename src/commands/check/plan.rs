@@ -31,7 +31,8 @@ impl CheckedPlan {
 }
 
 /// Checks the second step of training, whose moments are not zero, with every kind of kernels that the device can run.
-pub fn check(config: Config, device: &mut dyn Device) -> anyhow::Result<Vec<CheckedPlan>> {
+pub fn check(mut config: Config, seed: u64, device: &mut dyn Device) -> anyhow::Result<Vec<CheckedPlan>> {
+    config.train.seed = seed;
     let rehearsal = Rehearsal::new(config);
     let mut checked: Vec<CheckedPlan> = vec![];
     for (kernels, target) in targets(device) {
@@ -68,20 +69,20 @@ pub fn reduced() -> String {
     )
 }
 
-pub fn run(preset: &str, choice: &Choice, json: bool) -> anyhow::Result<()> {
+pub fn run(preset: &str, choice: &Choice, seed: u64, json: bool) -> anyhow::Result<()> {
     let config = Config::preset(preset).map_err(usage)?;
     let mut device = choice.resolve().map_err(usage)?.device().map_err(unopened)?;
-    let checked = check(config, &mut *device)?;
+    let checked = check(config, seed, &mut *device)?;
     let device = device.describe();
     if json {
-        let object = serde_json::json!({ "device": device, "preset": preset, "reduced": reduced(), "plans": checked });
+        let object = serde_json::json!({ "device": device, "preset": preset, "seed": seed, "reduced": reduced(), "plans": checked });
         println!("{}", serde_json::to_string_pretty(&object)?);
     } else {
         println!("{device}, a training step of {preset}: {}", reduced());
         let mut told = BTreeSet::new();
         checked.iter().for_each(|checked| print(checked, &mut told));
         if checked.iter().any(|checked| checked.first_wrong().is_some()) {
-            println!("again: {}", again(preset, choice));
+            println!("again: {}", again(preset, choice, seed));
         }
     }
     if let Some(wrong) = checked.iter().find_map(CheckedPlan::first_wrong) {
@@ -91,8 +92,8 @@ pub fn run(preset: &str, choice: &Choice, json: bool) -> anyhow::Result<()> {
 }
 
 /// The command that repeats it.
-pub fn again(preset: &str, choice: &Choice) -> String {
-    format!("wgrad check --plan {preset} {}", choice.arguments())
+pub fn again(preset: &str, choice: &Choice, seed: u64) -> String {
+    format!("wgrad check --plan {preset} --seed {seed} {}", choice.arguments())
 }
 
 /// One line an op, then the first wrong step.

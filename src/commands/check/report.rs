@@ -83,7 +83,7 @@ pub fn run(file: &Path, check: &Check) -> anyhow::Result<()> {
             continue;
         }
         eprintln!("a step of {preset}");
-        plans.push((preset, plan::check(Config::preset(preset)?, &mut *chosen.device()?)?));
+        plans.push((preset, plan::check(Config::preset(preset)?, check.seed, &mut *chosen.device()?)?));
     }
     let report = Report {
         wgrad: env!("CARGO_PKG_VERSION"),
@@ -174,7 +174,7 @@ fn markdown(report: &Report, check: &Check) -> Result<String, std::fmt::Error> {
                 "\nFirst wrong step of {preset}, {}: {}, {}: {problem} ({launches})",
                 checked.kernels, row.step, row.label
             )?;
-            writeln!(out, "`{}`", plan::again(preset, &check.choice))?;
+            writeln!(out, "`{}`", plan::again(preset, &check.choice, check.seed))?;
         }
     }
     Ok(out)
