@@ -9,6 +9,7 @@ mod dump;
 mod evaluate;
 mod graph;
 mod init;
+mod progress;
 mod train;
 mod translate;
 

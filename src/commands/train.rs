@@ -12,12 +12,12 @@ use wgrad::text::{ParallelText, Tokenizer, TokenizerSettings, read_pairs, test_h
 use wgrad::train::config::Config;
 use wgrad::train::files::write_atomically;
 use wgrad::train::metrics::{EpochMetrics, Record, read_records};
-use wgrad::train::progress::thousands;
 use wgrad::train::run_directory::{RunDirectory, next_free};
 use wgrad::train::{Outcome, Trainer};
 
 use super::data::bundled_captions;
 use super::device::{DeviceChoice, Opened};
+use super::progress::{Progress, thousands};
 use super::translate::Translator;
 
 #[derive(Debug, Args)]
@@ -149,7 +149,9 @@ impl Train {
             eprintln!("          is finished; to train longer: --resume {} --set train.epochs=N", run.path().display());
         }
         eprintln!("          * behind an epoch: the smallest validation loss so far");
-        let outcome = trainer.train(stop_flag()?.as_ref())?;
+        let train = &run.config().train;
+        let mut progress = Progress::new(train.epochs, train.log_every);
+        let outcome = trainer.train(stop_flag()?.as_ref(), &mut progress)?;
         if outcome == Outcome::Interrupted {
             let program = program();
             println!(

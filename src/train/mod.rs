@@ -7,14 +7,15 @@ mod error;
 pub mod files;
 pub mod fingerprint;
 pub mod metrics;
-pub mod progress;
 pub mod rehearsal;
 mod resident;
 pub mod run_directory;
 pub mod schedule;
 pub mod step;
 mod trainer;
+mod watch;
 
 pub use error::TrainError;
 pub use resident::Split;
 pub use trainer::{Outcome, Trainer, load, load_weights};
+pub use watch::{Speed, Watch};

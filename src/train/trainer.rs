@@ -20,10 +20,10 @@ use super::config::{Config, TrainConfig};
 use super::files::remove;
 use super::fingerprint::{Fingerprints, fingerprints};
 use super::metrics::{EpochMetrics, Metrics, Record, StepMetrics};
-use super::progress::Progress;
 use super::run_directory::RunDirectory;
 use super::schedule::{ScheduleState, Scheduler};
 use super::step::{StepBatch, StepResult, allocate, control_words, training_plan, validation_plan};
+use super::watch::{Speed, Watch};
 use super::{Split, TrainError};
 
 /// Lengths are rounded up to a multiple of this: 24 shapes and 11 % padding on Multi30k (at 2, 53 shapes and 5 %; at 8, 13 and 21 %).
@@ -60,7 +60,7 @@ pub struct Trainer<'a> {
     scheduler: Scheduler,
     state: TrainingState,
     metrics: Metrics,
-    progress: Progress,
+    speed: Speed,
     pending: VecDeque<Pending>,
     /// Training time of earlier sessions.
     before: f64,
@@ -121,7 +121,6 @@ impl<'a> Trainer<'a> {
             Ok::<_, TrainError>(plans)
         });
         let [training_plans, validation_plans] = plans;
-        let steps = batches[TRAINING].in_order().len();
         let mut trainer = Self {
             device,
             run,
@@ -134,7 +133,7 @@ impl<'a> Trainer<'a> {
             plans: [training_plans?, validation_plans?],
             most,
             scheduler: Scheduler::resume(config.train.schedule, state.schedule),
-            progress: Progress::new(config.train.epochs, steps, config.train.log_every),
+            speed: Speed::start(),
             before: state.seconds,
             state,
             metrics,
@@ -179,30 +178,31 @@ impl<'a> Trainer<'a> {
     ///
     /// # Errors
     /// When the device fails, the disk is full or the loss diverges; the last checkpoint is intact then.
-    pub fn train(&mut self, stop: &AtomicBool) -> Result<Outcome, TrainError> {
+    pub fn train(&mut self, stop: &AtomicBool, watch: &mut dyn Watch) -> Result<Outcome, TrainError> {
         let train = self.run.config().train.clone();
         while !self.finished() {
             let batches = self.batches[TRAINING].epoch(train.seed, self.state.epoch);
-            self.progress.start_epoch(self.state.epoch, self.state.batch);
+            self.speed = Speed::start();
+            watch.start_epoch(self.state.epoch, self.state.batch, batches.len());
             while self.state.batch < batches.len() {
-                self.step(&train, &batches[self.state.batch])?;
+                self.step(&train, &batches[self.state.batch], watch)?;
                 let due = train.checkpoint_every > 0 && self.state.step.is_multiple_of(train.checkpoint_every as u64);
                 let stopped = stop.load(Ordering::Relaxed);
                 if due || stopped {
-                    self.drain(true)?;
+                    self.drain(true, watch)?;
                     self.save()?;
                 }
                 if stopped {
                     return Ok(Outcome::Interrupted);
                 }
             }
-            self.drain(true)?;
-            self.end_epoch()?;
+            self.drain(true, watch)?;
+            self.end_epoch(watch)?;
         }
         Ok(Outcome::Finished)
     }
 
-    fn step(&mut self, train: &TrainConfig, batch: &Batch) -> Result<(), TrainError> {
+    fn step(&mut self, train: &TrainConfig, batch: &Batch, watch: &mut dyn Watch) -> Result<(), TrainError> {
         self.state.step += 1;
         self.state.batch += 1;
         let (step, learning_rate) = (self.state.step, self.scheduler.learning_rate(self.state.step));
@@ -210,11 +210,11 @@ impl<'a> Trainer<'a> {
         self.device.write_u32("control", &control);
         self.device.run(self.plans[TRAINING][&batch.shape], true)?;
         self.pending.push_back(Pending { step, learning_rate });
-        self.drain(false)
+        self.drain(false, watch)
     }
 
     /// Takes note of the losses that have arrived, or of all.
-    fn drain(&mut self, wait: bool) -> Result<(), TrainError> {
+    fn drain(&mut self, wait: bool, watch: &mut dyn Watch) -> Result<(), TrainError> {
         for record in self.device.logged(wait)? {
             let Pending { step, learning_rate } = self.pending.pop_front().expect("one record a step");
             let result = StepResult::from_log(&record);
@@ -225,7 +225,8 @@ impl<'a> Trainer<'a> {
             self.state.epoch_nll_sum += result.nll_sum;
             self.state.epoch_tokens += result.tokens;
             self.state.epoch_batch_nll_sum += result.batch_nll_sum;
-            self.progress.step(result.loss(), result.tokens as u64);
+            self.speed.step(result.tokens as u64);
+            watch.step(result.loss(), &self.speed);
             if step.is_multiple_of(self.run.config().train.log_every.max(1) as u64) {
                 self.metrics.write(Record::Step(StepMetrics {
                     step,
@@ -233,14 +234,14 @@ impl<'a> Trainer<'a> {
                     loss: result.loss(),
                     learning_rate,
                     grad_norm: result.grad_norm,
-                    tokens_per_second: self.progress.tokens_per_second(),
+                    tokens_per_second: self.speed.tokens_per_second(),
                 }))?;
             }
         }
         Ok(())
     }
 
-    fn end_epoch(&mut self) -> Result<(), TrainError> {
+    fn end_epoch(&mut self, watch: &mut dyn Watch) -> Result<(), TrainError> {
         let trained = self.average()?;
         let validation = self.validate()?;
         let bleu = self.validation_bleu()?;
@@ -275,7 +276,7 @@ impl<'a> Trainer<'a> {
             seconds: self.seconds(),
         };
         self.metrics.write(Record::Epoch(metrics))?;
-        self.progress.finish_epoch(&metrics, best);
+        watch.finish_epoch(&metrics, best, &self.speed);
         if let Some(trained) = trained {
             self.device.write_f32("parameters", &trained);
         }

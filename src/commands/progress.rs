@@ -1,13 +1,12 @@
 //! What a person sees of training, on standard error: a bar on a terminal, plain lines anywhere else.
 
 use std::io::{self, Stderr, Write};
-use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use wgrad::train::metrics::EpochMetrics;
+use wgrad::train::{Speed, Watch};
 
-use crate::train::metrics::EpochMetrics;
-
-/// Shows how far training is. Epochs count from 1.
+/// Shows how far training is.
 #[derive(Debug)]
 pub struct Progress<W = Stderr> {
     epochs: usize,
@@ -16,13 +15,12 @@ pub struct Progress<W = Stderr> {
     bar: ProgressBar,
     output: W,
     epoch: usize,
-    speed: Speed,
 }
 
 impl Progress {
     /// Shows a bar if standard error is a terminal, else a line every `log_every` steps.
-    pub fn new(epochs: usize, steps_per_epoch: usize, log_every: usize) -> Self {
-        let bar = ProgressBar::with_draw_target(Some(steps_per_epoch as u64), ProgressDrawTarget::stderr());
+    pub fn new(epochs: usize, log_every: usize) -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
         Self::on(bar, io::stderr(), epochs, log_every)
     }
 }
@@ -31,26 +29,30 @@ impl<W: Write> Progress<W> {
     fn on(bar: ProgressBar, output: W, epochs: usize, log_every: usize) -> Self {
         let style = ProgressStyle::with_template("{prefix} {bar:24} {pos}/{len}  {msg}");
         bar.set_style(style.expect("the template is well-formed").progress_chars("━╸ "));
-        Self { epochs, log_every: log_every as u64, bar, output, epoch: 0, speed: Speed::start() }
+        Self { epochs, log_every: log_every as u64, bar, output, epoch: 0 }
     }
 
-    /// Begins an epoch of which `done` steps were taken before, in the session that is resumed.
-    pub fn start_epoch(&mut self, epoch: usize, done: usize) {
+    /// Writes a line, above the bar if there is one.
+    fn line(&mut self, text: &str) {
+        // That nobody listens any more (a closed pipe) is no reason to stop training.
+        let _ = self.bar.suspend(|| writeln!(self.output, "{text}"));
+    }
+}
+
+impl<W: Write> Watch for Progress<W> {
+    fn start_epoch(&mut self, epoch: usize, done: usize, steps: usize) {
         self.epoch = epoch;
-        self.speed = Speed::start();
+        self.bar.set_length(steps as u64);
         self.bar.set_message("");
         self.bar.reset();
         self.bar.set_prefix(epoch_label(epoch, self.epochs));
         self.bar.set_position(done as u64);
     }
 
-    /// One step more. `loss` is the latest that is known, nats per target token; `tokens` are the step's target tokens,
-    /// padding not counted.
-    pub fn step(&mut self, loss: f64, tokens: u64) {
-        self.speed.step(tokens);
+    fn step(&mut self, loss: f64, speed: &Speed) {
         self.bar.inc(1);
         let (done, all) = (self.bar.position(), self.bar.length().unwrap_or(0));
-        let status = step_status(loss, self.tokens_per_second(), self.speed.time_for(all.saturating_sub(done)));
+        let status = step_status(loss, speed.tokens_per_second(), speed.time_for(all.saturating_sub(done)));
         if self.bar.is_hidden() && done % self.log_every == 0 {
             let label = epoch_label(self.epoch, self.epochs);
             self.line(&format!("{label}  step {done}/{all}  {status}"));
@@ -58,54 +60,10 @@ impl<W: Write> Progress<W> {
         self.bar.set_message(status);
     }
 
-    /// Target tokens per second, averaged over the epoch's steps so far; 0 before the first.
-    pub fn tokens_per_second(&self) -> f64 {
-        self.speed.tokens_per_second()
-    }
-
     /// Replaces the bar by a line about the epoch, marked with `*` if its model is the best so far.
-    pub fn finish_epoch(&mut self, metrics: &EpochMetrics, best: bool) {
+    fn finish_epoch(&mut self, metrics: &EpochMetrics, best: bool, speed: &Speed) {
         self.bar.finish_and_clear();
-        self.line(&epoch_line(metrics, self.epochs, self.tokens_per_second(), best));
-    }
-
-    /// Writes a line, above the bar if there is one.
-    pub fn line(&mut self, text: &str) {
-        // That nobody listens any more (a closed pipe) is no reason to stop training.
-        let _ = self.bar.suspend(|| writeln!(self.output, "{text}"));
-    }
-}
-
-/// The steps of an epoch in this session. Time stands still after the last step, so validation does not count.
-#[derive(Clone, Copy, Debug)]
-struct Speed {
-    start: Instant,
-    elapsed: Duration,
-    steps: u32,
-    tokens: u64,
-}
-
-impl Speed {
-    fn start() -> Self {
-        Self { start: Instant::now(), elapsed: Duration::ZERO, steps: 0, tokens: 0 }
-    }
-
-    fn step(&mut self, tokens: u64) {
-        self.elapsed = self.start.elapsed();
-        self.steps += 1;
-        self.tokens += tokens;
-    }
-
-    fn tokens_per_second(&self) -> f64 {
-        match self.elapsed.as_secs_f64() {
-            0.0 => 0.0,
-            seconds => self.tokens as f64 / seconds,
-        }
-    }
-
-    /// What so many steps more will take, in seconds.
-    fn time_for(&self, steps: u64) -> f64 {
-        self.elapsed.as_secs_f64() / f64::from(self.steps.max(1)) * steps as f64
+        self.line(&epoch_line(metrics, self.epochs, speed.tokens_per_second(), best));
     }
 }
 
@@ -212,29 +170,19 @@ mod tests {
     }
 
     #[test]
-    fn speed_counts_steps_only() {
-        let mut speed = Speed::start();
-        assert_eq!((speed.tokens_per_second(), speed.time_for(100)), (0.0, 0.0));
-        for tokens in [300, 500] {
-            speed.step(tokens);
-        }
-        speed.elapsed = Duration::from_secs(4);
-        assert_eq!((speed.tokens_per_second(), speed.time_for(100)), (200.0, 200.0));
-    }
-
-    #[test]
     fn without_a_terminal_there_are_plain_lines_only() {
-        let bar = ProgressBar::with_draw_target(Some(5), ProgressDrawTarget::hidden());
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
         let mut progress = Progress::on(bar, Vec::new(), 10, 2);
+        let speed = Speed::start();
         // The first step of epoch 3 was taken in an earlier session.
-        progress.start_epoch(3, 1);
+        progress.start_epoch(3, 1, 5);
         for _ in 1..5 {
-            progress.step(3.2144, 600);
+            progress.step(3.2144, &speed);
         }
-        progress.finish_epoch(&METRICS, true);
-        progress.start_epoch(4, 0);
-        progress.step(3.0, 600);
-        progress.step(3.0, 600);
+        progress.finish_epoch(&METRICS, true, &speed);
+        progress.start_epoch(4, 0, 5);
+        progress.step(3.0, &speed);
+        progress.step(3.0, &speed);
 
         let text = String::from_utf8(progress.output).unwrap();
         assert!(!text.chars().any(|character| character.is_control() && character != '\n'), "{text:?}");
