@@ -32,7 +32,10 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 
 // dtable[p, c] = Σ_b dy[p − first, b, c] for first ≤ p < first + T, else 0; the binding x holds dy.
 //
-// On software adapters an invocation adds up four vectors of a row side by side, so that a workgroup reads 512 bytes in a row: 20 × 1280 × 128 takes
+// backward (hardware): a workgroup has 8 vectors of a position, and 32 lanes walk the batch for each side by side, then add up in a fixed order. By arithmetic, not
+// measured: with an invocation for each vector, 20 positions of 128 columns were three workgroups, whose lanes waited for memory 128 times, some 600 cycles each.
+//
+// backward_walk (software adapters): an invocation adds up four vectors of a row side by side, so that a workgroup reads 512 bytes in a row: 20 × 1280 × 128 takes
 // llvmpipe (2 cores) 2.3 ms one vector after the other, 128 bytes of every 512, 1.13 so, and 0.79 with positions that have a dy shared out by themselves: as a
 // part of the table, they all fell to one thread.
 struct BackwardParameters {
@@ -42,13 +45,43 @@ struct BackwardParameters {
     first: u32,
     time: u32, // T
 }
-const HELD: u32 = max(32u / LANES, 1u);
+const HELD: u32 = 4u;
+const COLUMNS: u32 = 8u;
+const WALKERS: u32 = 32u;
 
 @group(0) @binding(1) var<storage, read_write> dtable: array<Numbers>; // [P, C]
 @group(0) @binding(2) var<uniform> backward_parameters: BackwardParameters;
 
-@compute @workgroup_size(LANES)
+var<workgroup> partial: array<Numbers, COLUMNS * WALKERS>;
+
+@compute @workgroup_size(256)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+    let p = backward_parameters;
+    let blocks = (p.columns + COLUMNS - 1u) / COLUMNS;
+    let of_group = cell_of(linear_group(group, groups), blocks);
+    let position = of_group.row;
+    let column = of_group.column * COLUMNS + local % COLUMNS;
+    var sum = Numbers();
+    if column < p.columns && position >= p.first && position < p.first + p.time {
+        let at = (position - p.first) * p.batch * p.columns + column;
+        for (var b = local / COLUMNS; b < p.batch; b += WALKERS) {
+            sum += x[at + b * p.columns];
+        }
+    }
+    partial[local] = sum;
+    workgroupBarrier();
+    let i = position * p.columns + column;
+    if local < COLUMNS && column < p.columns && i < p.len {
+        var total = Numbers();
+        for (var lane = 0u; lane < WALKERS; lane++) {
+            total += partial[lane * COLUMNS + local];
+        }
+        dtable[i] = total;
+    }
+}
+
+@compute @workgroup_size(LANES)
+fn backward_walk(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let p = backward_parameters;
     let start = p.first * p.columns;
     let used = p.time * p.columns;

@@ -271,13 +271,14 @@ fn backward_keys(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
         let dots_of_rows = vec4f(known_dots[rows.x], known_dots[rows.y], known_dots[rows.z], known_dots[rows.w]);
         let of_keys = key_scores(o, q_at, k_at, local);
         let of_values = value_dots(o, y_at, vec4u(v_at), local);
-        if t + 4u > first {
+        // A team past the last key has that key's places, and adds nothing there.
+        if place.is_there && t + 4u > first {
             let looks = are_before(t, o.queries) & (t + vec4u(0u, 1u, 2u, 3u) >= vec4u(first));
             let weight = select(vec4f(), exp(of_keys - kept_of_rows), looks);
-            var factor: vec4f;
-            for (var i = 0u; i < 4u; i++) {
-                factor[i] = dropout_factors(o, rows[i], s / 4u, drop_key)[s % 4u];
-            }
+            let factor = vec4f(
+                dropout_factors(o, rows.x, s / 4u, drop_key)[s % 4u], dropout_factors(o, rows.y, s / 4u, drop_key)[s % 4u],
+                dropout_factors(o, rows.z, s / 4u, drop_key)[s % 4u], dropout_factors(o, rows.w, s / 4u, drop_key)[s % 4u],
+            );
             let d = weight * (factor * of_values - dots_of_rows) * o.scale;
             let e = factor * weight;
             for (var c = place.lane; c < o.key; c += TEAM) {

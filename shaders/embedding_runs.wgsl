@@ -48,6 +48,10 @@ fn sort(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     let block = linear_group(group, groups);
     let first = block * BLOCK;
     let table = block * p.vocabulary;
+    // The grid may be one row of workgroups too large.
+    if first >= p.positions {
+        return;
+    }
     for (var v = local; v < p.vocabulary; v += LANES) {
         runs[table + v] = 0u;
     }

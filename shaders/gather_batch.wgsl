@@ -25,19 +25,24 @@ struct Sentences {
     lengths: vec4u,
 }
 
+// The vector with another word at place k. Direct3D's older compiler takes no `v[k] = word` with a k that it does not know.
+fn with_word(v: vec4u, k: u32, word: u32) -> vec4u {
+    return select(v, vec4u(word), vec4u(k) == vec4u(0u, 1u, 2u, 3u));
+}
+
 fn sentences(vector: u32) -> Sentences {
     let named = control[8u / WIDTH + vector];
     var found: Sentences;
     for (var k = 0u; k < WIDTH; k++) {
         let s = word_at(named, k);
         if s != 0xffffffffu {
-            found.starts[k] = offsets[s];
+            found.starts = with_word(found.starts, k, offsets[s]);
         }
     }
     for (var k = 0u; k < WIDTH; k++) {
         let s = word_at(named, k);
         if s != 0xffffffffu {
-            found.lengths[k] = offsets[s + 1u] - found.starts[k];
+            found.lengths = with_word(found.lengths, k, offsets[s + 1u] - found.starts[k]);
         }
     }
     return found;
@@ -50,7 +55,7 @@ const LINE: u32 = 16u;
 fn tokens_at(starts: vec4u, t: u32, inside: vec4<bool>, padding: u32) -> vec4u {
     var found = vec4u(padding);
     for (var k = 0u; k < WIDTH; k++) {
-        found[k] = select(padding, tokens[select(0u, starts[k] + t, inside[k])], inside[k]);
+        found = with_word(found, k, select(padding, tokens[select(0u, starts[k] + t, inside[k])], inside[k]));
     }
     return found;
 }

@@ -2,7 +2,7 @@
 // n = tanh(xw_n + b_in + r·q); h ← (1 − z)·n + z·h
 //
 // As rnn.wgsl: a workgroup runs ROWS rows through all time steps, one invocation a unit, with h in workgroup memory, twice. The weights are packed to
-// [j][gate][unit] first, so that neighbouring invocations read neighbouring addresses; AHEAD rows of them and the next step's inputs are read ahead, as in lstm.wgsl.
+// [j][gate][unit] first, so that neighbouring invocations read neighbouring addresses; they and the next step's inputs are read ahead, as in lstm.wgsl.
 // Widths over 256 units take gru_gates.wgsl.
 #import shared/grid
 #import shared/activation
@@ -55,13 +55,9 @@ fn inputs_of(row: u32, t: u32, u: u32) -> vec3f {
     return vec3f(xw[at], xw[at + p.hidden], xw[at + 2u * p.hidden]);
 }
 
-fn weights_from(j: u32, u: u32) -> array<vec3f, AHEAD> {
-    var w: array<vec3f, AHEAD>;
-    for (var i = 0u; i < AHEAD; i++) {
-        let at = min(j + i, p.hidden - 1u) * 3u * p.hidden + u;
-        w[i] = vec3f(weights[at], weights[at + p.hidden], weights[at + 2u * p.hidden]);
-    }
-    return w;
+fn weight_of(j: u32, u: u32) -> vec3f {
+    let at = j * 3u * p.hidden + u;
+    return vec3f(weights[at], weights[at + p.hidden], weights[at + 2u * p.hidden]);
 }
 
 @compute @workgroup_size(THREADS)
@@ -85,7 +81,10 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     // Zeros in both halves for the units past the last
     h[u] = vec4f(own[0], own[1], own[2], own[3]);
     h[THREADS + u] = vec4f();
-    var next = weights_from(0u, min(u, hidden - 1u));
+    var w: array<vec3f, AHEAD>; // of the units that come next
+    for (var i = 0u; i < AHEAD; i++) {
+        w[i] = weight_of(min(i, hidden - 1u), min(u, hidden - 1u));
+    }
     workgroupBarrier();
     for (var s = 0u; s < p.time; s++) {
         let t = time_of_step(s, p.time, p.reverse);
@@ -99,12 +98,12 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
                 inputs[r] = inputs_of(min(first + r, p.batch - 1u), time_of_step(min(s + 1u, p.time - 1u), p.time, p.reverse), u);
             }
             for (var j = 0u; j < hidden; j += AHEAD) {
-                var w = next;
-                next = weights_from(select(0u, j + AHEAD, j + AHEAD < hidden), u);
                 for (var i = 0u; i < AHEAD; i++) {
+                    let of_unit = w[i];
+                    w[i] = weight_of(row_ahead(j + i, hidden), u);
                     let of_rows = h[old + j + i];
                     for (var r = 0u; r < ROWS; r++) {
-                        sums[r] += w[i] * of_rows[r];
+                        sums[r] += of_unit * of_rows[r];
                     }
                 }
             }

@@ -2,7 +2,7 @@
 // dr = dn·q·r·(1 − r), dq = dn·r; dh ← dh·z + [dr, dz, dq]·W_hh
 //
 // A workgroup runs ROWS rows, one invocation a unit, with the three gates' gradients of the present step in workgroup memory. W_hh is read along
-// its rows, as it is, AHEAD of them and what the next step reads ahead, as in lstm.wgsl. Widths over 256 units take gru_gates.wgsl.
+// its rows, as it is, they and what the next step reads ahead, as in lstm.wgsl. Widths over 256 units take gru_gates.wgsl.
 #import shared/grid
 #import shared/walk
 
@@ -43,14 +43,6 @@ fn kept_of(row: u32, t: u32, u: u32) -> Kept {
     return Kept(gates, states[(position + p.reverse * p.batch) * p.hidden + u], doutput);
 }
 
-fn rows_from(j: u32, u: u32) -> array<f32, AHEAD> {
-    var w: array<f32, AHEAD>;
-    for (var i = 0u; i < AHEAD; i++) {
-        w[i] = weight[min(j + i, 3u * p.hidden - 1u) * p.hidden + u];
-    }
-    return w;
-}
-
 @compute @workgroup_size(THREADS)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) u: u32) {
     let hidden = p.hidden;
@@ -72,7 +64,10 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     for (var at = 3u * hidden + u; at < 3u * THREADS; at += THREADS) {
         step_gates[at] = vec4f();
     }
-    var next = rows_from(0u, min(u, hidden - 1u));
+    var w: array<f32, AHEAD>; // of the rows that come next
+    for (var i = 0u; i < AHEAD; i++) {
+        w[i] = weight[min(i, 3u * hidden - 1u) * hidden + min(u, hidden - 1u)];
+    }
     for (var s = p.time; s > 0u; s--) {
         let t = time_of_step(s - 1u, p.time, p.reverse);
         if u < hidden {
@@ -118,12 +113,12 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
                 kept[r] = kept_of(min(first + r, p.batch - 1u), time_of_step(max(s, 2u) - 2u, p.time, p.reverse), u);
             }
             for (var j = 0u; j < 3u * hidden; j += AHEAD) {
-                var w = next;
-                next = rows_from(select(0u, j + AHEAD, j + AHEAD < 3u * hidden), u);
                 for (var i = 0u; i < AHEAD; i++) {
+                    let of_unit = w[i];
+                    w[i] = weight[row_ahead(j + i, 3u * hidden) * hidden + u];
                     let of_rows = step_gates[j + i];
                     for (var r = 0u; r < ROWS; r++) {
-                        sums[r] += w[i] * of_rows[r];
+                        sums[r] += of_unit * of_rows[r];
                     }
                 }
             }

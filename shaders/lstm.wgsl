@@ -4,9 +4,9 @@
 // Rows of a batch are independent, so a workgroup runs ROWS of them through all time steps, one invocation a unit: h lives in workgroup memory,
 // c in registers, and a weight read serves ROWS rows. The weights are packed first to [j][unit] of vec4(i, f, g, o), so that neighbouring units read
 // neighbouring vec4s. One dispatch instead of 2·T saves 2·T latencies of some 30 µs. Past a row's length its state is carried along.
-// AHEAD weights are read while AHEAD others are used: a load takes some hundreds of cycles, and a processor has no more than four subgroups of this to hide
-// it behind. Those past the last read that one again, and meet zeros; the last ones of a step read the first of the next. For the same reason what a step
-// reads of its own, its inputs or in the backward pass what was saved, is read before the product of the step that comes first.
+// While a weight is used, that of AHEAD units on is read in its place: a load takes some hundreds of cycles, and a processor has no more than four subgroups of
+// this to hide it behind. For the same reason what a step reads of its own, its inputs or in the backward pass what was saved, is read before the product of the
+// step that comes first.
 // Widths over 256 units take lstm_gates.wgsl.
 #import shared/grid
 #import shared/activation
@@ -37,16 +37,14 @@ fn pack(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     if j > hidden {
         return;
     }
-    var gates: vec4f;
-    for (var gate = 0u; gate < 4u; gate++) {
-        let row = gate * hidden + u;
-        if j < hidden {
-            gates[gate] = w_hh[row * hidden + j];
-        } else {
-            gates[gate] = b_ih[row] + b_hh[row];
-        }
+    let rows = vec4u(u, hidden + u, 2u * hidden + u, 3u * hidden + u); // of the gates
+    if j < hidden {
+        let at = rows * hidden + j;
+        packed[i] = vec4f(w_hh[at.x], w_hh[at.y], w_hh[at.z], w_hh[at.w]);
+    } else {
+        packed[i] = vec4f(b_ih[rows.x], b_ih[rows.y], b_ih[rows.z], b_ih[rows.w])
+            + vec4f(b_hh[rows.x], b_hh[rows.y], b_hh[rows.z], b_hh[rows.w]);
     }
-    packed[i] = gates;
 }
 
 @group(0) @binding(0) var<storage, read> xw: array<f32>; // [T, B, 4·H]
@@ -65,14 +63,6 @@ var<workgroup> h: array<vec4f, THREADS>; // [unit], a number a row
 fn inputs_of(row: u32, t: u32, u: u32) -> vec4f {
     let at = (t * p.batch + row) * 4u * p.hidden + u;
     return vec4f(xw[at], xw[at + p.hidden], xw[at + 2u * p.hidden], xw[at + 3u * p.hidden]);
-}
-
-fn weights_from(j: u32, u: u32) -> array<vec4f, AHEAD> {
-    var w: array<vec4f, AHEAD>;
-    for (var i = 0u; i < AHEAD; i++) {
-        w[i] = weights[min(j + i, p.hidden - 1u) * p.hidden + u];
-    }
-    return w;
 }
 
 @compute @workgroup_size(THREADS)
@@ -98,7 +88,10 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
         }
     }
     h[u] = vec4f(own[0], own[1], own[2], own[3]);
-    var next = weights_from(0u, min(u, hidden - 1u));
+    var w: array<vec4f, AHEAD>; // of the units that come next
+    for (var i = 0u; i < AHEAD; i++) {
+        w[i] = weights[min(i, hidden - 1u) * hidden + min(u, hidden - 1u)];
+    }
     workgroupBarrier();
     for (var s = 0u; s < p.time; s++) {
         let t = time_of_step(s, p.time, p.reverse);
@@ -110,12 +103,12 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
                 inputs[r] = inputs_of(min(first + r, p.batch - 1u), time_of_step(min(s + 1u, p.time - 1u), p.time, p.reverse), u);
             }
             for (var j = 0u; j < hidden; j += AHEAD) {
-                var w = next;
-                next = weights_from(select(0u, j + AHEAD, j + AHEAD < hidden), u);
                 for (var i = 0u; i < AHEAD; i++) {
+                    let of_unit = w[i];
+                    w[i] = weights[row_ahead(j + i, hidden) * hidden + u];
                     let of_rows = h[j + i];
                     for (var r = 0u; r < ROWS; r++) {
-                        sums[r] += w[i] * of_rows[r];
+                        sums[r] += of_unit * of_rows[r];
                     }
                 }
             }
@@ -124,26 +117,25 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
         if active_unit {
             for (var r = 0u; r < ROWS; r++) {
                 let row = first + r;
-                if row >= p.batch {
-                    continue;
+                if row < p.batch {
+                    let position = t * p.batch + row;
+                    var gates = vec4f();
+                    var before = 0.0;
+                    if t < ends[r] {
+                        let z = sums[r];
+                        gates = vec4f(sigmoid(z.x), sigmoid(z.y), stable_tanh(z.z), sigmoid(z.w));
+                        before = c[r];
+                        c[r] = gates.y * before + gates.x * gates.z;
+                        own[r] = gates.w * stable_tanh(c[r]);
+                    }
+                    let at = position * 5u * hidden + u;
+                    saved[at] = gates.x;
+                    saved[at + hidden] = gates.y;
+                    saved[at + 2u * hidden] = gates.z;
+                    saved[at + 3u * hidden] = gates.w;
+                    saved[at + 4u * hidden] = before;
+                    states[(position + (1u - p.reverse) * p.batch) * hidden + u] = own[r];
                 }
-                let position = t * p.batch + row;
-                var gates = vec4f();
-                var before = 0.0;
-                if t < ends[r] {
-                    let z = sums[r];
-                    gates = vec4f(sigmoid(z.x), sigmoid(z.y), stable_tanh(z.z), sigmoid(z.w));
-                    before = c[r];
-                    c[r] = gates.y * before + gates.x * gates.z;
-                    own[r] = gates.w * stable_tanh(c[r]);
-                }
-                let at = position * 5u * hidden + u;
-                saved[at] = gates.x;
-                saved[at + hidden] = gates.y;
-                saved[at + 2u * hidden] = gates.z;
-                saved[at + 3u * hidden] = gates.w;
-                saved[at + 4u * hidden] = before;
-                states[(position + (1u - p.reverse) * p.batch) * hidden + u] = own[r];
             }
             h[u] = vec4f(own[0], own[1], own[2], own[3]);
         }
@@ -188,14 +180,11 @@ fn kept_of(row: u32, t: u32, u: u32) -> Kept {
     return Kept(gates, saved_in[at + 4u * p.hidden], doutput);
 }
 
-fn rows_from(j: u32, u: u32) -> array<vec4f, AHEAD> {
+// W_hh[j, u] of the four gates
+fn weight_of(j: u32, u: u32) -> vec4f {
     let square = p.hidden * p.hidden;
-    var w: array<vec4f, AHEAD>;
-    for (var i = 0u; i < AHEAD; i++) {
-        let at = min(j + i, p.hidden - 1u) * p.hidden + u;
-        w[i] = vec4f(weight[at], weight[at + square], weight[at + 2u * square], weight[at + 3u * square]);
-    }
-    return w;
+    let at = j * p.hidden + u;
+    return vec4f(weight[at], weight[at + square], weight[at + 2u * square], weight[at + 3u * square]);
 }
 
 @compute @workgroup_size(THREADS)
@@ -220,7 +209,10 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
             kept[r] = kept_of(first + r, time_of_step(p.time - 1u, p.time, p.reverse), u);
         }
     }
-    var next = rows_from(0u, min(u, hidden - 1u));
+    var w: array<vec4f, AHEAD>; // of the units that come next
+    for (var i = 0u; i < AHEAD; i++) {
+        w[i] = weight_of(min(i, hidden - 1u), min(u, hidden - 1u));
+    }
     for (var s = p.time; s > 0u; s--) {
         let t = time_of_step(s - 1u, p.time, p.reverse);
         for (var r = 0u; r < ROWS; r++) {
@@ -255,11 +247,11 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
                 kept[r] = kept_of(min(first + r, p.batch - 1u), time_of_step(max(s, 2u) - 2u, p.time, p.reverse), u);
             }
             for (var j = 0u; j < hidden; j += AHEAD) {
-                var w = next;
-                next = rows_from(select(0u, j + AHEAD, j + AHEAD < hidden), u);
                 for (var i = 0u; i < AHEAD; i++) {
+                    let of_unit = w[i];
+                    w[i] = weight_of(row_ahead(j + i, hidden), u);
                     for (var r = 0u; r < ROWS; r++) {
-                        sums[r] += dot(w[i], gate_gradients[(j + i) * ROWS + r]);
+                        sums[r] += dot(of_unit, gate_gradients[(j + i) * ROWS + r]);
                     }
                 }
             }

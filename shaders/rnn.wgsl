@@ -1,7 +1,7 @@
 // An Elman layer over a whole sequence in one dispatch: h ← tanh(xw[t] + h·W_hhᵀ + b_ih + b_hh)
 //
 // As lstm.wgsl: a workgroup runs ROWS rows through all time steps, one invocation a unit, with h in workgroup memory, twice, so that a step reads the old
-// states while it writes the new ones. The weights are packed to [j][unit] first; AHEAD of them and what the next step reads are read ahead.
+// states while it writes the new ones. The weights are packed to [j][unit] first; they and what the next step reads are read ahead.
 // Widths over 256 units take rnn_gates.wgsl.
 #import shared/grid
 #import shared/activation
@@ -45,14 +45,6 @@ fn pack(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 
 var<workgroup> h: array<vec4f, 2u * THREADS>; // [old or new][unit], a number a row
 
-fn weights_from(j: u32, u: u32) -> array<f32, AHEAD> {
-    var w: array<f32, AHEAD>;
-    for (var i = 0u; i < AHEAD; i++) {
-        w[i] = weights[min(j + i, p.hidden - 1u) * p.hidden + u];
-    }
-    return w;
-}
-
 @compute @workgroup_size(THREADS)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) u: u32) {
     let hidden = p.hidden;
@@ -74,7 +66,10 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     // Zeros in both halves for the units past the last
     h[u] = vec4f(own[0], own[1], own[2], own[3]);
     h[THREADS + u] = vec4f();
-    var next = weights_from(0u, min(u, hidden - 1u));
+    var w: array<f32, AHEAD>; // of the units that come next
+    for (var i = 0u; i < AHEAD; i++) {
+        w[i] = weights[min(i, hidden - 1u) * hidden + min(u, hidden - 1u)];
+    }
     workgroupBarrier();
     for (var s = 0u; s < p.time; s++) {
         let t = time_of_step(s, p.time, p.reverse);
@@ -87,12 +82,12 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
                 inputs[r] = xw[(time_of_step(min(s + 1u, p.time - 1u), p.time, p.reverse) * p.batch + min(first + r, p.batch - 1u)) * hidden + u];
             }
             for (var j = 0u; j < hidden; j += AHEAD) {
-                var w = next;
-                next = weights_from(select(0u, j + AHEAD, j + AHEAD < hidden), u);
                 for (var i = 0u; i < AHEAD; i++) {
+                    let of_unit = w[i];
+                    w[i] = weights[row_ahead(j + i, hidden) * hidden + u];
                     let of_rows = h[old + j + i];
                     for (var r = 0u; r < ROWS; r++) {
-                        sums[r] += w[i] * of_rows[r];
+                        sums[r] += of_unit * of_rows[r];
                     }
                 }
             }
@@ -132,15 +127,6 @@ fn kept_of(row: u32, t: u32, u: u32) -> vec2f {
     return kept;
 }
 
-fn rows_from(j: u32, u: u32) -> array<f32, AHEAD> {
-    let hidden = backward_p.hidden;
-    var w: array<f32, AHEAD>;
-    for (var i = 0u; i < AHEAD; i++) {
-        w[i] = weight[min(j + i, hidden - 1u) * hidden + u];
-    }
-    return w;
-}
-
 @compute @workgroup_size(THREADS)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) u: u32) {
     let hidden = backward_p.hidden;
@@ -160,7 +146,10 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     }
     // The first half of `h` holds dz of the present step, zeros for the units past the last.
     h[u] = vec4f();
-    var next = rows_from(0u, min(u, hidden - 1u));
+    var w: array<f32, AHEAD>; // of the units that come next
+    for (var i = 0u; i < AHEAD; i++) {
+        w[i] = weight[min(i, hidden - 1u) * hidden + min(u, hidden - 1u)];
+    }
     for (var s = backward_p.time; s > 0u; s--) {
         let t = time_of_step(s - 1u, backward_p.time, backward_p.reverse);
         if u < hidden {
@@ -185,12 +174,12 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
                 kept[r] = kept_of(min(first + r, batch - 1u), time_of_step(max(s, 2u) - 2u, backward_p.time, backward_p.reverse), u);
             }
             for (var j = 0u; j < hidden; j += AHEAD) {
-                var w = next;
-                next = rows_from(select(0u, j + AHEAD, j + AHEAD < hidden), u);
                 for (var i = 0u; i < AHEAD; i++) {
+                    let of_unit = w[i];
+                    w[i] = weight[row_ahead(j + i, hidden) * hidden + u];
                     let of_rows = h[j + i];
                     for (var r = 0u; r < ROWS; r++) {
-                        sums[r] += w[i] * of_rows[r];
+                        sums[r] += of_unit * of_rows[r];
                     }
                 }
             }

@@ -23,11 +23,11 @@ fn four_of_b(at: u32, step: u32, count: u32) -> vec4f {
 
 fn store_four(batch: u32, row: u32, column: u32, sums: vec4f, count: u32) {
     let at = place_in_c(batch, row, column);
-    var values: vec4f;
-    for (var i = 0u; i < 4u; i++) {
-        let there = min(i, count - 1u);
-        values[i] = finished(sums[i], column + there, at + there);
-    }
+    let there = min(vec4u(0u, 1u, 2u, 3u), vec4u(count - 1u));
+    var values = vec4f(
+        finished(sums.x, column, at), finished(sums.y, column + there.y, at + there.y),
+        finished(sums.z, column + there.z, at + there.z), finished(sums.w, column + there.w, at + there.w),
+    );
     if finish().accumulate == 1u {
         values += c_vectors[at / 4u];
     }

@@ -2,6 +2,7 @@
 //!
 //! Three ops that only exist for this, with kernels in `shaders/bench` and loops for the CPU.
 
+use std::ops::RangeInclusive;
 use std::time::Instant;
 
 use multiversion::multiversion;
@@ -17,11 +18,15 @@ use crate::plan::{Device, DeviceError, Plan, Prepared};
 
 use super::{BenchError, Samples, repeat};
 
-/// Elements that are copied: 64 MiB there and back, more than any cache of today holds (an H100 has 50 MiB).
-pub const COPIED: usize = 16 << 20;
+/// Elements that are copied: 128 MiB there and back, as much as WebGPU lets a kernel bind. Of today's caches (50 MiB in an H100, 96 in an RTX 5090) only an
+/// MI300X's holds both, 256 MiB.
+pub const COPIED: usize = 32 << 20;
 /// Multiply-adds of a chain, by 8.
 const ROUNDS: usize = 64;
-const NUMBERS: usize = 1 << 16;
+/// Numbers that have chains: a large GPU does the fewest in 8 µs, about what a launch costs, and gets more until they take it [`LONG`].
+const NUMBERS: RangeInclusive<usize> = 1 << 16..=1 << 24;
+/// Seconds beside which a launch costs nothing.
+const LONG: f64 = 1e-3;
 /// Dispatches of one submit whose time is shared out.
 const DISPATCHES: usize = 256;
 /// Seconds to spend on one ceiling.
@@ -98,7 +103,7 @@ impl Copy {
 }
 
 /// Many multiply-adds a number, in independent chains: y = Σ over the chains c of what `8 · ROUNDS` times v = factor · v + addend make of x + c.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct MultiplyAdd {
     /// In f16 instead of f32: 16 chains instead of 8.
     pub half: bool,
@@ -263,8 +268,14 @@ pub fn measure(device: &mut dyn Device) -> Result<Ceilings, BenchError> {
 
 /// Operations a second.
 fn rate(device: &mut dyn Device, op: MultiplyAdd) -> Result<f64, BenchError> {
-    let operations = 2 * op.count() * NUMBERS;
-    Ok(operations as f64 / Samples::new(one(device, op, NUMBERS)?).median)
+    let mut numbers = *NUMBERS.start();
+    loop {
+        let seconds = Samples::new(one(device, op, numbers)?).median;
+        if seconds >= LONG || numbers == *NUMBERS.end() {
+            return Ok((2 * op.count() * numbers) as f64 / seconds);
+        }
+        numbers *= 4;
+    }
 }
 
 /// Seconds of an op on `len` numbers.

@@ -1,4 +1,4 @@
-//! Every op at the sizes of our models, timed cold: before each run a copy of 64 MiB sweeps its operands out of the caches.
+//! Every op at the sizes of our models, timed cold: before each run a copy of 128 MiB sweeps its operands out of the caches.
 
 use serde::{Deserialize, Serialize};
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Samples;
-use super::ceilings::Ceilings;
+use super::ceilings::{COPIED, Ceilings};
 use super::kernels::KernelReport;
 use super::step::StepReport;
 
@@ -94,7 +94,7 @@ impl Report {
 
     /// Everything that was timed, by name.
     fn timings(&self) -> Vec<(String, Samples)> {
-        let mut timings = vec![("copy of 64 MiB".to_string(), self.ceilings.copy)];
+        let mut timings = vec![(format!("copy of {} MiB", COPIED >> 18), self.ceilings.copy)];
         timings.extend(self.kernels.iter().map(|k| (format!("{}: {}", k.op, k.name), k.seconds)));
         if let Some(step) = &self.step {
             timings.push((format!("{}: training step", step.preset), step.step));

@@ -1,18 +1,21 @@
 //! A device, its queue, its compiled kernels, and the first error that its driver reported.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use wgpu::naga;
 
 use crate::graph::{Dispatch, Target};
 use crate::plan::DeviceError;
 
 use super::adapter::{AdapterInfo, Limits, OpenError, Properties};
+use super::loops::straighten;
 use super::shaders::{Shaders, Source};
 
-/// What a clock between launches needs.
-pub const TIMESTAMPS: wgpu::Features =
-    wgpu::Features::TIMESTAMP_QUERY.union(wgpu::Features::TIMESTAMP_QUERY_INSIDE_ENCODERS);
+/// What a clock between launches needs. Apple's GPUs have it between passes, not inside of an encoder.
+pub const TIMESTAMPS: wgpu::Features = wgpu::Features::TIMESTAMP_QUERY;
 
 /// Source (constants included), entry point, runtime checks: what a pipeline depends on.
 type Key = (String, &'static str, bool);
@@ -52,7 +55,8 @@ impl Context {
             software: info.kind == "software",
             alignment: (limits.min_storage_buffer_offset_alignment as usize / 4).max(4),
             max_invocations: limits.max_compute_invocations_per_workgroup,
-            max_binding: (limits.max_storage_buffer_binding_size / 4) as usize,
+            // A kernel counts numbers in u32.
+            max_binding: (limits.max_storage_buffer_binding_size / 4).min(u32::MAX.into()) as usize,
             half: required_features.contains(wgpu::Features::SHADER_F16),
             subgroup: if required_features.contains(wgpu::Features::SUBGROUP) {
                 adapter.get_info().subgroup_min_size
@@ -135,20 +139,22 @@ impl Context {
 
     fn compile(&self, dispatch: &Dispatch, source: &Source, checked: bool) -> Kernel {
         let label = format!("{}:{}", dispatch.shader, dispatch.entry);
-        let wgsl = wgpu::ShaderSource::Wgsl(source.text.as_str().into());
-        // All entry points of a shader share what the compiler says against it.
-        let descriptor = wgpu::ShaderModuleDescriptor { label: Some(dispatch.shader), source: wgsl };
-        let errors = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
-        let module = if checked {
-            self.device.create_shader_module(descriptor)
-        } else {
-            // SAFETY: the shaders are our own; every kernel is compared with its reference under the driver's bounds checks (`wgrad check`), guards
-            // its edges, and has no endless loop. Checks cost 17 to 40 % of a product, and loop bounding alone has cost 100 times.
-            unsafe { self.device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) }
+        let straight = naga::front::wgsl::parse_str(&source.text).map(|mut module| {
+            straighten(&mut module);
+            self.module(dispatch, wgpu::ShaderSource::Naga(Cow::Owned(module)), checked)
+        });
+        let module = match straight {
+            Ok((module, None)) => module,
+            // From the text, so that what is wrong is told with its line.
+            _ => {
+                let wgsl = wgpu::ShaderSource::Wgsl(source.text.as_str().into());
+                let (module, error) = self.module(dispatch, wgsl, checked);
+                if let Some(error) = error {
+                    self.refused(source, &module, &error);
+                }
+                module
+            }
         };
-        if let Some(error) = pollster::block_on(errors.pop()) {
-            self.refused(source, &module, &error);
-        }
         let errors = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
         let storage =
             dispatch.bindings.iter().map(|&(_, write)| wgpu::BufferBindingType::Storage { read_only: !write });
@@ -179,6 +185,25 @@ impl Context {
             self.refused(source, &module, &error);
         }
         Kernel { pipeline, layout }
+    }
+
+    fn module(
+        &self,
+        dispatch: &Dispatch,
+        source: wgpu::ShaderSource,
+        checked: bool,
+    ) -> (wgpu::ShaderModule, Option<wgpu::Error>) {
+        // All entry points of a shader share what the compiler says against it.
+        let descriptor = wgpu::ShaderModuleDescriptor { label: Some(dispatch.shader), source };
+        let errors = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let module = if checked {
+            self.device.create_shader_module(descriptor)
+        } else {
+            // SAFETY: the shaders are our own; every kernel is compared with its reference under the driver's bounds checks (`wgrad check`), guards
+            // its edges, and has no endless loop. Checks cost 17 to 40 % of a product, and loop bounding alone has cost 100 times.
+            unsafe { self.device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) }
+        };
+        (module, pollster::block_on(errors.pop()))
     }
 
     /// Takes note of what the compiler says against a shader, with the line of the file that it is about.

@@ -6,10 +6,12 @@
 mod adapter;
 mod context;
 mod log;
+mod loops;
 mod profile;
 mod shaders;
 
 pub use adapter::{AdapterInfo, Limits, OpenError, Properties, install_hint, list};
+pub use loops::straighten;
 pub use shaders::{Shaders, ShadersError};
 
 use std::collections::{HashMap, VecDeque};
@@ -205,7 +207,7 @@ impl Gpu {
     fn submit(&mut self, plan: Prepared, steps: Range<usize>, log: bool) -> Result<(), DeviceError> {
         let ready = &self.plans[plan.0];
         let mut encoder = self.context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        record(&mut encoder, &ready.launches[ready.starts[steps.start]..ready.starts[steps.end]]);
+        record(&mut encoder, &ready.launches[ready.starts[steps.start]..ready.starts[steps.end]], None);
         if log {
             let regions = ready.plan.fetches.iter().map(|(region, _)| self.resolve(&ready.plan, &ready.slots, region));
             let regions: Vec<_> = regions.map(|(buffer, offset, size)| (buffer.clone(), offset, size)).collect();
@@ -249,9 +251,9 @@ impl Gpu {
     }
 }
 
-/// Records launches in one pass.
-fn record(encoder: &mut wgpu::CommandEncoder, launches: &[Launch]) {
-    let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+/// Records launches in one pass, with a clock at its ends or without.
+fn record(encoder: &mut wgpu::CommandEncoder, launches: &[Launch], clock: Option<wgpu::ComputePassTimestampWrites>) {
+    let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: None, timestamp_writes: clock });
     for Launch { kernel, bindings, workgroups: [x, y, z] } in launches {
         pass.set_pipeline(&kernel.pipeline);
         pass.set_bind_group(0, bindings, &[]);

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use crate::graph::{
     Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
-    expect, reference,
+    expect, groups, reference,
 };
 
 use super::case::{Bench, Case, CaseSet};
@@ -130,11 +130,13 @@ impl Op for AddPositionBackward {
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let [time, batch, columns] = *types.input(0) else { unreachable!("checked by the shape rule") };
         let width = width(&[columns]);
-        let dispatch =
-            kernel("add_position", "backward", width, target).read(Operand::Input(0)).write(Operand::Output(0));
         let (len, columns) = (self.positions * columns / width, columns / width);
-        // On software adapters a workgroup has 32 of the vectors that have a dy at a time.
-        let grid = if target.software { blocks((time * columns).div_ceil(32), target) } else { grid(len, target) };
+        // A workgroup has 8 vectors of a position; on software adapters 32 of the vectors that have a dy at a time.
+        let (entry, grid) = match target.software {
+            true => ("backward_walk", blocks((time * columns).div_ceil(32), target)),
+            false => ("backward", groups(self.positions * columns.div_ceil(8))),
+        };
+        let dispatch = kernel("add_position", entry, width, target).read(Operand::Input(0)).write(Operand::Output(0));
         vec![dispatch.uniform(&[len, columns, batch, self.first, time]).workgroups(grid)]
     }
 }

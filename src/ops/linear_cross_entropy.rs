@@ -146,8 +146,9 @@ impl Op for LinearCrossEntropy {
             let kernel = Dispatch::new("linear_cross_entropy", entry).constant("GRADIENT", gradients.into());
             reducing(kernel.constant("LANES", lanes(target)), target)
         };
-        let parameters =
-            |d: Dispatch, first: usize| d.uniform(&[n, vocabulary, self.ignore as usize, first]).number(self.smoothing);
+        let parameters = |d: Dispatch, [first, end]: [usize; 2]| {
+            d.uniform(&[n, vocabulary, self.ignore as usize, first, end]).number(self.smoothing)
+        };
         let row_major = |operand, offset, columns| (operand, offset, [0, columns, 1]);
         let transposed = |operand, offset, columns| (operand, offset, [0, 1, columns]);
         let plain = |sizes, a, b, c, accumulate| {
@@ -162,7 +163,7 @@ impl Op for LinearCrossEntropy {
             }
             .dispatch(target)
         };
-        let mut dispatches = vec![parameters(kernel("count").read(Operand::Input(3)).write(count), 0)];
+        let mut dispatches = vec![parameters(kernel("count").read(Operand::Input(3)).write(count), [0, n])];
         let chunk = self.chunk_rows(n, vocabulary);
         for first in (0..n).step_by(chunk) {
             let m = chunk.min(n - first);
@@ -178,7 +179,7 @@ impl Op for LinearCrossEntropy {
             };
             dispatches.push(project.dispatch(target));
             let softmax = kernel("softmax").read(Operand::Input(3)).read(count).write(logits).write(rows);
-            dispatches.push(parameters(softmax, first).workgroups(groups(m)));
+            dispatches.push(parameters(softmax, [first, first + m]).workgroups(groups(m)));
             let error = row_major(logits, 0, stride(vocabulary));
             if types.wanted[2] {
                 let dx = row_major(Operand::Output(2), first * width, width);
@@ -198,12 +199,12 @@ impl Op for LinearCrossEntropy {
             if types.wanted[4] {
                 let bias = kernel(if target.software { "bias_walk" } else { "bias" });
                 let bias = bias.read(logits).write(Operand::Output(4));
-                let bias = bias.uniform(&[m, vocabulary, usize::from(first > 0), 0]).number(0.0);
+                let bias = bias.uniform(&[m, vocabulary, usize::from(first > 0), 0, 0]).number(0.0);
                 dispatches.push(bias.workgroups(groups(vocabulary.div_ceil(BIASES))));
             }
         }
         let total = kernel("total").read(rows).read(count).write(Operand::Output(0)).write(Operand::Output(1));
-        dispatches.push(parameters(total, 0));
+        dispatches.push(parameters(total, [0, n]));
         dispatches
     }
 }

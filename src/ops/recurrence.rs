@@ -30,10 +30,9 @@ pub fn step_by_step(hidden: usize, target: &Target) -> bool {
 /// guaranteed: 1,024 units and rows together. The same as in `shaders/shared/walk.wgsl`: the kernels hold a vec4f of rows.
 pub const ROWS: usize = 4;
 
-/// Weights that an invocation reads while it uses as many others. Little's law: W_hh of 128 units, 256 KiB, comes at some 64 bytes a cycle where enough is under way, after
-/// some 500 cycles; 128 invocations with eight vectors of four each have 16 KiB under way, half of what that takes, in twice 32 registers. Not measured on
-/// hardware.
-const AHEAD: u32 = 8;
+/// Weights that an invocation has under way. Little's law: W_hh of 128 units, 256 KiB, comes at some 64 bytes a cycle where enough is under way, after some 500
+/// cycles; 128 invocations with 16 vectors of four each have 32 KiB under way, as much as that takes, in 64 registers. Not measured on hardware.
+const AHEAD: u32 = 16;
 
 /// A kernel that runs whole sequences: ROWS rows a workgroup, one invocation a unit, in whole subgroups of up to 64. Multiples of 32 would make twice as many kernels,
 /// and differ only for widths that models do not have.
