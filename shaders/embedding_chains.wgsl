@@ -54,25 +54,24 @@ struct Parameters {
 @group(0) @binding(4) var<storage, read_write> dweight: array<Numbers>; // [vocabulary, width]
 @group(0) @binding(5) var<uniform> backward_parameters: Parameters;
 
-// Rows are shared out in runs, neighbouring runs to workgroups that lie half a grid apart: words come often that have low ids, and llvmpipe gives each thread as
+// A workgroup's lanes share a row. Rows are shared out in runs, neighbouring runs to workgroups that lie half a grid apart: words come often that have low ids, and llvmpipe gives each thread as
 // many neighbouring workgroups (not measured: the benches' ids are uniform). Runs, since rows far apart are written more slowly.
 @compute @workgroup_size(LANES)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let p = backward_parameters;
     let mask = mask_of(p.threshold, p.stream, p.scale);
-    let rows = LANES / PER_ROW;
     let workgroups = groups.x * groups.y;
     let number = linear_group(group, groups);
     let half = (workgroups + 1u) / 2u;
-    for (var run = select(2u * number, 2u * (number - half) + 1u, number >= half); run * RUN * rows < p.vocabulary; run += workgroups) {
-        let end = min((run + 1u) * RUN * rows, p.vocabulary);
-        for (var row = run * RUN * rows + local / PER_ROW; row < end; row += rows) {
+    for (var run = select(2u * number, 2u * (number - half) + 1u, number >= half); run * RUN < p.vocabulary; run += workgroups) {
+        let end = min((run + 1u) * RUN, p.vocabulary);
+        for (var row = run * RUN; row < end; row++) {
             if ACCUMULATE == 1u {
-                for (; row < end && !is_named(row, p); row += rows) {
+                for (; row < end && !is_named(row, p); row++) {
                 }
             }
             if row < end {
-                add_row(row, local % PER_ROW, p, mask);
+                add_row(row, local, p, mask);
             }
         }
     }
@@ -89,7 +88,7 @@ fn is_named(row: u32, p: Parameters) -> bool {
 fn add_row(row: u32, lane: u32, p: Parameters, mask: Mask) {
     add_part(row, lane * HELD, p, mask);
     if LONGER == 1u {
-        for (var first = (lane + PER_ROW) * HELD; first < p.width; first += PER_ROW * HELD) {
+        for (var first = (lane + LANES) * HELD; first < p.width; first += LANES * HELD) {
             add_part(row, first, p, mask);
         }
     }
