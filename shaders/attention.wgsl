@@ -96,7 +96,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     }
     for (var s = 0u; s < steps; s += 4u) {
         let places = four_places(s, end);
-        var weight = select(vec4f(), exp(scores(p, q_at, k_at + step * places, local) - total), are_before(s, end));
+        var weight = select(vec4f(0.0), exp(scores(p, q_at, k_at + step * places, local) - total), are_before(s, end));
         if s < end {
             weight *= dropout_factors(p, row, s / 4u, drop_key);
             let at = v_at + step * places;
@@ -124,7 +124,7 @@ fn weights(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     let drop_key = dropout_key(p);
     for (var s = 0u; s < p.keys; s += 4u) {
         let score = scores(p, q_at, k_at + p.batch * p.kv_width * four_places(s, end), local);
-        var weight = select(vec4f(), exp(score - known[row]), are_before(s, end));
+        var weight = select(vec4f(0.0), exp(score - known[row]), are_before(s, end));
         weight *= dropout_factors(p, row, s / 4u, drop_key);
         if place.is_there && place.lane == 0u {
             for (var i = 0u; i < min(4u, p.keys - s); i++) {
@@ -206,7 +206,7 @@ fn backward_queries(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups
         if s < end {
             let dp = of_values * dropout_factors(o, row, s / 4u, drop_key);
             let ds = exp(of_keys - known[row]) * (dp - known_dots[row]) * o.scale;
-            let d = select(vec4f(), ds, are_before(s, end));
+            let d = select(vec4f(0.0), ds, are_before(s, end));
             for (var c = place.lane; c < o.key; c += TEAM) {
                 dq[q_at + c] += (d.x * kv[at.x + c] + d.y * kv[at.y + c]) + (d.z * kv[at.z + c] + d.w * kv[at.w + c]);
             }
@@ -274,7 +274,7 @@ fn backward_keys(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
         // A team past the last key has that key's places, and adds nothing there.
         if place.is_there && t + 4u > first {
             let looks = are_before(t, o.queries) & (t + vec4u(0u, 1u, 2u, 3u) >= vec4u(first));
-            let weight = select(vec4f(), exp(of_keys - kept_of_rows), looks);
+            let weight = select(vec4f(0.0), exp(of_keys - kept_of_rows), looks);
             let factor = vec4f(
                 dropout_factors(o, rows.x, s / 4u, drop_key)[s % 4u], dropout_factors(o, rows.y, s / 4u, drop_key)[s % 4u],
                 dropout_factors(o, rows.z, s / 4u, drop_key)[s % 4u], dropout_factors(o, rows.w, s / 4u, drop_key)[s % 4u],

@@ -291,7 +291,7 @@ fn factors_of_queries(o: Parameters, row: u32, keys: u32, local: u32, drop_key: 
     let own = vec4u(1u << local);
     let is_left_low = (vec4u(left.low) & own) == own;
     let is_left_high = (vec4u(left.high) & own) == own;
-    return Eight(select(vec4f(), vec4f(o.factor), is_left_low), select(vec4f(), vec4f(o.factor), is_left_high));
+    return Eight(select(vec4f(0.0), vec4f(o.factor), is_left_low), select(vec4f(0.0), vec4f(o.factor), is_left_high));
 }
 
 @compute @workgroup_size(8)
@@ -341,12 +341,12 @@ fn backward_keys(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
             let dots = told(known_dots[place]);
             let sees_low = are_before(from_here, o.queries) & !are_before(from_here, first);
             let sees_high = are_before(from_here + 4u, o.queries) & !are_before(from_here + 4u, first);
-            let low = select(vec4f(), exp(scores[e].low * o.scale - total.low), sees_low);
-            let high = select(vec4f(), exp(scores[e].high * o.scale - total.high), sees_high);
+            let low = select(vec4f(0.0), exp(scores[e].low * o.scale - total.low), sees_low);
+            let high = select(vec4f(0.0), exp(scores[e].high * o.scale - total.high), sees_high);
             let factors = factors_of_queries(o, place, g.first, local, drop_key);
             weights[e] = Eight(low * factors.low, high * factors.high);
-            d[e].low = select(vec4f(), low * (factors.low * products[e].low - dots.low) * o.scale, sees_low);
-            d[e].high = select(vec4f(), high * (factors.high * products[e].high - dots.high) * o.scale, sees_high);
+            d[e].low = select(vec4f(0.0), low * (factors.low * products[e].low - dots.low) * o.scale, sees_low);
+            d[e].high = select(vec4f(0.0), high * (factors.high * products[e].high - dots.high) * o.scale, sees_high);
         }
         for (var c = 0u; c < o.key; c++) {
             var result = Numbers();

@@ -80,7 +80,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     }
     // Zeros in both halves for the units past the last
     h[u] = vec4f(own[0], own[1], own[2], own[3]);
-    h[THREADS + u] = vec4f();
+    h[THREADS + u] = vec4f(0.0);
     var w: array<vec3f, AHEAD>; // of the units that come next
     for (var i = 0u; i < AHEAD; i++) {
         w[i] = weight_of(min(i, hidden - 1u), min(u, hidden - 1u));

@@ -62,7 +62,7 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     }
     // Zeros for the rows of W_hh past the last
     for (var at = 3u * hidden + u; at < 3u * THREADS; at += THREADS) {
-        step_gates[at] = vec4f();
+        step_gates[at] = vec4f(0.0);
     }
     var w: array<f32, AHEAD>; // of the rows that come next
     for (var i = 0u; i < AHEAD; i++) {

@@ -115,9 +115,9 @@ fn backward_longer(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups)
     }
     for (var first = block.x; first < block.y; first += ROWS) {
         let last = min(first + ROWS, block.y) - 1u;
-        var means0: vec4f;
-        var means1: vec4f;
-        var means2: vec4f;
+        var means0 = vec4f(0.0);
+        var means1 = vec4f(0.0);
+        var means2 = vec4f(0.0);
         for (var row = first; row <= last; row++) {
             let means = means_of(row, local, p.columns);
             means0 = select(means0, means, row == first);

@@ -63,7 +63,7 @@ fn softmax(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     if label == softmax_p.ignore {
         if GRADIENT == 1u {
             for (var v = local; v < vectors; v += LANES) {
-                logits[start + v] = vec4f();
+                logits[start + v] = vec4f(0.0);
             }
         }
         if local == 0u {
@@ -72,7 +72,7 @@ fn softmax(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
         }
         return;
     }
-    var sums = vec4f();
+    var sums = vec4f(0.0);
     var exponentials = sums_from(LOWEST);
     let whole = vocabulary / 4u;
     for (var v = local; v < whole; v += LANES) {
@@ -84,7 +84,7 @@ fn softmax(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     if whole < vectors && local == whole % LANES {
         let inside = 4u * whole + vec4u(0u, 1u, 2u, 3u) < vec4u(vocabulary);
         let z = logits[start + whole];
-        sums += select(vec4f(), z, inside);
+        sums += select(vec4f(0.0), z, inside);
         exponentials = with_numbers(exponentials, select(vec4f(LOWEST), z, inside));
     }
     let average = reduce_sum(sum_of(sums), local) / f32(vocabulary);
@@ -102,7 +102,7 @@ fn softmax(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
         let share = softmax_p.smoothing / f32(vocabulary);
         let rest = 1.0 - softmax_p.smoothing;
         for (var v = local; v < vectors; v += LANES) {
-            let target_share = share + select(vec4f(), vec4f(rest), 4u * v + vec4u(0u, 1u, 2u, 3u) == vec4u(label));
+            let target_share = share + select(vec4f(0.0), vec4f(rest), 4u * v + vec4u(0u, 1u, 2u, 3u) == vec4u(label));
             logits[start + v] = (exp(logits[start + v] - row_largest) / total - target_share) / count_in[0];
         }
     }
@@ -119,23 +119,23 @@ var<workgroup> partial: array<vec4f, 256>;
 fn bias(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let vectors = vectors_of(p.vocabulary);
     let vector = linear_group(group, groups) * 8u + local % 8u;
-    var sum = vec4f();
+    var sum = vec4f(0.0);
     if vector < vectors {
         for (var r = local / 8u; r < p.rows; r += 128u) {
             let rows = r + vec4u(0u, 32u, 64u, 96u);
             let there = rows < vec4u(p.rows);
             let at = min(rows, vec4u(p.rows - 1u)) * vectors + vector;
             let first = errors[at.x];
-            let second = select(vec4f(), errors[at.y], there.y);
-            let third = select(vec4f(), errors[at.z], there.z);
-            let fourth = select(vec4f(), errors[at.w], there.w);
+            let second = select(vec4f(0.0), errors[at.y], there.y);
+            let third = select(vec4f(0.0), errors[at.z], there.z);
+            let fourth = select(vec4f(0.0), errors[at.w], there.w);
             sum += (first + second) + (third + fourth);
         }
     }
     partial[local] = sum;
     workgroupBarrier();
     if local < 8u && vector < vectors {
-        var total = vec4f();
+        var total = vec4f(0.0);
         for (var lane = 0u; lane < 32u; lane++) {
             total += partial[lane * 8u + local];
         }
@@ -147,7 +147,7 @@ fn bias(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 fn bias_walk(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let vectors = vectors_of(p.vocabulary);
     let vector = linear_group(group, groups) * 8u + local;
-    var sum = vec4f();
+    var sum = vec4f(0.0);
     for (var r = 0u; r < p.rows; r++) {
         sum += errors[r * vectors + min(vector, vectors - 1u)];
     }

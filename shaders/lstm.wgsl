@@ -119,7 +119,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
                 let row = first + r;
                 if row < p.batch {
                     let position = t * p.batch + row;
-                    var gates = vec4f();
+                    var gates = vec4f(0.0);
                     var before = 0.0;
                     if t < ends[r] {
                         let z = sums[r];
@@ -217,7 +217,7 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
         let t = time_of_step(s - 1u, p.time, p.reverse);
         for (var r = 0u; r < ROWS; r++) {
             let row = first + r;
-            var gradients = vec4f();
+            var gradients = vec4f(0.0);
             if active_unit && row < p.batch {
                 let position = t * p.batch + row;
                 dh[r] += kept[r].doutput;

@@ -48,7 +48,7 @@ fn place_of(index: u32, is_across: bool) -> vec2u {
 // Four rows of A in column k, zeros past the end of k; rows past the last are anything, and their sums stored nowhere
 fn left_at(start: u32, row: u32, k: u32) -> vec4f {
     if row >= p.m || k >= p.k {
-        return vec4f();
+        return vec4f(0.0);
     }
     return four_of_a(start + row * p.a_row + k * p.a_column, p.a_row, min(p.m - row, 4u));
 }
@@ -56,7 +56,7 @@ fn left_at(start: u32, row: u32, k: u32) -> vec4f {
 // Four columns of B in row k
 fn right_at(start: u32, column: u32, k: u32) -> vec4f {
     if column >= p.n || k >= p.k {
-        return vec4f();
+        return vec4f(0.0);
     }
     return four_of_b(start + column * p.b_column + k * p.b_row, p.b_column, min(p.n - column, 4u));
 }

@@ -33,11 +33,11 @@ var<workgroup> partial: array<f32, COLUMNS * WALKERS>;
 fn four_rows(p: Parameters, r: u32, column: u32) -> vec4f {
     let rows = r + WALKERS * vec4u(0u, 1u, 2u, 3u);
     let at = min(rows, vec4u(p.rows - 1u)) * p.columns + column;
-    return select(vec4f(), vec4f(x[at.x], x[at.y], x[at.z], x[at.w]), rows < vec4u(p.rows));
+    return select(vec4f(0.0), vec4f(x[at.x], x[at.y], x[at.z], x[at.w]), rows < vec4u(p.rows));
 }
 
 fn column_sum(p: Parameters, column: u32, local: u32) -> f32 {
-    var sums = vec4f();
+    var sums = vec4f(0.0);
     if column < p.columns {
         for (var r = local / COLUMNS; r < p.rows; r += 8u * WALKERS) {
             sums += four_rows(p, r, column) + four_rows(p, r + 4u * WALKERS, column);

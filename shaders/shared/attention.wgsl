@@ -58,7 +58,7 @@ fn are_left(parameters: Parameters, row: u32, block: u32, key: vec4u) -> vec4<bo
 // Their factors: 0 or 1/(1 − p), and 1 without dropout
 fn dropout_factors(parameters: Parameters, row: u32, block: u32, key: vec4u) -> vec4f {
     if DROPPED == 1u {
-        return select(vec4f(), vec4f(parameters.factor), are_left(parameters, row, block, key));
+        return select(vec4f(0.0), vec4f(parameters.factor), are_left(parameters, row, block, key));
     }
     return vec4f(1.0);
 }

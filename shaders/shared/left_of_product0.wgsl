@@ -15,7 +15,7 @@ fn find_left(start: u32, first_row: u32, local: u32) {
 
 fn four_of_a(k: u32) -> vec4f {
     let at = a_at + min(k, p.k - 1u) * p.a_column;
-    return select(vec4f(), vec4f(a[at.x], a[at.y], a[at.z], a[at.w]), k < p.k);
+    return select(vec4f(0.0), vec4f(a[at.x], a[at.y], a[at.z], a[at.w]), k < p.k);
 }
 
 fn left_at(k: u32) -> array<vec4f, 2> {

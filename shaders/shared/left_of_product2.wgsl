@@ -12,7 +12,7 @@ fn find_left(start: u32, first_row: u32, local: u32) {
 }
 
 fn four_of_a(k: u32) -> vec4f {
-    return select(vec4f(), a[(a_at + min(k, p.k - 1u) * p.a_column) / 4u], k < p.k);
+    return select(vec4f(0.0), a[(a_at + min(k, p.k - 1u) * p.a_column) / 4u], k < p.k);
 }
 
 fn left_at(k: u32) -> array<vec4f, 2> {

@@ -11,7 +11,7 @@ fn find_right(start: u32, column: u32) {
 
 fn row_of_b(k: u32) -> vec4f {
     let at = b_at + min(k, p.k - 1u) * p.b_row;
-    return select(vec4f(), vec4f(b[at.x], b[at.y], b[at.z], b[at.w]), k < p.k);
+    return select(vec4f(0.0), vec4f(b[at.x], b[at.y], b[at.z], b[at.w]), k < p.k);
 }
 
 fn right_at(k: u32) -> array<vec4f, 4> {

@@ -9,7 +9,7 @@ fn find_right(start: u32, column: u32) {
 }
 
 fn row_of_b(k: u32) -> vec4f {
-    return select(vec4f(), b[(b_at + min(k, p.k - 1u) * p.b_row) / 4u], k < p.k);
+    return select(vec4f(0.0), b[(b_at + min(k, p.k - 1u) * p.b_row) / 4u], k < p.k);
 }
 
 fn right_at(k: u32) -> array<vec4f, 4> {

@@ -7,7 +7,7 @@ fn team_sum(value: vec4f, local: u32) -> vec4f {
     let first = local / TEAM * 9u;
     of_teams[first + local % TEAM] = value;
     workgroupBarrier();
-    var sum = vec4f();
+    var sum = vec4f(0.0);
     for (var i = 0u; i < TEAM; i++) {
         sum += of_teams[first + i];
     }
