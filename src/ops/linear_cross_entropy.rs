@@ -388,7 +388,9 @@ fn biased(z: &mut f32, bias: f32, max: &mut f32, sum: &mut f32) {
 
 pub fn cases(set: &CaseSet) -> Vec<Case> {
     let mut cases = vec![];
-    let quick = [[1, 1, 1], [7, 17, 5], [33, 9, 65], [65, 3, 257], [5, 2, 1000], [300, 1, 5], [3, 2, 2103]];
+    // Vocabularies that leave every rest when divided by 4: the last vector of a row has places that are nobody's.
+    let quick =
+        [[1, 1, 1], [7, 17, 5], [33, 9, 65], [65, 3, 257], [5, 2, 1000], [300, 1, 5], [3, 2, 2103], [4, 2, 1354]];
     for (i, [n, width, vocabulary]) in set.sizes(&quick, [257, 257, 1000]).into_iter().enumerate() {
         for smoothing in [0.0, 0.1] {
             let op = LinearCrossEntropy::new(0, smoothing);
