@@ -57,6 +57,8 @@ impl Bench {
         if !self.json {
             println!("{}: {}\n", device.describe(), opened.why);
         }
+        // Before the ceilings, whose copies would count in the memory that a step takes.
+        let step = self.step.as_ref().map(|preset| step::measure(device, preset)).transpose()?;
         let ceilings = ceilings::measure(device)?;
         if !self.json {
             print_ceilings(&ceilings);
@@ -66,14 +68,12 @@ impl Bench {
             device: device.describe(),
             ceilings,
             kernels: vec![],
-            step: None,
+            step,
         };
-        if let Some(preset) = &self.step {
-            let step = step::measure(device, preset)?;
+        if let Some(step) = &report.step {
             if !self.json {
-                print_step(&step, &ceilings);
+                print_step(step, &ceilings);
             }
-            report.step = Some(step);
         } else {
             if !self.json {
                 print_kernel_header();
