@@ -131,6 +131,14 @@ fn a_whole_step_names_the_first_wrong_op() {
         let printed = sandbox.succeed(&format!("check --plan tiny --device {device}"));
         assert!(printed.contains("\nadam "), "{printed}");
     }
+    // Another seed, other parameters.
+    let worst = |seed: u32| {
+        let printed = sandbox.succeed(&format!("check --plan tiny --device cpu --seed {seed} --json"));
+        let json: serde_json::Value = serde_json::from_str(&printed).expect("JSON");
+        assert_eq!(json["seed"], seed);
+        json["plans"][0]["steps"].to_string()
+    };
+    assert!(worst(5) == worst(5) && worst(5) != worst(6));
     sandbox.edit_shader("linear_cross_entropy.wgsl", "exp(", "exp(1e-3 + ");
     sandbox.edit_shader("adam.wgsl", "sqrt(", "1.01 * sqrt(");
     let [printed, error] = sandbox.fail("--plan tiny --shaders shaders");

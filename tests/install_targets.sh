@@ -15,21 +15,20 @@ swiftshader() {
 }
 
 # Where tests/targets/dxc.rs looks for it
-dxc=/usr/local/lib/libdxcompiler.so
+dxc=/usr/local/lib/wgrad/libdxcompiler-1.6.so
 
 install_dxc() {
     say "installing DXC"
     python3 -m pip --version > /dev/null 2>&1 || install_packages "pip, which DXC comes by" python3-pip python3-pip python-pip
     folder=$(mktemp -d)
+    trap 'rm -rf "$folder"' EXIT
     # The sum is checked before anything else is done with the file.
     echo "compushady==0.17.5 --hash=sha256:5052caf9e955d8e7a48e22f536e82b44b72e83af46e824a9e99157c7809de691" > "$folder/wanted"
     python3 -m pip download -q --no-deps --no-binary :all: --require-hashes -d "$folder" -r "$folder/wanted" >&2 &&
         tar -xzf "$folder/compushady-0.17.5.tar.gz" -C "$folder" --strip-components=3 \
             "compushady-0.17.5/compushady/backends/libdxcompiler_$(uname -m).so.3.7" &&
-        as_root mkdir -p "$(dirname $dxc)" &&
-        as_root install -m 644 "$folder/libdxcompiler_$(uname -m).so.3.7" $dxc ||
+        as_root install -D -m 644 "$folder/libdxcompiler_$(uname -m).so.3.7" $dxc ||
         fail "DXC could not be installed: put the one that the Python package compushady 0.17.5 has to $dxc"
-    rm -rf "$folder"
 }
 
 [ "$(uname -s)" = Linux ] || fail "these checks run on Linux only"

@@ -18,8 +18,8 @@ use crate::plan::{Device, DeviceError, Plan, Prepared};
 
 use super::{BenchError, Samples, repeat};
 
-/// Elements that are copied: 128 MiB there and back, as much as WebGPU lets a kernel bind. Of today's caches (50 MiB in an H100, 96 in an RTX 5090) only an
-/// MI300X's holds both, 256 MiB.
+/// Elements that are copied: 128 MiB there and back, as much as WebGPU lets a kernel bind. Of today's GPUs' caches (50 MiB in an H100, 96 in an RTX 5090) only those of
+/// AMD's MI300 family hold both, 256 MiB.
 pub const COPIED: usize = 32 << 20;
 /// Multiply-adds of a chain, by 8.
 const ROUNDS: usize = 64;
@@ -35,7 +35,10 @@ const BUDGET: f64 = 0.3;
 /// The ceilings of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ceilings {
-    /// Seconds to copy [`COPIED`] elements, by the faster of two kernels: an element an invocation, or four.
+    /// Elements that were copied: [`COPIED`]; in runs saved before 29 November 2026 half as many.
+    #[serde(default = "copied_before")]
+    pub copied: usize,
+    /// Seconds to copy them, by the faster of two kernels: an element an invocation, or four.
     pub copy: Samples,
     /// Bytes a second, read and written together.
     pub bandwidth: f64,
@@ -49,6 +52,10 @@ pub struct Ceilings {
     pub dependent: f64,
     /// Seconds from a submit of one such dispatch until the host has its result.
     pub round_trip: f64,
+}
+
+fn copied_before() -> usize {
+    16 << 20
 }
 
 impl Ceilings {
@@ -256,6 +263,7 @@ pub fn measure(device: &mut dyn Device) -> Result<Ceilings, BenchError> {
     });
     let (single, more) = (single?, (DISPATCHES - 1) as f64);
     Ok(Ceilings {
+        copied: COPIED,
         copy: copies[0],
         bandwidth: 8.0 * COPIED as f64 / copies[0].median,
         flops,

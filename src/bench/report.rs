@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Samples;
-use super::ceilings::{COPIED, Ceilings};
+use super::ceilings::Ceilings;
 use super::kernels::KernelReport;
 use super::step::StepReport;
 
@@ -94,7 +94,7 @@ impl Report {
 
     /// Everything that was timed, by name.
     fn timings(&self) -> Vec<(String, Samples)> {
-        let mut timings = vec![(format!("copy of {} MiB", COPIED >> 18), self.ceilings.copy)];
+        let mut timings = vec![(format!("copy of {} MiB", self.ceilings.copied >> 18), self.ceilings.copy)];
         timings.extend(self.kernels.iter().map(|k| (format!("{}: {}", k.op, k.name), k.seconds)));
         if let Some(step) = &self.step {
             timings.push((format!("{}: training step", step.preset), step.step));
@@ -176,6 +176,7 @@ mod tests {
             difference: 0.0,
         };
         let ceilings = Ceilings {
+            copied: 32 << 20,
             copy: COPY,
             bandwidth: 4.0,
             flops: 5.0,
@@ -192,6 +193,8 @@ mod tests {
     fn what_an_earlier_run_lacks_is_told() {
         let (then, now) = (report(&["add", "add", "sum"]), report(&["sum", "tanh"]));
         assert_eq!(now.missing_in(&then), ["tanh: some"]);
+        let half = Report { ceilings: Ceilings { copied: 16 << 20, ..then.ceilings }, ..report(&["sum", "tanh"]) };
+        assert_eq!(now.missing_in(&half), ["copy of 128 MiB"], "another copy is no change of the machine");
         assert_eq!(then.subject(), "kernels of add, sum");
         let has = |ops: &[&str]| then.has(&ops.iter().map(ToString::to_string).collect::<Vec<_>>(), None);
         assert!(has(&[]) && has(&["tanh", "sum"]) && !has(&["tanh"]));

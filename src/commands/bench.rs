@@ -199,7 +199,7 @@ fn print_clock(kernels: &[KernelReport]) {
     let clock = if kernels.iter().all(|k| k.timestamps) {
         "by the device's timestamps"
     } else {
-        "by the host's clock (the device has none between launches; the cost of a submit is in every figure)"
+        "by the host's clock (the device tells no time between passes; the cost of a submit is in every figure)"
     };
     let worst = kernels.iter().map(|k| k.difference).fold(0.0, f64::max);
     println!(

@@ -121,7 +121,7 @@ impl Train {
         }
         let mut trainer = trainer?;
         if resume && !self.assignments.is_empty() {
-            run.save_config()?;
+            run.save_changes()?;
         }
         let [training, validation] = trainer.too_long();
         if training + validation > 0 {
@@ -145,8 +145,12 @@ impl Train {
             eprintln!("step      {} kernel launches", plan.dispatch_count());
         }
         eprintln!("run       {}", run.path().display());
-        if trainer.finished() {
-            eprintln!("          is finished; to train longer: --resume {} --set train.epochs=N", run.path().display());
+        if let Some(key) = trainer.finished() {
+            let (program, path) = (program(), run.path().display());
+            let none = if key == "train.patience" { ", 0 for no end" } else { "" };
+            eprintln!(
+                "          is finished; for longer: {program} train --resume {path} --set {key}=N, N a larger number{none}"
+            );
         }
         eprintln!("          * behind an epoch: the smallest validation loss so far");
         let train = &run.config().train;

@@ -1,7 +1,6 @@
 //! `wgrad translate`
 
 use std::io::{BufRead, IsTerminal, Write, stdin, stdout};
-use std::ops::Range;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
@@ -113,9 +112,9 @@ impl Translator {
         if let Some(first) = first {
             let cut = "the most that this model has positions for; only its beginning is translated";
             let longest = self.search.longest();
-            warn(&sources, first, longest..usize::MAX, cut);
+            warn(&sources, first, [longest, usize::MAX], cut);
             let unusual = "the most that training took (data.max_tokens); expect little of its translation";
-            warn(&sources, first, self.seen..longest, unusual);
+            warn(&sources, first, [self.seen, longest], unusual);
         }
         let translations = self.search.translate(self.device.as_mut(), &sources)?;
         if translations.len() != lines.len() {
@@ -125,14 +124,14 @@ impl Translator {
     }
 }
 
-/// Names the first line of more tokens than the start of `lengths`, and as many as its end at most, and counts the others.
-fn warn(sources: &[Vec<u32>], first: usize, lengths: Range<usize>, why: &str) {
-    let mut longer = (first..).zip(sources).filter(|(_, ids)| ids.len() > lengths.start && ids.len() <= lengths.end);
+/// Names the first line of more tokens than `more_than`, and no more than `at_most`, and counts the others.
+fn warn(sources: &[Vec<u32>], first: usize, [more_than, at_most]: [usize; 2], why: &str) {
+    let mut longer = (first..).zip(sources).filter(|(_, ids)| ids.len() > more_than && ids.len() <= at_most);
     let Some((line, ids)) = longer.next() else { return };
     let others = match longer.count() {
         0 => String::new(),
         1 => "; so has one after it".into(),
         others => format!("; so have {others} after it"),
     };
-    eprintln!("warning: line {line} has {} tokens, more than {}, {why}{others}", ids.len(), lengths.start);
+    eprintln!("warning: line {line} has {} tokens, more than {}, {why}{others}", ids.len(), more_than);
 }

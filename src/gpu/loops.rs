@@ -96,8 +96,8 @@ mod tests {
                 "for (var i = 0u; i < 4u; i++) { for (var j = 0u; j < i; j++) { if y[j] == 0u { continue; } y[i] = j; } }",
                 [2, 1],
             ),
-            ("for (var i = 0u; i < 4u; i++) { y[i] = i; return; }", [1, 1]),
-            ("loop { break; }", [0, 0]),
+            ("for (var i = 0u; i < 4u; i++) { y[i] = i; return; }", [1, 0]),
+            ("loop { y[0] = 1u; break; continuing { y[1] = 1u; } }", [1, 1]),
         ] {
             assert_eq!(followed(body), expected, "{body}");
         }

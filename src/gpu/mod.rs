@@ -11,6 +11,8 @@ mod profile;
 mod shaders;
 
 pub use adapter::{AdapterInfo, Limits, OpenError, Properties, install_hint, list};
+/// For tests that compile kernels as a [`Gpu`] does.
+#[doc(hidden)]
 pub use loops::straighten;
 pub use shaders::{Shaders, ShadersError};
 
@@ -21,7 +23,7 @@ use std::sync::Arc;
 use crate::graph::{Dispatch, Operand, Target, TensorType};
 use crate::plan::{Buffer, Counters, Device, DeviceError, Plan, Prepared, Profile, Region, Step, share_slots};
 
-use context::{Context, Kernel};
+use context::{Context, Kernel, TIMESTAMPS};
 use log::Log;
 
 /// Runs that may be queued before the host waits for the oldest: enough to keep a GPU busy, few enough to stop soon after Ctrl-C.
@@ -67,6 +69,8 @@ pub struct Gpu {
     checked: bool,
     /// Elements behind the end of every buffer: see [`Gpu::watch_ends`].
     spare: usize,
+    /// Whether the driver tells the time between passes.
+    has_clock: bool,
     log: Log,
     in_flight: VecDeque<wgpu::SubmissionIndex>,
     counters: Counters,
@@ -95,6 +99,7 @@ impl Gpu {
         let (named, in_flight, target) = (HashMap::new(), VecDeque::new(), context.target.clone());
         let counters = Counters::default();
         let (pool, slots, plans, shaders) = (vec![], vec![], vec![], Arc::default());
+        let has_clock = context.device.features().contains(TIMESTAMPS);
         Ok(Self {
             context,
             named,
@@ -105,6 +110,7 @@ impl Gpu {
             shaders,
             checked: false,
             spare: 0,
+            has_clock,
             log,
             in_flight,
             counters,
@@ -223,13 +229,12 @@ impl Gpu {
         self.context.check()
     }
 
-    /// Refuses a tensor that no kernel could bind, or that a buffer cannot hold.
-    fn fits(&self, numbers: usize) -> Result<(), DeviceError> {
-        let most = self.context.target.max_binding;
+    /// Refuses a tensor of more than `most` numbers, which is what this adapter `does` at most.
+    fn fits(&self, numbers: usize, does: &str, most: usize) -> Result<(), DeviceError> {
         if numbers <= most {
             return Ok(());
         }
-        let message = format!("a tensor has {numbers} numbers, and this adapter binds {most} at most");
+        let message = format!("a tensor has {numbers} numbers, and this adapter {does} {most} at most");
         Err(DeviceError::OutOfMemory { device: self.context.info.name.clone(), message })
     }
 
@@ -303,7 +308,8 @@ impl Device for Gpu {
     }
 
     fn allocate(&mut self, name: &str, tensor: &TensorType) -> Result<(), DeviceError> {
-        self.fits(tensor.len())?;
+        let most = self.context.device.limits().max_buffer_size / 4;
+        self.fits(tensor.len() + self.spare, "holds", usize::try_from(most).unwrap_or(usize::MAX))?;
         let buffer = self.context.buffer(name, tensor.len() + self.spare, STORAGE);
         self.fill_end(name, &buffer, tensor.len());
         self.named.insert(name.into(), (buffer, tensor.clone()));
@@ -334,7 +340,7 @@ impl Device for Gpu {
         }
         let regions =
             plan.steps.iter().flat_map(|s| s.inputs.iter().chain(s.outputs.iter().flatten()).chain(&s.scratch));
-        self.fits(regions.map(|r| r.len).max().unwrap_or(0))?;
+        self.fits(regions.map(|r| r.len).max().unwrap_or(0), "binds", self.context.target.max_binding)?;
         // A slot that must grow gets a new buffer; plans made before keep the old one.
         let (context, pool, spare) = (&self.context, &mut self.pool, self.spare);
         let indices = share_slots(&plan.slots, &mut self.slots, |_, index, len| match index {

@@ -4,13 +4,13 @@ use std::time::Instant;
 
 use crate::plan::{Clock, DeviceError, Prepared, Profile};
 
-use super::context::TIMESTAMPS;
 use super::{Gpu, Launch, record};
 
 pub fn profile(gpu: &mut Gpu, plan: Prepared) -> Result<Profile, DeviceError> {
     gpu.context.wait(None)?;
-    let has_clock = gpu.context.device.features().contains(TIMESTAMPS);
-    let stamped = if has_clock { by_timestamps(gpu, plan)? } else { None };
+    let stamped = if gpu.has_clock { by_timestamps(gpu, plan)? } else { None };
+    // Once without is always without: figures of one bench must not come from two clocks.
+    gpu.has_clock = stamped.is_some();
     let mut profile = match stamped {
         Some(steps) => Profile { steps, clock: Clock::Timestamps },
         None => Profile { steps: by_wall(gpu, plan)?, clock: Clock::Wall },

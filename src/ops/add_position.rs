@@ -132,9 +132,10 @@ impl Op for AddPositionBackward {
         let width = width(&[columns]);
         let (len, columns) = (self.positions * columns / width, columns / width);
         // A workgroup has 8 vectors of a position; on software adapters 32 of the vectors that have a dy at a time.
-        let (entry, grid) = match target.software {
-            true => ("backward_walk", blocks((time * columns).div_ceil(32), target)),
-            false => ("backward", groups(self.positions * columns.div_ceil(8))),
+        let (entry, grid) = if target.software {
+            ("backward_walk", blocks((time * columns).div_ceil(32), target))
+        } else {
+            ("backward", groups(self.positions * columns.div_ceil(8)))
         };
         let dispatch = kernel("add_position", entry, width, target).read(Operand::Input(0)).write(Operand::Output(0));
         vec![dispatch.uniform(&[len, columns, batch, self.first, time]).workgroups(grid)]
@@ -190,8 +191,10 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     if let Some(n) = set.many(WORKGROUP) {
         let case = set.case(AddPosition { first: 0, scale: 2.0 }).constant(&[n.div_ceil(8), 1, 8], 1.0);
         cases.push(case.constant(&[n.div_ceil(8), 8], 1.0));
-        let case = set.case(AddPositionBackward { first: 0, positions: n.div_ceil(8) });
-        cases.push(case.constant(&[n.div_ceil(8), 1, 8], 1.0));
+    }
+    if let Some(n) = set.many(1) {
+        let case = set.case(AddPositionBackward { first: 0, positions: n });
+        cases.push(case.constant(&[n, 1, 8], 1.0));
     }
     cases
 }

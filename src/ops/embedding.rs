@@ -248,7 +248,7 @@ fn each(positions: usize) -> usize {
     if positions > 32 * WORKGROUP { 4 } else { 1 }
 }
 
-/// Rows, or as many as a workgroup has at a time, that a workgroup of software's gradient takes one after the other.
+/// Rows that a workgroup of software's gradient takes one after the other.
 const RUN: usize = 16;
 
 impl EmbeddingBackward {

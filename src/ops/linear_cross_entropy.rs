@@ -419,6 +419,10 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         let op = LinearCrossEntropy::new(0, 0.0);
         let case = set.case(op).constant(&[n, 1], 1.0).constant(&[3, 1], 1.0).constant(&[3], 1.0);
         cases.push(case.random_ids(&[n], 3));
+        // Two such chunks: the grid of the first is a row of workgroups too large, and must not reach into the second's rows.
+        let op = LinearCrossEntropy { chunk: 3 * n, ..op };
+        let case = set.case(op).constant(&[2 * n, 1], 1.0).constant(&[3, 1], 1.0).constant(&[3], 1.0);
+        cases.push(case.random_ids(&[2 * n], 3));
     }
     cases
 }

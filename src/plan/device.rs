@@ -152,7 +152,7 @@ pub trait Device {
 }
 
 /// Maps a plan's slots onto a pool that all plans share: the largest onto the first, and so on. `provide` makes a new buffer, or grows the one
-/// it is offered if that has the right type.
+/// it is offered; `None` where that has another type, or cannot grow.
 ///
 /// # Errors
 /// When `provide` finds no memory.
@@ -174,11 +174,14 @@ pub fn share_slots(
                 break;
             }
         }
-        if place.is_none() {
-            pool.push(provide(dtype, None, len)?.expect("a new buffer has the type that was asked for"));
-            used.push(true);
-        }
-        let place = place.unwrap_or(pool.len() - 1);
+        let place = match place {
+            Some(place) => place,
+            None => {
+                pool.push(provide(dtype, None, len)?.expect("a new buffer has the type that was asked for"));
+                used.push(true);
+                pool.len() - 1
+            }
+        };
         used[place] = true;
         result[slot] = pool[place];
     }

@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
+use toml_edit::DocumentMut;
 
 use crate::train::config::{Config, ConfigError};
 use crate::train::files::{FileError, read, write_atomically};
@@ -87,11 +88,11 @@ impl RunDirectory {
             Err(error) => return Err(FileError::reading(&path, error).into()),
         }
         let run = Self { path, config };
-        run.save_config()?;
+        write_atomically(&run.config_path(), run.config.to_toml().as_bytes())?;
         Ok(run)
     }
 
-    /// Changes keys of a run that goes on, as the flag `--set` does; [`save_config`](Self::save_config) writes them down.
+    /// Changes keys of a run that goes on, as the flag `--set` does; [`save_changes`](Self::save_changes) writes them down.
     ///
     /// # Errors
     ///
@@ -109,13 +110,25 @@ impl RunDirectory {
         }
     }
 
-    /// Writes `config.toml`.
+    /// Writes what may change into `config.toml`, and leaves the rest of the file, a person's notes too, as it is.
     ///
     /// # Errors
     ///
-    /// The file cannot be written.
-    pub fn save_config(&self) -> Result<(), RunError> {
-        Ok(write_atomically(&self.config_path(), self.config.to_toml().as_bytes())?)
+    /// The file cannot be read or written.
+    pub fn save_changes(&self) -> Result<(), RunError> {
+        let path = self.config_path();
+        let mut document: DocumentMut =
+            String::from_utf8_lossy(&read(&path)?).parse().expect("the configuration was read from it");
+        let now = self.config.to_toml().parse::<DocumentMut>().expect("it is TOML");
+        for key in CHANGEABLE {
+            let (section, name) = key.split_once('.').expect("a section and a name");
+            if let (Some(old), Some(new)) = (document[section][name].as_value_mut(), now[section][name].as_value()) {
+                let decor = old.decor().clone();
+                *old = new.clone();
+                *old.decor_mut() = decor;
+            }
+        }
+        Ok(write_atomically(&path, document.to_string().as_bytes())?)
     }
 
     /// Keeps other processes from training in the folder as long as the file is open. It is one that nobody reads: on Windows a locked one cannot be.
@@ -363,9 +376,14 @@ mod tests {
             assert_eq!(run.config(), &before);
         }
         run.change(&["train.epochs = 9", "train.patience=3"]).unwrap();
-        run.save_config().unwrap();
+        let noted = before.to_toml().replace("[train]\n", "# mine\n[train] # too\n");
+        fs::write(run.config_path(), &noted).unwrap();
+        run.save_changes().unwrap();
         let config = RunDirectory::resume(&path).unwrap().config().clone();
         assert_eq!((config.train.epochs, config.train.patience), (9, 3));
+        let saved = fs::read_to_string(run.config_path()).unwrap();
+        let changed = noted.lines().zip(saved.lines()).filter(|(old, new)| old != new).count();
+        assert_eq!((changed, saved.lines().count()), (2, noted.lines().count()), "{saved}");
     }
 
     #[test]

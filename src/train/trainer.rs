@@ -167,20 +167,22 @@ impl<'a> Trainer<'a> {
         [self.splits[0].too_long, self.splits[1].too_long]
     }
 
-    /// Whether all epochs are done, or validation has stopped improving.
-    pub fn finished(&self) -> bool {
+    /// The key that keeps the run from going on: all of its epochs are done, or validation has not improved for as many as its patience.
+    pub fn finished(&self) -> Option<&'static str> {
         let train = &self.run.config().train;
-        let out_of_patience = train.patience > 0 && self.state.epochs_without_improvement >= train.patience;
-        self.state.epoch > train.epochs || out_of_patience
+        if self.state.epoch > train.epochs {
+            return Some("train.epochs");
+        }
+        (train.patience > 0 && self.state.epochs_without_improvement >= train.patience).then_some("train.patience")
     }
 
-    /// Trains until all epochs are done, validation stops improving, or `stop` is set.
+    /// Tells `watch` how it goes, and trains until all epochs are done, validation stops improving, or `stop` is set.
     ///
     /// # Errors
     /// When the device fails, the disk is full or the loss diverges; the last checkpoint is intact then.
     pub fn train(&mut self, stop: &AtomicBool, watch: &mut dyn Watch) -> Result<Outcome, TrainError> {
         let train = self.run.config().train.clone();
-        while !self.finished() {
+        while self.finished().is_none() {
             let batches = self.batches[TRAINING].epoch(train.seed, self.state.epoch);
             self.speed = Speed::start();
             watch.start_epoch(self.state.epoch, self.state.batch, batches.len());

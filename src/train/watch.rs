@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::metrics::EpochMetrics;
 
-/// Is told how far training is. Epochs count from 1. `()` is told and says nothing.
+/// Is told how far training is. Epochs count from 1. `()` is told and says nothing: for programs that want no more than what the run's folder gets.
 pub trait Watch {
     /// An epoch begins, of which `done` of its `steps` steps were taken in an earlier session.
     fn start_epoch(&mut self, epoch: usize, done: usize, steps: usize);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use naga::back::spv;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use wgrad::check::{Expected, Problem, compare, difference, expected, plan_of, run_twice, stray, targets};
-use wgrad::gpu::{Gpu, Shaders};
+use wgrad::gpu::{Gpu, Shaders, straighten};
 use wgrad::graph::{Dispatch, TensorType};
 use wgrad::ops::OPS;
 use wgrad::ops::case::{Case, CaseSet};
@@ -167,7 +167,8 @@ fn launches(plan: &Plan) -> Vec<String> {
 
 /// The SPIR-V that training runs, without names and lines; nothing if the WGSL is not valid.
 fn compile(shaders: &Shaders, (shader, entry, constants): &Kernel) -> Result<Vec<u32>, ()> {
-    let module = naga::front::wgsl::parse_str(&shaders.assemble(shader, constants).text).map_err(drop)?;
+    let mut module = naga::front::wgsl::parse_str(&shaders.assemble(shader, constants).text).map_err(drop)?;
+    straighten(&mut module);
     let info = Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP).validate(&module).map_err(drop)?;
     let flags = spv::WriterFlags::empty();
     // 1.3, the first with subgroup operations.

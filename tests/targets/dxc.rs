@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 
 use libloading::Library;
 
-/// Where `tests/install_targets.sh` puts it.
-const PATH: &str = "/usr/local/lib/libdxcompiler.so";
+/// Where `tests/install_targets.sh` puts version 1.6. Others have other tables of functions.
+const PATH: &str = "/usr/local/lib/wgrad/libdxcompiler-1.6.so";
 
 static LIBRARY: LazyLock<Library> = LazyLock::new(|| {
     // SAFETY: loading it runs its own initialization only.
@@ -52,7 +52,7 @@ type Contents = unsafe extern "C" fn(*mut c_void) -> *const u8;
 type Size = unsafe extern "C" fn(*mut c_void) -> usize;
 
 const RELEASE: usize = 2;
-/// The first place after those of IUnknown: QueryInterface, AddRef, Release, and in this version for Linux (1.6) two destructors.
+/// The first place after those of IUnknown: QueryInterface, AddRef, Release, and in version 1.6 for Linux two destructors.
 const FIRST: usize = 5;
 const UTF8: u32 = 65001;
 
@@ -127,7 +127,8 @@ pub fn compile(hlsl: &str, entry: &str, profile: &str, arguments: &[&str]) -> Re
             )
         });
         let mut status = 0;
-        result.function::<Status>(FIRST)(result.0, &mut status);
+        let told = result.function::<Status>(FIRST)(result.0, &mut status);
+        assert!(told >= 0, "DXC gave {told:#x}");
         if status >= 0 {
             return Ok(());
         }

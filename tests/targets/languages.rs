@@ -85,7 +85,7 @@ pub fn to_msl(module: &Module, info: &ModuleInfo, entry: &str, capabilities: Cap
 }
 
 /// The language of Direct3D 12, shader model 5.1, the oldest that wgpu takes, or the oldest that has the optional feature: with runtime checks and, as training
-/// has it, without. Both are compiled by DXC, as wgpu does where `dxcompiler.dll` is; the latter is given back.
+/// has it, without. DXC compiles both, with wgpu's arguments, for shader model 6.0 or 6.2, its own oldest; the latter text is given back.
 pub fn to_hlsl(module: &Module, info: &ModuleInfo, entry: &str, capabilities: Capabilities) -> Result<String, String> {
     let half = capabilities.contains(Capabilities::SHADER_FLOAT16);
     let shader_model = if half {
@@ -108,7 +108,7 @@ pub fn to_hlsl(module: &Module, info: &ModuleInfo, entry: &str, capabilities: Ca
     let checked = hlsl::Options { shader_model, special_constants_binding, ..Default::default() };
     let pipeline = hlsl::PipelineOptions { entry_point: Some((ShaderStage::Compute, entry.into())) };
     let (profile, optional) = if half { ("cs_6_2", &["-enable-16bit-types"][..]) } else { ("cs_6_0", &[][..]) };
-    let arguments = [&["-HV", "2018", "-no-warnings"], optional].concat();
+    let arguments = [&["-HV", "2018", "-no-warnings", "-Ges"], optional].concat();
     let mut text = String::new();
     for options in [checked, unchecked] {
         text.clear();

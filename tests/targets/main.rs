@@ -31,13 +31,29 @@ fn every_kernel_is_valid_and_translates() {
                 let hlsl = to_hlsl(&module, &info, entry, *capabilities).map_err(|e| format!("HLSL: {e}"))?;
                 // What straightened loops are for: `src/gpu/loops.rs`.
                 let flagged = [msl, hlsl].iter().any(|text| text.contains("loop_init"));
-                if flagged { Err("a loop has a flag: it has a `continue`".into()) } else { Ok(()) }
+                if flagged {
+                    Err("a loop has a flag: it has a `continue`, or ends in `return` or `break`".into())
+                } else {
+                    Ok(())
+                }
             };
             translate().err().map(|e| format!("{shader}:{entry} with {constants:?}: {e}"))
         })
         .collect();
     println!("{} kernels", kernels.len());
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}
+
+/// What the compilers say against a kernel is heard, and so is a loop's flag.
+#[test]
+fn a_wrong_kernel_is_noticed() {
+    let nonsense = dxc::compile("[numthreads(1, 1, 1)] void main() { nonsense(); }", "main", "cs_6_0", &[]);
+    assert!(nonsense.as_ref().is_err_and(|said| said.contains("nonsense")), "{nonsense:?}");
+    let text = "@group(0) @binding(0) var<storage, read_write> y: array<u32>;
+        @compute @workgroup_size(1) fn e() { for (var i = 0u; i < 4u; i++) { if y[i] == 0u { continue; } y[i] = 1u; } }";
+    let (module, info) = compile(text, Capabilities::empty()).expect("valid WGSL");
+    assert!(to_msl(&module, &info, "e", Capabilities::empty()).expect("MSL").contains("loop_init"));
+    assert!(to_hlsl(&module, &info, "e", Capabilities::empty()).expect("HLSL").contains("loop_init"));
 }
 
 /// 16 KiB of workgroup memory, 256 invocations, 8 storage buffers, 64 KiB of uniform, 65,535 workgroups a dimension.
