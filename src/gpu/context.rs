@@ -49,7 +49,7 @@ impl Context {
             Limits::Adapter => (adapter.limits(), wgpu::Features::SHADER_F16 | wgpu::Features::SUBGROUP),
             Limits::WebGpu => (wgpu::Limits::default(), wgpu::Features::empty()),
         };
-        // A clock between launches, for `wgrad bench`; it costs nothing where nobody reads it.
+        // A clock, for `wgrad bench`; it costs nothing where nobody reads it.
         let required_features = adapter.features() & (optional | TIMESTAMPS);
         let target = Target {
             software: info.kind == "software",

@@ -419,10 +419,11 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         let op = LinearCrossEntropy::new(0, 0.0);
         let case = set.case(op).constant(&[n, 1], 1.0).constant(&[3, 1], 1.0).constant(&[3], 1.0);
         cases.push(case.random_ids(&[n], 3));
-        // Two such chunks: the grid of the first is a row of workgroups too large, and must not reach into the second's rows.
+        // Two such chunks: the grid of the first has a workgroup too many, which must not take the first row of the second, padding: its errors, zeros, would
+        // lie behind the chunk's.
         let op = LinearCrossEntropy { chunk: 3 * n, ..op };
         let case = set.case(op).constant(&[2 * n, 1], 1.0).constant(&[3, 1], 1.0).constant(&[3], 1.0);
-        cases.push(case.random_ids(&[2 * n], 3));
+        cases.push(case.ids(&[2 * n], (0..2 * n as u32).map(|i| if i == n as u32 { 0 } else { 1 + i % 2 }).collect()));
     }
     cases
 }
