@@ -134,7 +134,8 @@ impl Fixture {
             .iter()
             .map(|p| &stored.iter().find(|(name, ..)| *name == p.name).expect("checked by the dump").2);
         split.upload(device).expect("memory");
-        allocate(device, &model.parameters().flat(values), *sentences).expect("memory");
+        allocate(device, model.parameters(), 0, *sentences).expect("memory");
+        device.write_f32("parameters", &model.parameters().flat(values));
         let batch = StepBatch { split: &split, shape, most: *sentences };
         let plan = training_plan(&*model, config, batch, &device.target()).expect("a plan");
         let plan = device.prepare(plan).unwrap_or_else(|e| panic!("{}: {e}", self.name()));
