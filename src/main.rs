@@ -1,8 +1,15 @@
 //! The command line.
 
-mod commands;
-
 use clap::Parser;
+
+/// `eprintln!` that goes on where nobody can listen, on a closed pipe or a full disk: what is said there is no reason to lose the work.
+macro_rules! tell {
+    ($($said:tt)*) => {{
+        let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("{}\n", format_args!($($said)*)));
+    }};
+}
+
+mod commands;
 
 /// A closed or full standard output, as of `wgrad check | head`, is no fault of the program's: one line in place of a panic's many.
 fn end_quietly_without_output() {
@@ -11,7 +18,7 @@ fn end_quietly_without_output() {
         let said = panic.payload().downcast_ref::<String>();
         match said.and_then(|said| said.strip_prefix("failed printing to stdout: ")) {
             Some(reason) => {
-                eprintln!("error: cannot write to standard output: {reason}");
+                tell!("error: cannot write to standard output: {reason}");
                 std::process::exit(1);
             }
             None => usual(panic),
@@ -22,7 +29,7 @@ fn end_quietly_without_output() {
 fn main() {
     end_quietly_without_output();
     if let Err(error) = commands::Cli::parse().run() {
-        eprintln!("error: {error:#}");
+        tell!("error: {error:#}");
         std::process::exit(if error.is::<commands::Usage>() { 2 } else { 1 });
     }
 }

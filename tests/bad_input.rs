@@ -392,6 +392,7 @@ fn flags_that_contradict_each_other() {
         "train --resume run --device cpu --set train.seed=3",
         &["`train.seed` cannot change in the middle of a run: with --resume, --set takes train.epochs, train.patience, "],
     );
+    sandbox.refuse("train --device=", &["a value is required for '--device <NAME>'"]);
     sandbox.refuse("train --epochs 3", &["unexpected argument '--epochs'"]);
 }
 

@@ -4,6 +4,7 @@
 mod cli;
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -190,6 +191,42 @@ fn a_run_that_goes_on_for_longer_is_the_longer_run() {
     sandbox.assert_same("long", "short");
 }
 
+/// A program that asks a line at a time must not wait for ever.
+#[test]
+fn a_pipe_is_answered_line_by_line() {
+    let sandbox = Sandbox::with_captions(40);
+    sandbox.train("run");
+    let mut command = sandbox.wgrad("translate run --device cpu", None);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut question, mut answers) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+    for _ in 0..2 {
+        question.write_all(b"Zwei Hunde schlafen.\n").unwrap();
+        let mut answer = String::new();
+        answers.read_line(&mut answer).unwrap();
+        assert!(answer.ends_with('\n') && answer.len() > 1, "{answer:?}");
+    }
+    drop(question);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_run_says_what_ended_it_and_gets_a_lost_model_back() {
+    let sandbox = Sandbox::with_captions(40);
+    let train = |arguments: &str| {
+        let output = sandbox.wgrad(arguments, None).output().unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        stderr(&output)
+    };
+    let said = train(&format!("{TRAIN} --out run --set train.patience=1 --set train.learning_rate=0.9"));
+    assert!(said.contains("stopped: no smaller validation loss for 1 epochs (train.patience)"), "{said}");
+    let said = train("train --resume run --device cpu --set train.epochs=99");
+    assert!(said.contains("is finished; for longer: ") && said.contains(" --set train.patience=N"), "{said}");
+    fs::remove_file(sandbox.path("run/model.safetensors")).unwrap();
+    let said = train("train --resume run --device cpu --set train.epochs=99");
+    assert!(said.contains("model.safetensors is missing or damaged"), "{said}");
+    assert!(sandbox.path("run/model.safetensors").exists());
+}
+
 /// Checkpoints from before there were fingerprints of the text have none, and are resumed as they were.
 #[test]
 fn a_run_without_fingerprints_resumes() {
@@ -253,6 +290,14 @@ fn as_many_lines_out_as_in() {
     assert_eq!(blank, [true, false, true, true, false, false], "{lines:?}");
     sandbox.write("empty", "");
     assert!(translate("empty").is_empty());
+    // As an editor of Windows writes it.
+    sandbox.write("marked", "\u{feff}Zwei Hunde schlafen.\r\n");
+    assert_eq!(translate("marked"), [lines[4].clone()]);
+    // What came before a line that is no text is translated.
+    sandbox.write("spoilt", b"Zwei Hunde schlafen.\n\xff\n");
+    let output = sandbox.wgrad("translate run --device cpu", Some("spoilt")).output().unwrap();
+    assert!(!output.status.success() && stderr(&output).contains("standard input, line 2: expected UTF-8 text"));
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{}\n", lines[4]));
     // More than are translated at a time, and each as it is alone.
     sandbox.write("many", "Zwei Hunde schlafen.\n".repeat(1100));
     assert_eq!(translate("many"), vec![lines[4].clone(); 1100]);

@@ -111,8 +111,8 @@ impl Train {
         resume: bool,
     ) -> anyhow::Result<()> {
         let _lock = run.lock()?;
-        eprintln!("device    {}: {why}", device.describe());
-        eprintln!("          take another with --device NAME; `wgrad devices` lists them");
+        tell!("device    {}: {why}", device.describe());
+        tell!("          take another with --device NAME; `wgrad devices` lists them");
         corpus.report();
         let sizes = [tokenizers[0].vocabulary_size(), tokenizers[1].vocabulary_size()];
         let trainer = Trainer::new(device.as_mut(), run, tokenizers, corpus.splits.clone(), resume);
@@ -123,15 +123,18 @@ impl Train {
         if resume && !self.assignments.is_empty() {
             run.save_changes()?;
         }
+        if trainer.best_is_lost() {
+            tell!("          model.safetensors is missing or damaged: the best epoch from now on takes its place");
+        }
         let [training, validation] = trainer.too_long();
         if training + validation > 0 {
             let limit = run.config().data.max_tokens;
-            eprintln!(
+            tell!(
                 "          {training} training and {validation} validation pairs have more than {limit} tokens on a side and are left out of the loss (data.max_tokens)"
             );
         }
         let model = &run.config().model;
-        eprintln!(
+        tell!(
             "model     {}, {} parameters, vocabularies {} and {}",
             model.kind(),
             thousands(trainer.parameter_count() as f64),
@@ -140,21 +143,22 @@ impl Train {
         );
         let plan = trainer.largest_plan()?;
         if self.verbose {
-            eprintln!("{plan}");
+            tell!("{plan}");
         } else if plan.dispatch_count() > 0 {
-            eprintln!("step      {} kernel launches", plan.dispatch_count());
+            tell!("step      {} kernel launches", plan.dispatch_count());
         }
-        eprintln!("run       {}", run.path().display());
+        tell!("run       {}", run.path().display());
         if let Some(key) = trainer.finished() {
             let (program, path) = (program(), run.path().display());
             let none = if key == "train.patience" { ", 0 for no end" } else { "" };
-            eprintln!(
+            tell!(
                 "          is finished; for longer: {program} train --resume {path} --set {key}=N, N a larger number{none}"
             );
         }
-        eprintln!("          * behind an epoch: the smallest validation loss so far");
+        tell!("          * behind an epoch: the smallest validation loss so far");
         let train = &run.config().train;
         let mut progress = Progress::new(train.epochs, train.log_every);
+        let before = trainer.finished();
         let outcome = trainer.train(stop_flag()?.as_ref(), &mut progress)?;
         if outcome == Outcome::Interrupted {
             let program = program();
@@ -165,6 +169,9 @@ impl Train {
             // What a shell expects of a program that Ctrl-C ended: what was to follow the training does not follow.
             drop(trainer);
             std::process::exit(INTERRUPTED);
+        }
+        if before.is_none() && trainer.finished() == Some("train.patience") {
+            tell!("stopped: no smaller validation loss for {} epochs (train.patience)", train.patience);
         }
         drop(trainer);
         summarize(run, corpus, &self.device)
@@ -182,7 +189,7 @@ fn stop_flag() -> anyhow::Result<Arc<AtomicBool>> {
         if stop.swap(true, Ordering::Relaxed) {
             std::process::exit(INTERRUPTED);
         }
-        eprintln!("\nfinishing this step and saving; press Ctrl-C again to stop at once");
+        tell!("\nfinishing this step and saving; press Ctrl-C again to stop at once");
     };
     ctrlc::set_handler(handler).context("catching Ctrl-C")?;
     Ok(flag)
@@ -215,7 +222,7 @@ impl Corpus {
         }
         let name =
             test_splits(&directory, &data.source, &data.target)?.into_iter().next().unwrap_or_else(|| "val".into());
-        let test = read(&name)?;
+        let (test, _) = read(&name)?.without_blanks();
         let halves = test_halves(&directory, &data.source, &data.target)?;
         Ok(Self {
             directory,
@@ -248,12 +255,12 @@ impl Corpus {
 
     fn report(&self) {
         let [training, validation] = [0, 1].map(|i| self.splits[i].source.len());
-        eprintln!("data      {training} training and {validation} validation pairs of {}", self.directory.display());
+        tell!("data      {training} training and {validation} validation pairs of {}", self.directory.display());
         for split in &self.halves {
-            eprintln!("          {split} has no other language beside it and is left out");
+            tell!("          {split} has no other language beside it and is left out");
         }
         if self.blank > 0 {
-            eprintln!("          {} pairs with a blank side are left out", self.blank);
+            tell!("          {} pairs with a blank side are left out", self.blank);
         }
     }
 }
@@ -274,7 +281,7 @@ fn summarize(run: &RunDirectory, corpus: &Corpus, device: &DeviceChoice) -> anyh
     let (name, test) = &corpus.test;
     println!("ten sentences of {name}:");
     // Spread over the set, whose neighbours may be alike.
-    let chosen: Vec<usize> = (0..test.source.len()).step_by(test.source.len().div_ceil(10)).collect();
+    let chosen: Vec<usize> = (0..test.source.len()).step_by(test.source.len().div_ceil(10).max(1)).collect();
     let sources: Vec<String> = chosen.iter().map(|&i| test.source[i].clone()).collect();
     let translations = Translator::open(run.path().into(), Beam::GREEDY, device)?.translate(&sources, None)?;
     for (&i, translation) in chosen.iter().zip(&translations) {

@@ -1,9 +1,9 @@
 //! `wgrad translate`
 
-use std::io::{BufRead, IsTerminal, Write, stdin, stdout};
+use std::io::{BufRead, BufReader, ErrorKind, IsTerminal, Write, stdin, stdout};
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use wgrad::decode::{Beam, Search};
 use wgrad::plan::Device;
@@ -45,7 +45,8 @@ impl BeamChoice {
     }
 }
 
-/// Lines of a file that are translated before the first of them is printed: a few batches, so that a long file streams. A person who types gets an answer to each.
+/// Lines of a file that are translated before the first of them is printed: a few batches, so that a long file streams. Who waits for an answer before going on,
+/// a person or a program, gets it at once.
 const LINES: usize = 512;
 
 /// What a terminal takes for the end of a file.
@@ -55,22 +56,20 @@ impl Translate {
     pub fn run(self) -> anyhow::Result<()> {
         let mut translator = Translator::open(self.run, self.beam.get(), &self.device)?;
         let (mut lines, mut first) = (vec![], 1);
-        let mut input = stdin().lock();
-        let at_once = if input.is_terminal() {
-            eprintln!("type sentences, one a line; {END_OF_INPUT} ends");
-            1
-        } else {
-            LINES
-        };
+        if stdin().is_terminal() {
+            tell!("type sentences, one a line; {END_OF_INPUT} ends");
+        }
+        let mut input = BufReader::with_capacity(1 << 16, stdin().lock());
         for number in 1.. {
             let mut line = String::new();
-            let read = input.read_line(&mut line).with_context(|| {
-                format!("standard input, line {number}: expected UTF-8 text; convert it first, e.g. with iconv -f latin1 -t utf-8")
-            })?;
-            if read > 0 {
+            let read = input.read_line(&mut line);
+            let ended = matches!(read, Ok(0) | Err(_));
+            if !ended {
+                let line = if number == 1 { line.trim_start_matches(BYTE_ORDER_MARK) } else { &line };
                 lines.push(line.trim_end_matches(['\n', '\r']).to_string());
             }
-            if read == 0 || lines.len() == at_once {
+            // What came before a line that cannot be read is not lost.
+            if ended || lines.len() == LINES || input.buffer().is_empty() {
                 let mut output = stdout().lock();
                 for translation in translator.translate(&lines, Some(first))? {
                     writeln!(output, "{translation}").context("writing to standard output")?;
@@ -78,13 +77,25 @@ impl Translate {
                 first += lines.len();
                 lines.clear();
             }
-            if read == 0 {
+            read.map_err(|error| {
+                let advice = match error.kind() {
+                    ErrorKind::InvalidData => {
+                        ": expected UTF-8 text; convert it first, e.g. with iconv -f latin1 -t utf-8"
+                    }
+                    _ => "",
+                };
+                anyhow!(error).context(format!("standard input, line {number}{advice}"))
+            })?;
+            if ended {
                 break;
             }
         }
         Ok(())
     }
 }
+
+/// What editors of Windows begin a file with.
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// A trained model, ready on a device.
 pub struct Translator {
@@ -133,5 +144,5 @@ fn warn(sources: &[Vec<u32>], first: usize, [more_than, at_most]: [usize; 2], wh
         1 => "; so has one after it".into(),
         others => format!("; so have {others} after it"),
     };
-    eprintln!("warning: line {line} has {} tokens, more than {}, {why}{others}", ids.len(), more_than);
+    tell!("warning: line {line} has {} tokens, more than {}, {why}{others}", ids.len(), more_than);
 }

@@ -172,7 +172,7 @@ impl RunDirectory {
         let run = Self::with_tokenizers(path.into())?;
         run.require(
             MODEL,
-            "the run has not finished an epoch yet, or the file is gone: continue it with `wgrad train --resume`",
+            "the run has not finished an epoch yet, or the file is gone: continue it with `wgrad train --resume`, a finished one with more --set train.epochs",
         )?;
         Ok(run)
     }

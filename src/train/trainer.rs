@@ -62,6 +62,7 @@ pub struct Trainer<'a> {
     metrics: Metrics,
     speed: Speed,
     pending: VecDeque<Pending>,
+    best_is_lost: bool,
     /// Training time of earlier sessions.
     before: f64,
     started: Instant,
@@ -102,10 +103,16 @@ impl<'a> Trainer<'a> {
         let vocabularies = sides.map(Tokenizer::vocabulary_size);
         let model = models::build(&config.model, vocabularies);
         allocate(device, model.parameters(), config.train.seed, most)?;
+        let mut best_is_lost = false;
         let (state, metrics) = if resume {
             let last =
                 load_last(&run.last_path(), &expected(model.parameters())).map_err(|e| blame(e, run, vocabularies))?;
-            let state = unchanged(last.state.clone(), files, run)?;
+            let mut state = unchanged(last.state.clone(), files, run)?;
+            best_is_lost =
+                state.best_epoch > 0 && load_model(&run.model_path(), &expected(model.parameters())).is_err();
+            if best_is_lost {
+                (state.best_validation_loss, state.epochs_without_improvement) = (None, 0);
+            }
             let metrics = Metrics::resume(&run.metrics_path(), state.metrics_bytes)?;
             restore(device, model.parameters(), &last);
             (state, metrics)
@@ -135,6 +142,7 @@ impl<'a> Trainer<'a> {
             scheduler: Scheduler::resume(config.train.schedule, state.schedule),
             speed: Speed::start(),
             before: state.seconds,
+            best_is_lost,
             state,
             metrics,
             pending: VecDeque::new(),
@@ -160,6 +168,11 @@ impl<'a> Trainer<'a> {
     /// Number of parameters.
     pub fn parameter_count(&self) -> usize {
         self.model.parameters().count()
+    }
+
+    /// Whether a resumed run had a best model that is missing now, or cannot be read: the next epoch's is the best then.
+    pub fn best_is_lost(&self) -> bool {
+        self.best_is_lost
     }
 
     /// Pairs of training and validation that were left out for their length.
@@ -331,9 +344,11 @@ impl<'a> Trainer<'a> {
         Ok(total)
     }
 
-    /// BLEU of greedy translations of the whole validation text.
+    /// BLEU of greedy translations of the whole validation text. Of a line far longer than those that the model is trained on only the beginning is translated:
+    /// time grows with the square of the length, and one line of 2,000 words took a minute an epoch.
     fn validation_bleu(&mut self) -> Result<f64, TrainError> {
-        let sources = self.tokenizers[0].encode_all(&self.validation_text.source);
+        let mut sources = self.tokenizers[0].encode_all(&self.validation_text.source);
+        sources.iter_mut().for_each(|ids| ids.truncate(2 * self.run.config().data.max_tokens));
         let translations = self.search.translate(self.device, &sources)?;
         let hypotheses: Vec<String> = translations.iter().map(|ids| self.tokenizers[1].decode(ids)).collect();
         Ok(corpus_bleu(&hypotheses, &self.validation_text.target).score)

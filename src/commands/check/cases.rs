@@ -150,7 +150,7 @@ impl<'a> Screen<'a> {
                 let bar = self.bar.clone();
                 bar.suspend(|| self.print_failure(failure));
             }
-            Told::Slow(slow) => self.bar.suspend(|| eprintln!("{slow}")),
+            Told::Slow(slow) => self.bar.suspend(|| tell!("{slow}")),
             Told::Row(row) if !json => {
                 let bar = self.bar.clone();
                 bar.suspend(|| self.print_row(row));

@@ -45,7 +45,7 @@ pub fn check(mut config: Config, seed: u64, device: &mut dyn Device) -> anyhow::
             Ok(())
         };
         let slow = |StepRow { step, label, launches, .. }: &StepRow| {
-            eprintln!("{}", still_running(&format!("step {step}, {label}, {kernels} kernels"), launches));
+            tell!("{}", still_running(&format!("step {step}, {label}, {kernels} kernels"), launches));
         };
         let mut steps = vec![];
         check_steps(device, &plan, begin, slow, |row| steps.push(row));

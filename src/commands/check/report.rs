@@ -60,12 +60,12 @@ pub fn run(file: &Path, check: &Check) -> anyhow::Result<()> {
     try_to_write(file).with_context(|| format!("cannot write {}", file.display())).map_err(usage)?;
     let slow = |told: Told| {
         if let Told::Slow(slow) = told {
-            eprintln!("{slow}");
+            tell!("{slow}");
         }
     };
     let (mut ops, mut cpu, mut not_checked) = (vec![], vec![], vec![]);
     for (name, cases) in OPS {
-        eprintln!("{name}");
+        tell!("{name}");
         let quick: Vec<_> = cases(&CaseSet { full: false, ..set(check) }).into_iter().enumerate().collect();
         let cases: Vec<_> = cases(&set(check)).into_iter().enumerate().collect();
         if ops.iter().any(Row::lost) {
@@ -82,7 +82,7 @@ pub fn run(file: &Path, check: &Check) -> anyhow::Result<()> {
             not_checked.push(preset);
             continue;
         }
-        eprintln!("a step of {preset}");
+        tell!("a step of {preset}");
         plans.push((preset, plan::check(Config::preset(preset)?, check.seed, &mut *chosen.device()?)?));
     }
     let report = Report {

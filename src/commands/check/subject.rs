@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use wgrad::check::{Open, Subject};
 use wgrad::cpu::Cpu;
 use wgrad::gpu::{self, Gpu, Limits, OpenError, Properties, Shaders};
@@ -14,7 +15,7 @@ use super::super::expected_adapter;
 #[derive(Debug, Args)]
 pub struct Choice {
     /// Where to compute: auto (the best adapter, else the CPU), cpu, or part of a name that `wgrad devices` lists
-    #[arg(long, value_name = "NAME", default_value = "auto")]
+    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = NonEmptyStringValueParser::new())]
     pub device: String,
     /// Read the WGSL from this folder; files missing there are the built-in ones
     #[arg(long, value_name = "DIR")]
