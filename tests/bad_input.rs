@@ -257,6 +257,11 @@ fn text_and_tokenizers_that_changed_since_the_run_began() {
     // Other line endings are no other text.
     sandbox.write("data/train.de", String::from_utf8(train).unwrap().replace('\n', "\r\n"));
     sandbox.succeed(command);
+    fs::rename(sandbox.path("data"), sandbox.path("moved")).unwrap();
+    sandbox.refuse(command, &["error: the text of run is no longer in ", "/data: say where it is with --data DIR"]);
+    sandbox.write("moved/train.de", swap_lines(&sandbox.read("moved/train.de")));
+    sandbox.refuse(&format!("{command} --data moved"), &["/moved/train.de changed", advice]);
+    assert!(!String::from_utf8(sandbox.read("run/config.toml")).unwrap().contains("moved"));
 }
 
 #[test]
@@ -381,7 +386,7 @@ fn a_model_that_no_memory_holds() {
 #[test]
 fn flags_that_contradict_each_other() {
     let sandbox = Sandbox::with_run();
-    for flag in ["--preset tiny", "--data data", "--out other", "--config run/config.toml", "--print-config"] {
+    for flag in ["--preset tiny", "--out other", "--config run/config.toml", "--print-config"] {
         let name = flag.split(' ').next().unwrap();
         sandbox.refuse(
             &format!("train --resume run {flag}"),
@@ -392,6 +397,7 @@ fn flags_that_contradict_each_other() {
         "train --resume run --device cpu --set train.seed=3",
         &["`train.seed` cannot change in the middle of a run: with --resume, --set takes train.epochs, train.patience, "],
     );
+    sandbox.refuse("translate run --beam -1", &["invalid value '-1' for '--beam <N>': -1 is not in 1..=64"]);
     sandbox.refuse("train --device=", &["a value is required for '--device <NAME>'"]);
     sandbox.refuse("train --epochs 3", &["unexpected argument '--epochs'"]);
 }
@@ -462,8 +468,12 @@ fn drawings_and_beams_that_make_no_sense() {
     sandbox.refuse("graph --steps 0", &["invalid value '0' for '--steps <N>': 0 is not in 1..=100"]);
     sandbox.refuse("graph --format png", &["possible values: svg, dot, text"]);
     sandbox.refuse("graph --out nowhere/graph.svg", &["cannot write nowhere/graph.svg"]);
+    sandbox.refuse(
+        "graph --out graph.png",
+        &["--out graph.png: no format is called png; expected a name that ends in .svg, "],
+    );
     sandbox.refuse("translate run --beam 65", &["65 is not in 1..=64"]);
-    sandbox.refuse("translate run --length-penalty -1", &["unexpected argument '-1'"]);
+    sandbox.refuse("translate run --length-penalty -1", &["expected a number from 0 to 10"]);
     sandbox.refuse("translate run --length-penalty=x", &["expected a number from 0 to 10"]);
     let drawn = sandbox.succeed("graph --preset seed-transformer --format dot");
     assert!(drawn.starts_with("digraph") && drawn.contains("attention.q.weight"), "{drawn}");

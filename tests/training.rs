@@ -227,6 +227,15 @@ fn a_run_says_what_ended_it_and_gets_a_lost_model_back() {
     assert!(sandbox.path("run/model.safetensors").exists());
 }
 
+#[test]
+fn a_run_goes_on_where_its_text_was_moved_to() {
+    let sandbox = Sandbox::with_captions(40);
+    sandbox.train("run");
+    fs::rename(sandbox.path("data"), sandbox.path("moved")).unwrap();
+    sandbox.succeed("train --resume run --device cpu --data moved");
+    sandbox.succeed("train --resume run --device cpu");
+}
+
 /// Checkpoints from before there were fingerprints of the text have none, and are resumed as they were.
 #[test]
 fn a_run_without_fingerprints_resumes() {

@@ -1,7 +1,7 @@
 //! `wgrad graph`
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
@@ -53,8 +53,12 @@ impl Graph {
             }
             (preset, None) => of_preset(preset)?,
         };
-        let ending = self.out.as_ref().and_then(|path| Format::from_str(path.extension()?.to_str()?, true).ok());
-        let picture = match self.format.or(ending).unwrap_or(Format::Text) {
+        let format = match (self.format, &self.out) {
+            (Some(format), _) => format,
+            (None, Some(path)) => format_of(path)?,
+            (None, None) => Format::Text,
+        };
+        let picture = match format {
             Format::Svg => svg(&drawn),
             Format::Dot => dot(&drawn),
             Format::Text => text(&drawn),
@@ -66,6 +70,19 @@ impl Graph {
                 Ok(())
             }
         }
+    }
+}
+
+/// What a file's name says of its format; nothing where it has no ending.
+fn format_of(path: &Path) -> anyhow::Result<Format> {
+    match path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).as_deref() {
+        Some("svg") => Ok(Format::Svg),
+        Some("dot" | "gv") => Ok(Format::Dot),
+        None | Some("text" | "txt") => Ok(Format::Text),
+        Some(ending) => bail!(
+            "--out {}: no format is called {ending}; expected a name that ends in .svg, .dot or .txt, or --format with another",
+            path.display()
+        ),
     }
 }
 

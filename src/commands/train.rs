@@ -22,7 +22,8 @@ use super::translate::Translator;
 
 #[derive(Debug, Args)]
 pub struct Train {
-    /// Folder with train.de, train.en, val.de and val.en, and test*.de and test*.en if there are any [default: the corpus that comes with wgrad]
+    /// Folder with train.de, train.en, val.de and val.en, and test*.de and test*.en if there are any; with --resume where the run's text lies now
+    /// [default: the corpus that comes with wgrad]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Folder for the run: configuration, metrics, model, tokenizers [default: runs/PRESET]
@@ -41,7 +42,7 @@ pub struct Train {
     #[arg(long)]
     print_config: bool,
     /// Continue the run in this folder after its last checkpoint
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["data", "out", "preset", "config", "print_config"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "preset", "config", "print_config"])]
     resume: Option<PathBuf>,
     /// Print the plan of a training step: every op and every kernel launch
     #[arg(short, long)]
@@ -55,8 +56,19 @@ impl Train {
         if let Some(path) = &self.resume {
             let mut run = RunDirectory::resume(path)?;
             run.change(&self.assignments)?;
+            if let Some(directory) = self.data_directory()? {
+                run.move_text(directory);
+            }
             let tokenizers =
                 [Tokenizer::load(run.source_tokenizer_path())?, Tokenizer::load(run.target_tokenizer_path())?];
+            let directory = Path::new(&run.config().data.directory);
+            if !directory.as_os_str().is_empty() && !directory.exists() {
+                bail!(
+                    "the text of {} is no longer in {}: say where it is with --data DIR",
+                    path.display(),
+                    directory.display()
+                );
+            }
             return self.train(&run, &Corpus::read(run.config())?, tokenizers, self.device.open()?, true);
         }
         let (preset, config) = self.configuration()?;
@@ -93,13 +105,20 @@ impl Train {
                 _ => config = config.overlay(&text, &origin)?,
             }
         }
-        if let Some(directory) = &self.data {
-            let absolute = std::path::absolute(directory).with_context(|| format!("--data {}", directory.display()))?;
-            config.data.directory =
-                absolute.into_os_string().into_string().ok().context("--data: expected a UTF-8 path")?;
+        if let Some(directory) = self.data_directory()? {
+            config.data.directory = directory;
         }
         config.set_all(&self.assignments)?;
         Ok((name, config))
+    }
+
+    /// `--data`, so that it means the same from everywhere.
+    fn data_directory(&self) -> anyhow::Result<Option<String>> {
+        let Some(directory) = &self.data else {
+            return Ok(None);
+        };
+        let absolute = std::path::absolute(directory).with_context(|| format!("--data {}", directory.display()))?;
+        Ok(Some(absolute.into_os_string().into_string().ok().context("--data: expected a UTF-8 path")?))
     }
 
     fn train(
@@ -120,7 +139,7 @@ impl Train {
             run.discard();
         }
         let mut trainer = trainer?;
-        if resume && !self.assignments.is_empty() {
+        if resume && (self.data.is_some() || !self.assignments.is_empty()) {
             run.save_changes()?;
         }
         if trainer.best_is_lost() {

@@ -27,10 +27,10 @@ pub struct Translate {
 #[derive(Clone, Copy, Debug, Args)]
 pub struct BeamChoice {
     /// Hypotheses that are kept of each sentence; 1 is greedy search, the fastest
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=Beam::WIDEST as i64))]
+    #[arg(long, value_name = "N", default_value_t = 5, allow_negative_numbers = true, value_parser = clap::value_parser!(u8).range(1..=Beam::WIDEST as i64))]
     beam: u8,
     /// Hypotheses are compared by log-probability / length^ALPHA: larger means longer translations
-    #[arg(long, value_name = "ALPHA", default_value_t = 1.0, value_parser = penalty)]
+    #[arg(long, value_name = "ALPHA", default_value_t = 1.0, allow_negative_numbers = true, value_parser = penalty)]
     length_penalty: f32,
 }
 

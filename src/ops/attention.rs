@@ -543,6 +543,12 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         Fused { which: Attention { heads: heads(1, 2, 2), causal: false }, cross: true, masked: true, dropout: None };
     let padded = (0..20).map(|i| if i < 12 { i as f32 * 0.1 } else { f32::NAN }).collect();
     cases.push(set.case(op).constant(&[3, 1, 2], 1.0).values(&[5, 1, 4], padded).ids(&[1], vec![3]));
+    // A length beyond the keys is all of them.
+    let backward = set.case(FusedBackward(op)).constant(&[3, 2, 2], 1.0).constant(&[5, 2, 4], 1.0);
+    let backward = backward.values(&[2, 1, 3], vec![6.0f32.ln() + 1.0; 6]);
+    let backward = backward.constant(&[3, 2, 2], 1.0).constant(&[3, 2, 2], 1.0);
+    let forward = set.case(op).random(&[3, 2, 2]).random(&[5, 2, 4]);
+    cases.extend([forward, backward].map(|case| case.ids(&[2], vec![9, 6])));
     cases
 }
 

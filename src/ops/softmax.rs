@@ -194,6 +194,9 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     for columns in [17, 37] {
         let case = set.case(Softmax { masked: true }).values(&[4, 1, columns], padded(columns, columns - 8));
         cases.push(case.ids(&[4], vec![9, 4, 0, columns as u32 - 8]));
+        // A length beyond the row is the row's.
+        let case = set.case(Softmax { masked: true }).values(&[4, 1, columns], padded(columns, columns));
+        cases.push(case.ids(&[4], vec![columns as u32 + 3, u32::MAX, 0, columns as u32]));
     }
     cases.push(set.case(Softmax { masked: false }).subnormals(&[3, 7]));
     for shape in many(set) {

@@ -110,6 +110,12 @@ impl RunDirectory {
         }
     }
 
+    /// Reads the text of a run that goes on from another folder, to which it was moved: the trainer refuses another text.
+    /// [`save_changes`](Self::save_changes) writes the folder down.
+    pub fn move_text(&mut self, directory: String) {
+        self.config.data.directory = directory;
+    }
+
     /// Writes what may change into `config.toml`, and leaves the rest of the file, a person's notes too, as it is.
     ///
     /// # Errors
@@ -120,7 +126,7 @@ impl RunDirectory {
         let mut document: DocumentMut =
             String::from_utf8_lossy(&read(&path)?).parse().expect("the configuration was read from it");
         let now = self.config.to_toml().parse::<DocumentMut>().expect("it is TOML");
-        for key in CHANGEABLE {
+        for key in CHANGEABLE.into_iter().chain(["data.directory"]) {
             let (section, name) = key.split_once('.').expect("a section and a name");
             if let (Some(old), Some(new)) = (document[section][name].as_value_mut(), now[section][name].as_value()) {
                 let decor = old.decor().clone();

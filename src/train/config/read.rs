@@ -256,11 +256,12 @@ fn unknown_key(key: String, origin: &str) -> ConfigError {
 }
 
 /// The name that was most likely meant. Of a key, `section.name`, either half alone counts as well: `dropout` means
-/// `model.dropout`.
+/// `model.dropout`. Capitals do not count.
 pub(super) fn nearest<const N: usize>(name: &str, known: [&'static str; N]) -> &'static str {
+    let name = name.to_lowercase();
     let distance = |known: &str| {
         let halves = known.split('.').chain([known]);
-        halves.map(|part| strsim::damerau_levenshtein(name, part)).min()
+        halves.map(|part| strsim::damerau_levenshtein(&name, part)).min()
     };
     known.into_iter().min_by_key(|known| distance(known)).expect("there is at least one name")
 }
@@ -350,6 +351,7 @@ mod tests {
             ("model.learning_rate=1", "train.learning_rate"),
             ("modle.hidden=5", "model.hidden"),
             ("train=3", "train.epochs"),
+            ("TRAIN.SEED=3", "train.seed"),
         ] {
             let error = error_of(assignment);
             assert!(error.ends_with(&format!("did you mean `{nearest}`?")), "{error}");
