@@ -257,6 +257,12 @@ fn text_and_tokenizers_that_changed_since_the_run_began() {
     // Other line endings are no other text.
     sandbox.write("data/train.de", String::from_utf8(train).unwrap().replace('\n', "\r\n"));
     sandbox.succeed(command);
+    // What a person writes into config.toml is no other way to change the run; what may change may change there too.
+    let config = String::from_utf8(sandbox.read("run/config.toml")).unwrap();
+    sandbox.write("run/config.toml", config.replace("\nlearning_rate = ", "\nlearning_rate = 1"));
+    sandbox.refuse(command, &["`train.learning_rate = ", " when the run in run began, and `train.learning_rate = 1"]);
+    sandbox.write("run/config.toml", config.replace("\nlog_every = ", "\nlog_every = 1"));
+    sandbox.succeed(command);
     fs::rename(sandbox.path("data"), sandbox.path("moved")).unwrap();
     sandbox.refuse(command, &["error: the text of run is no longer in ", "/data: say where it is with --data DIR"]);
     sandbox.write("moved/train.de", swap_lines(&sandbox.read("moved/train.de")));

@@ -76,7 +76,8 @@ pub fn bundled_captions() -> anyhow::Result<PathBuf> {
     // The version in the name: another wgrad may have another grammar.
     let name = format!("captions-{}-{pairs}-{seed}", env!("CARGO_PKG_VERSION"));
     let directory = cache().join("wgrad").join(name);
-    if !directory.join("train.en").is_file() {
+    let is_there = |split: &str| ["de", "en"].iter().all(|side| directory.join(format!("{split}.{side}")).is_file());
+    if !["train", "val", "test"].into_iter().all(is_there) {
         write_captions(&directory, pairs, seed)?;
     }
     Ok(directory)

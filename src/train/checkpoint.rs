@@ -75,6 +75,9 @@ pub struct TrainingState {
     /// Of the text and the tokenizers; empty in checkpoints from before there were fingerprints.
     #[serde(default)]
     pub files: Fingerprints,
+    /// The configuration that the run began with, as TOML; empty in checkpoints from before it was kept.
+    #[serde(default)]
+    pub config: String,
 }
 
 /// What `last.safetensors` holds. Parameters and moments have the same names and are in the same order.

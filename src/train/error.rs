@@ -39,6 +39,11 @@ pub enum TrainError {
     )]
     Changed { files: Vec<PathBuf>, run: PathBuf },
     #[error(
+        "`{key} = {there}` when the run in {} began, and `{key} = {here}` in its config.toml now: it would go on as another run. Put the value back, \
+         or train again with another --out", run.display()
+    )]
+    Reconfigured { key: String, there: String, here: String, run: PathBuf },
+    #[error(
         "the loss is not a number any more at step {step}: the training diverged. The last checkpoint is intact; lower train.learning_rate \
          or train.clip_norm and train again"
     )]

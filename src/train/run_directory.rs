@@ -110,6 +110,12 @@ impl RunDirectory {
         }
     }
 
+    /// The first key in which the run is no longer the one that it began as with this configuration, in TOML: its name, its value then and now.
+    pub fn reconfigured(&self, began: &str) -> Option<[String; 3]> {
+        let free: Vec<&str> = CHANGEABLE.into_iter().chain(["data.directory"]).collect();
+        self.config.difference(began, &free)
+    }
+
     /// Reads the text of a run that goes on from another folder, to which it was moved: the trainer refuses another text.
     /// [`save_changes`](Self::save_changes) writes the folder down.
     pub fn move_text(&mut self, directory: String) {

@@ -117,7 +117,7 @@ impl<'a> Trainer<'a> {
             restore(device, model.parameters(), &last);
             (state, metrics)
         } else {
-            (first_state(&config.train, files), Metrics::create(&run.metrics_path())?)
+            (first_state(config, files), Metrics::create(&run.metrics_path())?)
         };
         let plans = [TRAINING, VALIDATION].map(|kind| {
             let mut plans = HashMap::new();
@@ -398,12 +398,12 @@ fn batcher(config: &Config, split: &Split) -> Batcher {
     }
 }
 
-fn first_state(train: &TrainConfig, files: Fingerprints) -> TrainingState {
+fn first_state(config: &Config, files: Fingerprints) -> TrainingState {
     TrainingState {
         step: 0,
         epoch: 1,
         batch: 0,
-        schedule: ScheduleState::new(train.learning_rate),
+        schedule: ScheduleState::new(config.train.learning_rate),
         epoch_loss_sum: 0.0,
         epoch_nll_sum: 0.0,
         epoch_tokens: 0.0,
@@ -414,11 +414,16 @@ fn first_state(train: &TrainConfig, files: Fingerprints) -> TrainingState {
         metrics_bytes: 0,
         seconds: 0.0,
         files,
+        config: config.to_toml(),
     }
 }
 
-/// The state of a run whose text and tokenizers are still those that it began with. A run from before there were fingerprints gets those of `files`.
-fn unchanged(state: TrainingState, files: Fingerprints, run: &RunDirectory) -> Result<TrainingState, TrainError> {
+/// The state of a run whose configuration, text and tokenizers are still those that it began with. A run from before these were kept gets those of today.
+fn unchanged(mut state: TrainingState, files: Fingerprints, run: &RunDirectory) -> Result<TrainingState, TrainError> {
+    if let Some([key, there, here]) = run.reconfigured(&state.config) {
+        return Err(TrainError::Reconfigured { key, there, here, run: run.path().into() });
+    }
+    state.config = run.config().to_toml();
     if state.files.is_empty() {
         return Ok(TrainingState { files, ..state });
     }

@@ -38,6 +38,7 @@ fn state() -> TrainingState {
         metrics_bytes: 12345,
         seconds: std::f64::consts::PI,
         files: [("train.de".to_owned(), u64::MAX)].into(),
+        config: "[data]\nsource = \"de\"\n".into(),
     }
 }
 
@@ -204,7 +205,7 @@ fn a_state_from_before_a_field_was_there_is_read() {
     let json = &description.metadata().as_ref().unwrap()[METADATA_KEY];
     let (_, state) = json.split_once("\"state\":").unwrap();
     let mut fields: serde_json::Value = serde_json::from_str(state.strip_suffix('}').unwrap()).unwrap();
-    for later in ["files", "epoch_batch_nll_sum"] {
+    for later in ["files", "epoch_batch_nll_sum", "config"] {
         assert!(fields.as_object_mut().unwrap().remove(later).is_some());
     }
     let fields = fields.to_string();
@@ -217,7 +218,12 @@ fn a_state_from_before_a_field_was_there_is_read() {
         let read = load_last(&path, &expected());
         assert_eq!(read.is_ok(), readable, "{read:?}");
         if let Ok(read) = read {
-            let state = TrainingState { files: Fingerprints::new(), epoch_batch_nll_sum: 0.0, ..last.state.clone() };
+            let state = TrainingState {
+                files: Fingerprints::new(),
+                config: String::new(),
+                epoch_batch_nll_sum: 0.0,
+                ..last.state.clone()
+            };
             assert_eq!(read, Last { state, ..last.clone() });
         }
     }

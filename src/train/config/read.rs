@@ -236,6 +236,18 @@ fn parse<T: DeserializeOwned>(text: &str, origin: &str) -> Result<T, ConfigError
     })
 }
 
+impl Config {
+    /// The first key, of those that are not among `free`, that another configuration, in TOML, has with another value: the key, its value there and here.
+    /// A key that only one of them knows is none: the other may be of another version.
+    pub fn difference(&self, other: &str, free: &[&str]) -> Option<[String; 3]> {
+        let [other, own] = [other, &self.to_toml()].map(|text| text.parse::<Table>().unwrap_or_default());
+        let keys = KEYS.iter().map(|(key, _)| *key).filter(|key| !free.contains(key));
+        keys.filter_map(|key| Some((key, lookup(&other, key)?, lookup(&own, key)?)))
+            .find(|(_, there, here)| there != here)
+            .map(|(key, there, here)| [key.into(), there.to_string(), here.to_string()])
+    }
+}
+
 fn lookup<'a>(table: &'a Table, key: &str) -> Option<&'a Value> {
     let (section, name) = key.split_once('.')?;
     table.get(section)?.get(name)
@@ -340,6 +352,19 @@ mod tests {
         let error = config.set_all(&["model.bidirectional=true", "train.epochs=3"]).unwrap_err();
         assert!(error.to_string().starts_with("`model.hidden = 13` in --set: expected"), "{error}");
         assert!(error_of("data.source=en").starts_with("`data.target = \"en\"` in --set: expected"));
+    }
+
+    #[test]
+    fn two_configurations_differ_in_what_both_know() {
+        let began = format!("later = 1\n{}", Config::default().to_toml());
+        let mut config = Config::default();
+        assert_eq!(config.difference(&began, &[]), None);
+        config.set("train.epochs=7").unwrap();
+        assert_eq!(config.difference("", &[]), None);
+        assert_eq!(config.difference(&began, &["train.epochs"]), None);
+        assert_eq!(config.difference(&began, &[]).unwrap()[0], "train.epochs");
+        config.set("train.learning_rate=0.5").unwrap();
+        assert_eq!(config.difference(&began, &["train.epochs"]).unwrap(), ["train.learning_rate", "0.001", "0.5"]);
     }
 
     #[test]
