@@ -239,6 +239,10 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     let ended = ended.values(&[6, 17], (0..6 * 17).map(|i| (i * 37 % 101) as f32 / 16.0).collect());
     let ended = ended.values(&[6], vec![-1.5, -1.0, -1.2, -1.1, -2.0, -0.9]).ids(&[6], vec![3, 2, 3, 3, 3, 2]);
     cases.push(ended.ids(&[6], vec![7, 3, 5, 8, 9, 3]));
+    // A long hypothesis of low score beats one that ended early only because score is divided by length: by their sum it would not.
+    let long = set.case(BeamStep { beam: 3, length_penalty: 0.7, length: 30, end: 3 });
+    let long = long.values(&[3, 17], (0..3 * 17).map(|i| if i % 17 == 5 { 20.0 } else { 0.0 }).collect());
+    cases.push(long.values(&[3], vec![-6.0, -1.5, -7.0]).ids(&[3], vec![29, 3, 29]).ids(&[3], vec![7, 3, 8]));
     if let Some(rows) = set.many(1) {
         let steps = |count: usize, step: usize| (0..count).map(|i| (i * step % 193) as f32 / -32.0).collect();
         let case = set.case(BeamStep { beam: 1, length_penalty: 0.7, length: 4, end: 3 });

@@ -225,7 +225,25 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     });
     let many =
         set.many(WORKGROUP).map(|n| set.case(Dropout::new(0.3, 5)).constant(&[n], 1.0).ids(&[8], control.clone()));
-    plain.chain(variational).chain(many).collect()
+    plain.chain(variational).chain(many).chain(at_the_threshold(set, &control)).collect()
+}
+
+/// Where the last bit of each of the four words that the generator gives at once decides: an element whose word is the threshold, which is dropped, and the same one
+/// where it is one below, which stays.
+fn at_the_threshold(set: &CaseSet, control: &[u32]) -> Vec<Case> {
+    let word = |element: usize| Dropout::new(0.0, 5).words(element / 4, control)[element % 4];
+    let mut cases = vec![];
+    for place in 0..4 {
+        // So close to the end that the f32 nearest to its probability gives it back.
+        let near = |&element: &usize| (u32::MAX - (1 << 23)..u32::MAX).contains(&word(element));
+        let element = (place..).step_by(4).find(near).expect("one of 512 is");
+        for threshold in [word(element), word(element) + 1] {
+            let op = Dropout::new((1.0 - f64::from(threshold) / f64::from(u32::MAX)) as f32, 5);
+            assert_eq!(op.threshold(), threshold);
+            cases.push(set.case(op).constant(&[element + 1], 1.0).ids(&[8], control.to_vec()));
+        }
+    }
+    cases
 }
 
 pub fn benches() -> Vec<Bench> {
