@@ -206,10 +206,11 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     cases
 }
 
-/// Shapes with more workgroups than one row of the grid has: of short rows, 256 a workgroup on hardware, and of wide ones.
+/// Shapes with more workgroups than one row of the grid has: of short rows, 256 a workgroup on hardware, and of wide ones, in single numbers and in vectors.
 pub fn many(set: &CaseSet) -> Vec<[usize; 2]> {
-    let (short, wide) = (set.many(WORKGROUP).map(|rows| [rows, 1]), set.many(1).map(|rows| [rows, SHORT + 1]));
-    short.into_iter().chain(wide).collect()
+    let short = set.many(WORKGROUP).map(|rows| [rows, 1]);
+    let wide = set.many(1).map(|rows| [[rows, SHORT + 1], [rows, SHORT + 4]]);
+    short.into_iter().chain(wide.into_iter().flatten()).collect()
 }
 
 pub fn benches() -> Vec<Bench> {
