@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::{Args, ValueEnum};
 use wgrad::graph::draw::{Drawn, dot, drawing, svg, text};
 use wgrad::graph::{self, Kind, Value};
@@ -73,16 +73,16 @@ impl Graph {
     }
 }
 
-/// What a file's name says of its format; nothing where it has no ending.
+/// The format that a file's name says: text where it has no ending.
 fn format_of(path: &Path) -> anyhow::Result<Format> {
-    match path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).as_deref() {
-        Some("svg") => Ok(Format::Svg),
-        Some("dot" | "gv") => Ok(Format::Dot),
-        None | Some("text" | "txt") => Ok(Format::Text),
-        Some(ending) => bail!(
-            "--out {}: no format is called {ending}; expected a name that ends in .svg, .dot or .txt, or --format with another",
-            path.display()
-        ),
+    match path.extension().map(|ending| ending.to_string_lossy()).as_deref() {
+        None | Some("txt") => Ok(Format::Text),
+        Some(ending) => Format::from_str(ending, true).map_err(|_| {
+            anyhow!(
+                "--out {}: no format is called {ending}; expected a name that ends in .svg, .dot or .txt, or --format with another",
+                path.display()
+            )
+        }),
     }
 }
 

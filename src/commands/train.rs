@@ -35,7 +35,7 @@ pub struct Train {
     /// A TOML file that changes part of the preset, or a complete one, as --print-config writes it, in place of a preset
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Change one key, e.g. --set train.learning_rate=3e-4; with --resume train.epochs, train.patience, train.log_every or train.checkpoint_every
+    /// Change one key, e.g. --set train.learning_rate=3e-4; with --resume one of those that may change: train.epochs, train.patience, train.log_every, train.checkpoint_every
     #[arg(long = "set", value_name = "KEY=VALUE")]
     assignments: Vec<String>,
     /// Print the complete configuration and stop
@@ -57,12 +57,12 @@ impl Train {
             let mut run = RunDirectory::resume(path)?;
             run.change(&self.assignments)?;
             if let Some(directory) = self.data_directory()? {
-                run.move_text(directory);
+                run.change(&[format!("data.directory={directory}")])?;
             }
             let tokenizers =
                 [Tokenizer::load(run.source_tokenizer_path())?, Tokenizer::load(run.target_tokenizer_path())?];
             let directory = Path::new(&run.config().data.directory);
-            if !directory.as_os_str().is_empty() && !directory.exists() {
+            if self.data.is_none() && !directory.as_os_str().is_empty() && !directory.exists() {
                 bail!(
                     "the text of {} is no longer in {}: say where it is with --data DIR",
                     path.display(),
@@ -177,7 +177,7 @@ impl Train {
         tell!("          * behind an epoch: the smallest validation loss so far");
         let train = &run.config().train;
         let mut progress = Progress::new(train.epochs, train.log_every);
-        let before = trainer.finished();
+        let was_finished = trainer.finished().is_some();
         let outcome = trainer.train(stop_flag()?.as_ref(), &mut progress)?;
         if outcome == Outcome::Interrupted {
             let program = program();
@@ -189,7 +189,7 @@ impl Train {
             drop(trainer);
             std::process::exit(INTERRUPTED);
         }
-        if before.is_none() && trainer.finished() == Some("train.patience") {
+        if !was_finished && trainer.finished() == Some("train.patience") {
             tell!("stopped: no smaller validation loss for {} epochs (train.patience)", train.patience);
         }
         drop(trainer);

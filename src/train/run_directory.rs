@@ -51,8 +51,10 @@ pub enum RunError {
     Config(#[from] ConfigError),
 }
 
-/// What may change between two sessions of a run: how long it goes on, and how often it says so and saves. With anything else it would be another run.
-const CHANGEABLE: [&str; 4] = ["train.epochs", "train.patience", "train.log_every", "train.checkpoint_every"];
+/// What may change between two sessions of a run: how long it goes on, how often it says so and saves, and where its text lies, which the trainer holds to the
+/// one that the run began with. With anything else it would be another run.
+const CHANGEABLE: [&str; 5] =
+    ["train.epochs", "train.patience", "train.log_every", "train.checkpoint_every", "data.directory"];
 
 /// The folder of one run and its configuration.
 #[derive(Clone, Debug)]
@@ -112,14 +114,7 @@ impl RunDirectory {
 
     /// The first key in which the run is no longer the one that it began as with this configuration, in TOML: its name, its value then and now.
     pub fn reconfigured(&self, began: &str) -> Option<[String; 3]> {
-        let free: Vec<&str> = CHANGEABLE.into_iter().chain(["data.directory"]).collect();
-        self.config.difference(began, &free)
-    }
-
-    /// Reads the text of a run that goes on from another folder, to which it was moved: the trainer refuses another text.
-    /// [`save_changes`](Self::save_changes) writes the folder down.
-    pub fn move_text(&mut self, directory: String) {
-        self.config.data.directory = directory;
+        self.config.difference(began, &CHANGEABLE)
     }
 
     /// Writes what may change into `config.toml`, and leaves the rest of the file, a person's notes too, as it is.
@@ -132,7 +127,7 @@ impl RunDirectory {
         let mut document: DocumentMut =
             String::from_utf8_lossy(&read(&path)?).parse().expect("the configuration was read from it");
         let now = self.config.to_toml().parse::<DocumentMut>().expect("it is TOML");
-        for key in CHANGEABLE.into_iter().chain(["data.directory"]) {
+        for key in CHANGEABLE {
             let (section, name) = key.split_once('.').expect("a section and a name");
             if let (Some(old), Some(new)) = (document[section][name].as_value_mut(), now[section][name].as_value()) {
                 let decor = old.decor().clone();

@@ -62,7 +62,6 @@ pub struct Trainer<'a> {
     metrics: Metrics,
     speed: Speed,
     pending: VecDeque<Pending>,
-    best_is_lost: bool,
     /// Training time of earlier sessions.
     before: f64,
     started: Instant,
@@ -103,14 +102,11 @@ impl<'a> Trainer<'a> {
         let vocabularies = sides.map(Tokenizer::vocabulary_size);
         let model = models::build(&config.model, vocabularies);
         allocate(device, model.parameters(), config.train.seed, most)?;
-        let mut best_is_lost = false;
         let (state, metrics) = if resume {
             let last =
                 load_last(&run.last_path(), &expected(model.parameters())).map_err(|e| blame(e, run, vocabularies))?;
             let mut state = unchanged(last.state.clone(), files, run)?;
-            best_is_lost =
-                state.best_epoch > 0 && load_model(&run.model_path(), &expected(model.parameters())).is_err();
-            if best_is_lost {
+            if state.best_epoch > 0 && load_model(&run.model_path(), &expected(model.parameters())).is_err() {
                 (state.best_validation_loss, state.epochs_without_improvement) = (None, 0);
             }
             let metrics = Metrics::resume(&run.metrics_path(), state.metrics_bytes)?;
@@ -142,7 +138,6 @@ impl<'a> Trainer<'a> {
             scheduler: Scheduler::resume(config.train.schedule, state.schedule),
             speed: Speed::start(),
             before: state.seconds,
-            best_is_lost,
             state,
             metrics,
             pending: VecDeque::new(),
@@ -172,7 +167,7 @@ impl<'a> Trainer<'a> {
 
     /// Whether a resumed run had a best model that is missing now, or cannot be read: the next epoch's is the best then.
     pub fn best_is_lost(&self) -> bool {
-        self.best_is_lost
+        self.state.best_epoch > 0 && self.state.best_validation_loss.is_none()
     }
 
     /// Pairs of training and validation that were left out for their length.

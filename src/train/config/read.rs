@@ -157,6 +157,16 @@ impl Config {
         Ok(())
     }
 
+    /// The first key, of those that are not among `free`, that another configuration, in TOML, has with another value: the key, its value there and here.
+    /// A key that only one of them knows is none: the other may be of another version.
+    pub fn difference(&self, other: &str, free: &[&str]) -> Option<[String; 3]> {
+        let [other, own] = [other, &self.to_toml()].map(|text| text.parse::<Table>().unwrap_or_default());
+        let keys = KEYS.iter().map(|(key, _)| *key).filter(|key| !free.contains(key));
+        keys.filter_map(|key| Some((key, lookup(&other, key)?, lookup(&own, key)?)))
+            .find(|(_, there, here)| there != here)
+            .map(|(key, there, here)| [key.into(), there.to_string(), here.to_string()])
+    }
+
     /// Every value must have its type, and the result must be in range.
     fn merge(&self, tables: Vec<Table>, origin: &str) -> Result<Self, ConfigError> {
         let mut config = self.clone();
@@ -234,18 +244,6 @@ fn parse<T: DeserializeOwned>(text: &str, origin: &str) -> Result<T, ConfigError
         origin: origin.to_owned(),
         message: error.to_string().trim_end().to_owned(),
     })
-}
-
-impl Config {
-    /// The first key, of those that are not among `free`, that another configuration, in TOML, has with another value: the key, its value there and here.
-    /// A key that only one of them knows is none: the other may be of another version.
-    pub fn difference(&self, other: &str, free: &[&str]) -> Option<[String; 3]> {
-        let [other, own] = [other, &self.to_toml()].map(|text| text.parse::<Table>().unwrap_or_default());
-        let keys = KEYS.iter().map(|(key, _)| *key).filter(|key| !free.contains(key));
-        keys.filter_map(|key| Some((key, lookup(&other, key)?, lookup(&own, key)?)))
-            .find(|(_, there, here)| there != here)
-            .map(|(key, there, here)| [key.into(), there.to_string(), here.to_string()])
-    }
 }
 
 fn lookup<'a>(table: &'a Table, key: &str) -> Option<&'a Value> {
