@@ -135,7 +135,7 @@ impl Fixture {
             .map(|p| &stored.iter().find(|(name, ..)| *name == p.name).expect("checked by the dump").2);
         split.upload(device).expect("memory");
         allocate(device, model.parameters(), 0, *sentences).expect("memory");
-        device.write_f32("parameters", &model.parameters().flat(values));
+        device.write_f32("parameters", &model.parameters().weights(values));
         let batch = StepBatch { split: &split, shape, most: *sentences };
         let plan = training_plan(&*model, config, batch, &device.target()).expect("a plan");
         let plan = device.prepare(plan).unwrap_or_else(|e| panic!("{}: {e}", self.name()));
@@ -182,7 +182,7 @@ fn check_units(device: &mut dyn Device, tolerance: f64) {
     let unit = RnnUnit::new(&mut parameters, "rnn", [inputs, hidden, outputs]);
     let sizes = RecurrentSizes { kind: RnnKind::Lstm, layers: 1, bidirectional: false, inputs, hidden };
     let lstm = Recurrent::new(&mut parameters, "lstm", sizes);
-    let flat = parameters.flat(parameters.iter().map(|p| &tensor(0, &p.name).2));
+    let flat = parameters.weights(parameters.iter().map(|p| &tensor(0, &p.name).2));
     device.allocate("parameters", &TensorType::f32(&[flat.len()])).expect("memory");
     device.write_f32("parameters", &flat);
     let mut graph = Graph::new();

@@ -3,14 +3,12 @@
 #[allow(dead_code, reason = "other tests use the rest")]
 mod cli;
 mod gpu;
+mod small;
 
 use cli::Sandbox;
-use wgrad::models::ModelConfig;
-use wgrad::train::config::{Config, PRESETS};
+use small::{ENGLISH, GERMAN};
+use wgrad::train::config::PRESETS;
 use wgrad::train::metrics::{Record, read_records};
-
-const GERMAN: &str = "ein Hund\nein Hund schläft\neine Katze schläft\nein Hund sieht die Katze\n";
-const ENGLISH: &str = "a dog\na dog sleeps\na cat sleeps\na dog sees the cat\n";
 
 impl Sandbox {
     fn with_four_pairs() -> Self {
@@ -25,17 +23,8 @@ impl Sandbox {
 
     /// One epoch of one step.
     fn train(&self, preset: &str, device: &str) {
-        let config = Config::preset(preset).expect("it is one of the presets");
-        let sizes: &[&str] = match config.model {
-            ModelConfig::Seq2Seq(_) => &["embedding=6", "hidden=8"],
-            ModelConfig::TransformerEncoder(_) => &["hidden=8", "head_width=3", "value_width=5", "feed_forward=12"],
-            ModelConfig::Transformer(_) => &["hidden=8", "heads=2", "feed_forward=12"],
-        };
-        let model = sizes.iter().map(|size| format!(" --set model.{size}"));
-        let data =
-            ["data.min_frequency=1", "data.max_tokens=8", "data.source_vocabulary=60", "data.target_vocabulary=60"];
-        let other = data.iter().chain(&["train.epochs=1", "train.log_every=1"]).map(|key| format!(" --set {key}"));
-        let assignments: String = model.chain(other).collect();
+        let assignments = small::assignments(preset).into_iter().chain(["train.epochs=1"]);
+        let assignments: String = assignments.map(|assignment| format!(" --set {assignment}")).collect();
         self.succeed(&format!("train --preset {preset} --data data --out {preset} --device {device}{assignments}"));
         let records = read_records(&self.path(preset).join("metrics.jsonl")).expect("metrics");
         let [Record::Step(step), Record::Epoch(epoch)] = &records[..] else { panic!("{preset}: {records:?}") };

@@ -2,14 +2,17 @@
 //! interruptions change a bit of it.
 
 mod cli;
+mod same;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use cli::{Sandbox, stderr};
 use safetensors::SafeTensors;
+use same::state;
 use wgrad::text::{corpus_bleu, read_lines};
 use wgrad::train::checkpoint::{load_last, save_last};
 use wgrad::train::metrics::{EpochMetrics, Record, read_records};
@@ -27,18 +30,6 @@ impl Sandbox {
         read_records(&self.path(run).join("metrics.jsonl")).unwrap_or_else(|e| panic!("{e}"))
     }
 
-    /// The records without what the clock says.
-    fn timeless(&self, run: &str) -> Vec<Record> {
-        let mut records = self.records(run);
-        for record in &mut records {
-            match record {
-                Record::Step(step) => step.tokens_per_second = 0.0,
-                Record::Epoch(epoch) => epoch.seconds = 0.0,
-            }
-        }
-        records
-    }
-
     /// Whole lines of the log, whose last one may be cut.
     fn lines(&self, run: &str) -> usize {
         let log = fs::read(self.path(run).join("metrics.jsonl")).unwrap_or_default();
@@ -53,23 +44,9 @@ impl Sandbox {
         self.records(run).into_iter().filter_map(epoch).collect()
     }
 
-    /// Two runs came to the same bits: models, optimizer states and logs. Only the clock may differ.
     #[track_caller]
     fn assert_same(&self, one: &str, other: &str) {
-        let read = |run: &str, file: &str| self.read(&format!("{run}/{file}"));
-        for file in ["model.safetensors", "config.toml", "tokenizer.de.json", "tokenizer.en.json"] {
-            assert!(read(one, file) == read(other, file), "{file} of {one} and of {other} differ");
-        }
-        assert_eq!(self.timeless(one), self.timeless(other));
-        let (one, other) = (read(one, "last.safetensors"), read(other, "last.safetensors"));
-        assert_eq!(state(&one), state(&other));
-        let [one, other] = [&one, &other].map(|bytes| SafeTensors::deserialize(bytes).unwrap());
-        assert_eq!(one.len(), other.len());
-        for (name, tensor) in one.iter() {
-            let found = other.tensor(name).unwrap();
-            assert_eq!(tensor.shape(), found.shape());
-            assert!(tensor.data() == found.data(), "{name} differs");
-        }
+        same::assert_same(&self.path(one), &self.path(other));
     }
 
     /// Starts a training run and waits until it has taken so many steps. Its standard error is a pipe that nobody reads
@@ -90,16 +67,12 @@ impl Sandbox {
     }
 }
 
-/// The training state in a checkpoint, without the time and what depends on how many digits times have.
-fn state(last: &[u8]) -> serde_json::Value {
-    let (_, header) = SafeTensors::read_metadata(last).unwrap();
-    let metadata = header.metadata().as_ref().unwrap()["wgrad"].clone();
-    let mut metadata: serde_json::Value = serde_json::from_str(&metadata).unwrap();
-    let mut state = metadata["state"].take();
-    for clock in ["seconds", "metrics_bytes"] {
-        assert!(state.as_object_mut().unwrap().remove(clock).is_some(), "no {clock}");
-    }
-    state
+/// Names and shapes of the parameters in a checkpoint.
+fn shapes(last: &Path) -> Vec<(String, Vec<usize>)> {
+    let bytes = fs::read(last).unwrap();
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    let parameters = tensors.iter().filter(|(name, _)| !name.starts_with("exp_avg"));
+    parameters.map(|(name, tensor)| (name.to_owned(), tensor.shape().to_vec())).collect()
 }
 
 #[test]
@@ -242,10 +215,7 @@ fn a_run_without_fingerprints_resumes() {
     let sandbox = Sandbox::with_captions(40);
     sandbox.train("run");
     let path = sandbox.path("run/last.safetensors");
-    let bytes = fs::read(&path).unwrap();
-    let tensors = SafeTensors::deserialize(&bytes).unwrap();
-    let parameters = tensors.iter().filter(|(name, _)| !name.starts_with("exp_avg"));
-    let shapes: Vec<_> = parameters.map(|(name, tensor)| (name.to_owned(), tensor.shape().to_vec())).collect();
+    let shapes = shapes(&path);
     let mut last = load_last(&path, &shapes).unwrap();
     assert_eq!(last.state.files.len(), 6, "{:?}", last.state.files);
     let files = std::mem::take(&mut last.state.files);
@@ -255,6 +225,36 @@ fn a_run_without_fingerprints_resumes() {
     sandbox.succeed("train --resume run --device cpu");
     // From now on it has some.
     assert_eq!(load_last(&path, &shapes).unwrap().state.files, files);
+}
+
+#[test]
+fn a_run_that_diverges_right_after_a_resume_is_told_apart() {
+    let sandbox = Sandbox::with_captions(40);
+    sandbox.succeed(&format!("{TRAIN} --out run --set train.epochs=1"));
+    let path = sandbox.path("run/last.safetensors");
+    let mut last = load_last(&path, &shapes(&path)).unwrap();
+    // Finite, and no mean of squares.
+    last.exp_avg_sq[0].values[0] = -1.0;
+    save_last(&path, &last.parameters, &last.exp_avg, &last.exp_avg_sq, &last.state).unwrap();
+    let output = sandbox.wgrad("train --resume run --device cpu --set train.epochs=3", None).output().unwrap();
+    let said = stderr(&output);
+    assert!(said.contains(" any more at step 12, 2 steps after the run went on from run/last.safetensors, "), "{said}");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+/// One step an epoch: its loss is still a number, and the parameters after it give none.
+#[test]
+fn a_validation_loss_that_is_no_number_ends_the_run() {
+    let sandbox = Sandbox::with_captions(8);
+    let command = format!("{TRAIN} --out run --set train.batch.sentences=8 --set train.learning_rate=1e38");
+    let output = sandbox.wgrad(&command, None).output().unwrap();
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("the loss is not a number any more in the validation of epoch 1: the training div"),
+        "{said}"
+    );
+    assert!(!sandbox.path("run/model.safetensors").exists());
 }
 
 #[test]

@@ -93,17 +93,24 @@ impl Parameters {
 
     /// The flat buffer at the start of training: a function of the seed, the same on every machine. Gaps are zero.
     pub fn initial(&self, seed: u64) -> Vec<f32> {
-        self.flat(self.list.iter().enumerate().map(|(number, parameter)| parameter.start(number, seed)))
+        self.weights(self.list.iter().enumerate().map(|(number, parameter)| parameter.start(number, seed)))
     }
 
-    /// The flat buffer with these values of the parameters, in their order.
-    pub fn flat<V: AsRef<[f32]>>(&self, values: impl IntoIterator<Item = V>) -> Vec<f32> {
+    /// The flat buffer that a model reads: these values of its parameters, in their order, and its constants.
+    pub fn weights<V: AsRef<[f32]>>(&self, values: impl IntoIterator<Item = V>) -> Vec<f32> {
+        let mut flat = self.moments(values);
+        for constant in &self.constants {
+            flat[constant.offset..][..constant.len()].copy_from_slice(&constant.start(0, 0));
+        }
+        flat
+    }
+
+    /// A flat buffer of the optimizer: these values, one for each element of the parameters, and zero where the constants lie, which have no
+    /// gradient. Sinusoids there once made Adam take the root of a negative number.
+    pub fn moments<V: AsRef<[f32]>>(&self, values: impl IntoIterator<Item = V>) -> Vec<f32> {
         let mut flat = vec![0.0; self.flat_len];
         for (parameter, values) in self.list.iter().zip(values) {
             flat[parameter.offset..][..parameter.len()].copy_from_slice(values.as_ref());
-        }
-        for constant in &self.constants {
-            flat[constant.offset..][..constant.len()].copy_from_slice(&constant.start(0, 0));
         }
         flat
     }
@@ -157,5 +164,18 @@ mod tests {
         assert!(flat[even.offset..][..even.len()].iter().all(|v| v.abs() <= 0.5));
         assert_eq!((even.offset % ALIGNMENT, parameters.flat_len()), (0, 10_048 + 128));
         assert_ne!(parameters.initial(8), flat);
+    }
+
+    #[test]
+    fn a_constant_is_a_weight_and_has_no_moments() {
+        let mut parameters = Parameters::new();
+        parameters.add("a".into(), &[2], Init::Constant(1.0));
+        let table = parameters.add_constant("positions".into(), &[3, 2], Init::Sinusoidal);
+        let of_table = |flat: &[f32]| flat[table.offset..][..table.len()].to_vec();
+        let [weights, moments] = [parameters.weights([[2.0, 3.0]]), parameters.moments([[2.0, 3.0]])];
+        assert_eq!((&weights[..2], &moments[..2]), (&[2.0, 3.0][..], &[2.0, 3.0][..]));
+        assert_eq!(of_table(&weights), of_table(&parameters.initial(1)));
+        assert_eq!(of_table(&weights)[..2], [0.0, 1.0]);
+        assert_eq!(of_table(&moments), [0.0; 6]);
     }
 }

@@ -44,10 +44,18 @@ pub enum TrainError {
     )]
     Reconfigured { key: String, there: String, here: String, run: PathBuf },
     #[error(
-        "the loss is not a number any more at step {step}: the training diverged. The last checkpoint is intact; lower train.learning_rate \
+        "the loss is not a number any more {at}: the training diverged. The last checkpoint is intact; lower train.learning_rate \
          or train.clip_norm and train again"
     )]
-    Diverged { step: u64 },
+    Diverged { at: String },
+    /// So soon that a learning rate is hardly why.
+    #[error(
+        "the loss is not a number any more {at}, {steps} steps after the run went on from {}, where it was one. If the run diverged at this very \
+         step before too, lower train.learning_rate and train again. Else the checkpoint does not hold what it should, and no other learning rate \
+         helps: go on from a copy of the run's folder, and please report this with the checkpoint",
+        checkpoint.display()
+    )]
+    DivergedOnResume { at: String, steps: u64, checkpoint: PathBuf },
     #[error(
         "no {split} sentence is left: all {count} pairs have more than {limit} tokens on a side. Raise data.max_tokens"
     )]

@@ -29,6 +29,9 @@ use super::{Split, TrainError};
 /// Lengths are rounded up to a multiple of this: 24 shapes and 11 % padding on Multi30k (at 2, 53 shapes and 5 %; at 8, 13 and 21 %).
 const BUCKET: usize = 4;
 
+/// Steps after a resume within which a divergence is told apart: moments that were restored wrongly ended a run at the second.
+const SOON: u64 = 10;
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -62,6 +65,8 @@ pub struct Trainer<'a> {
     metrics: Metrics,
     speed: Speed,
     pending: VecDeque<Pending>,
+    /// The step that the run was resumed at.
+    resumed: Option<u64>,
     /// Training time of earlier sessions.
     before: f64,
     started: Instant,
@@ -138,6 +143,7 @@ impl<'a> Trainer<'a> {
             scheduler: Scheduler::resume(config.train.schedule, state.schedule),
             speed: Speed::start(),
             before: state.seconds,
+            resumed: resume.then_some(state.step),
             state,
             metrics,
             pending: VecDeque::new(),
@@ -229,7 +235,7 @@ impl<'a> Trainer<'a> {
             let Pending { step, learning_rate } = self.pending.pop_front().expect("one record a step");
             let result = StepResult::from_log(&record);
             if !(result.loss_sum.is_finite() && result.grad_norm.is_finite()) {
-                return Err(TrainError::Diverged { step });
+                return Err(self.diverged(format!("at step {step}"), step));
             }
             self.state.epoch_loss_sum += result.loss_sum;
             self.state.epoch_nll_sum += result.nll_sum;
@@ -251,9 +257,21 @@ impl<'a> Trainer<'a> {
         Ok(())
     }
 
+    /// The error for a loss that is no number. Soon after a resume the checkpoint is the likelier cause.
+    fn diverged(&self, at: String, step: u64) -> TrainError {
+        match self.resumed.map(|resumed| step - resumed) {
+            Some(steps @ ..=SOON) => TrainError::DivergedOnResume { at, steps, checkpoint: self.run.last_path() },
+            _ => TrainError::Diverged { at },
+        }
+    }
+
     fn end_epoch(&mut self, watch: &mut dyn Watch) -> Result<(), TrainError> {
         let trained = self.average()?;
         let validation = self.validate()?;
+        if !validation.loss().is_finite() {
+            let at = format!("in the validation of epoch {}", self.state.epoch);
+            return Err(self.diverged(at, self.state.step));
+        }
         let bleu = self.validation_bleu()?;
         let training = StepResult {
             loss_sum: self.state.epoch_loss_sum,
@@ -322,7 +340,7 @@ impl<'a> Trainer<'a> {
         }
         let means = sums.iter().map(|sum| sum.iter().map(|sum| (sum / number) as f32).collect::<Vec<f32>>());
         let trained = self.device.read_f32("parameters")?;
-        let means = self.model.parameters().flat(means);
+        let means = self.model.parameters().weights(means);
         self.device.write_f32("parameters", &means);
         Ok(Some(trained))
     }
@@ -453,10 +471,9 @@ fn blame(error: CheckpointError, run: &RunDirectory, vocabularies: [usize; 2]) -
 }
 
 fn restore(device: &mut dyn Device, parameters: &Parameters, last: &Last) {
-    for (name, tensors) in
-        [("parameters", &last.parameters), ("exp_avg", &last.exp_avg), ("exp_avg_sq", &last.exp_avg_sq)]
-    {
-        device.write_f32(name, &parameters.flat(tensors.iter().map(|tensor| &tensor.values)));
+    device.write_f32("parameters", &parameters.weights(last.parameters.iter().map(|tensor| &tensor.values)));
+    for (name, tensors) in [("exp_avg", &last.exp_avg), ("exp_avg_sq", &last.exp_avg_sq)] {
+        device.write_f32(name, &parameters.moments(tensors.iter().map(|tensor| &tensor.values)));
     }
 }
 
@@ -488,7 +505,7 @@ pub fn load_weights(
     let model = models::build(config, vocabularies);
     let parameters = model.parameters();
     let tensors = load_model(path, &expected(parameters))?;
-    let flat = parameters.flat(tensors.iter().map(|tensor| &tensor.values));
+    let flat = parameters.weights(tensors.iter().map(|tensor| &tensor.values));
     device.allocate("parameters", &TensorType::f32(&[flat.len()]))?;
     device.write_f32("parameters", &flat);
     Ok(model)
