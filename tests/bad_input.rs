@@ -300,41 +300,6 @@ fn no_adapter() {
     );
 }
 
-/// `/dev/full` refuses every write with the error of a full disk. Temporary files have names that are known, so the
-/// program as a whole meets it without a disk being full. What `write_atomically` and the log do then have tests of
-/// their own, in `train::files` and `train::metrics`.
-#[test]
-#[cfg(target_os = "linux")]
-fn a_full_disk() {
-    let sandbox = Sandbox::with_run();
-    let two_epochs =
-        String::from_utf8(sandbox.read("run/config.toml")).unwrap().replace("\nepochs = 1\n", "\nepochs = 2\n");
-    sandbox.write("run/config.toml", two_epochs);
-    sandbox.copy("run", "undisturbed");
-    sandbox.succeed("train --resume undisturbed --device cpu");
-    for file in ["model.safetensors", "last.safetensors"] {
-        let run = format!("run-{file}");
-        sandbox.copy("run", &run);
-        let before = sandbox.read(&format!("{run}/{file}"));
-        let temporary = sandbox.path(&format!("{run}/{file}.tmp"));
-        std::os::unix::fs::symlink("/dev/full", &temporary).unwrap();
-        let command = format!("train --resume {run} --device cpu");
-        let output = sandbox.wgrad(&command, None).output().unwrap();
-        let message = format!(
-            "error: cannot write {run}/{file}: No space left on device (os error 28); free some space, then continue with --resume"
-        );
-        assert_eq!(output.status.code(), Some(1));
-        assert!(stderr(&output).contains(&message), "{}", stderr(&output));
-        assert!(sandbox.read(&format!("{run}/{file}")) == before, "{file} is lost");
-        assert!(temporary.symlink_metadata().is_err(), "the temporary file takes space");
-        // Now there is space: the run goes on as if nothing had been.
-        sandbox.succeed(&command);
-        let (model, undisturbed) =
-            (sandbox.read(&format!("{run}/model.safetensors")), sandbox.read("undisturbed/model.safetensors"));
-        assert!(model == undisturbed, "the model is another after {file} met a full disk");
-    }
-}
-
 #[test]
 fn what_no_configuration_has() {
     let sandbox = Sandbox::with_captions(8);

@@ -1,5 +1,5 @@
 //! A run that ends in the middle, wherever, and is resumed comes to the bits of one that did not: every preset, in small. A device that fails at
-//! one of its runs stands for the kill; `tests/training.rs` kills processes.
+//! one of its runs stands for a kill, one that asks to stop for Ctrl-C; `tests/interruption.rs` kills and stops processes.
 
 mod gpu;
 mod same;
@@ -7,7 +7,7 @@ mod small;
 
 use std::ops::Range;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use same::assert_same;
 use small::{ENGLISH, GERMAN};
@@ -17,7 +17,6 @@ use wgrad::ops::control;
 use wgrad::plan::{Counters, Device, DeviceError, Plan, Prepared, Profile, Region};
 use wgrad::text::{ParallelText, Tokenizer, TokenizerSettings};
 use wgrad::train::config::{Config, PRESETS};
-use wgrad::train::files::write_atomically;
 use wgrad::train::run_directory::RunDirectory;
 use wgrad::train::{Outcome, TrainError, Trainer};
 
@@ -30,20 +29,23 @@ enum Work {
 }
 use Work::{Training, Translation, Validation};
 
-/// A device that fails for good when it is asked for so many runs of a kind, and one more.
+/// A device that fails for good when it is asked for so many runs of a kind, and one more, or asks for an end of training then.
 struct Mortal<'d> {
     device: &'d mut dyn Device,
     kind: Work,
     left: usize,
+    stop: Option<&'d AtomicBool>,
     /// Validation writes control words of step 0.
     step: u32,
 }
 
 impl Mortal<'_> {
     fn live(&mut self, kind: Work) -> Result<(), DeviceError> {
-        if kind == self.kind {
-            let device = "mortal".into();
-            self.left = self.left.checked_sub(1).ok_or(DeviceError::Lost { device, message: "killed".into() })?;
+        match (self.left.checked_sub(1), self.stop) {
+            _ if kind != self.kind => (),
+            (Some(left), _) => self.left = left,
+            (None, Some(stop)) => stop.store(true, Ordering::Relaxed),
+            (None, None) => return Err(DeviceError::Lost { device: "mortal".into(), message: "killed".into() }),
         }
         Ok(())
     }
@@ -132,26 +134,26 @@ impl Subject {
         Self { config, text: ParallelText { source, target }, tokenizers }
     }
 
-    fn train(&self, device: &mut dyn Device, run: &RunDirectory, resume: bool) -> Result<Outcome, TrainError> {
+    /// Trains in a folder, or goes on there, for so many epochs or until it is asked to stop.
+    fn train(
+        &self,
+        device: &mut dyn Device,
+        path: &Path,
+        epochs: usize,
+        stop: &AtomicBool,
+    ) -> Result<Outcome, TrainError> {
         let texts = [self.text.clone(), self.text.clone()];
-        Trainer::new(device, run, self.tokenizers.clone(), texts, resume)?.train(&AtomicBool::new(false), &mut ())
-    }
-
-    fn begin(&self, device: &mut dyn Device, path: &Path) -> Result<Outcome, TrainError> {
-        let run = RunDirectory::create(path, self.config.clone()).expect("a new folder");
-        let paths = [run.source_tokenizer_path(), run.target_tokenizer_path()];
-        for (path, tokenizer) in paths.iter().zip(&self.tokenizers) {
-            write_atomically(path, tokenizer.to_json().as_bytes()).expect("a tokenizer");
-        }
-        self.train(device, &run, false)
-    }
-
-    fn resume(&self, device: &mut dyn Device, path: &Path, epochs: usize) -> Result<Outcome, TrainError> {
-        let mut run = RunDirectory::resume(path).expect("the folder of a run");
+        let resume = path.exists();
+        let mut run = match resume {
+            true => RunDirectory::resume(path).expect("the folder of a run"),
+            false => RunDirectory::new(path, self.config.clone()).expect("a new folder"),
+        };
         run.change(&[format!("train.epochs={epochs}")]).expect("what may change");
-        self.train(device, &run, true)
+        Trainer::new(device, &run, self.tokenizers.clone(), texts, resume)?.train(stop, &mut ())
     }
 }
+
+static NEVER: AtomicBool = AtomicBool::new(false);
 
 /// Trains, with a kill at these moments, then for one epoch, then with kills in the second epoch, and compares with what was never killed.
 fn check_resumes(
@@ -163,21 +165,16 @@ fn check_resumes(
     let subject = Subject::new(preset);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let [undisturbed, killed] = ["undisturbed", preset].map(|name| folder.path().join(name));
-    subject.begin(&mut *new_device(), &undisturbed).unwrap_or_else(|e| panic!("{preset}: {e}"));
-    let mut begun = false;
+    subject.train(&mut *new_device(), &undisturbed, 2, &NEVER).unwrap_or_else(|e| panic!("{preset}: {e}"));
     for (epochs, kills) in [(1, first), (2, second)] {
         for &(kind, left) in kills {
             let mut device = new_device();
-            let mut mortal = Mortal { device: &mut *device, kind, left, step: 0 };
-            let ended = match begun {
-                false => subject.begin(&mut mortal, &killed),
-                true => subject.resume(&mut mortal, &killed, 2),
-            };
-            begun = true;
+            let mut mortal = Mortal { device: &mut *device, kind, left, stop: None, step: 0 };
+            let ended = subject.train(&mut mortal, &killed, 2, &NEVER);
             let error = ended.map_or_else(|e| e.to_string(), |_| "it went on".into());
             assert!(error.contains("killed"), "{preset}, after {left} more of {kind:?}: {error}");
         }
-        let ended = subject.resume(&mut *new_device(), &killed, epochs);
+        let ended = subject.train(&mut *new_device(), &killed, epochs, &NEVER);
         assert_eq!(ended.unwrap_or_else(|e| panic!("{preset}: {e}")), Outcome::Finished);
     }
     assert_same(&undisturbed, &killed);
@@ -191,6 +188,29 @@ fn every_preset_resumes_to_the_same_bits() {
         let first = [(Training, 1), (Training, 3), (Validation, 0), (Translation, 0)];
         let second = [(Training, 1), (Validation, 1), (Translation, 0)];
         check_resumes(preset, &cpu, &first, &second);
+    }
+}
+
+/// One whose validated parameters are those that it trains, and one that averages them for validation.
+#[test]
+fn a_run_that_is_stopped_resumes_to_the_same_bits() {
+    for preset in ["transformer", "tuned-transformer"] {
+        let subject = Subject::new(preset);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let [undisturbed, stopped] = ["undisturbed", preset].map(|name| folder.path().join(name));
+        subject.train(&mut Cpu::<f32>::new(), &undisturbed, 2, &NEVER).unwrap_or_else(|e| panic!("{preset}: {e}"));
+        // At the first, a middle and the last batch of a validation; a second stop of the same one; and in the second epoch.
+        let [first, middle, last] = [0, 1, 3].map(|left| (Validation, left));
+        for (kind, left) in [(Training, 1), first, first, middle, last, (Translation, 0), (Training, 1), middle, last] {
+            let stop = AtomicBool::new(false);
+            let device = &mut Cpu::<f32>::new();
+            let mut mortal = Mortal { device, kind, left, stop: Some(&stop), step: 0 };
+            let ended = subject.train(&mut mortal, &stopped, 2, &stop).unwrap_or_else(|e| panic!("{preset}: {e}"));
+            assert_eq!(ended, Outcome::Interrupted, "{preset}, after {left} more of {kind:?}");
+        }
+        let ended = subject.train(&mut Cpu::<f32>::new(), &stopped, 2, &NEVER);
+        assert_eq!(ended.unwrap_or_else(|e| panic!("{preset}: {e}")), Outcome::Finished);
+        assert_same(&undisturbed, &stopped);
     }
 }
 

@@ -7,7 +7,7 @@ mod same;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use cli::{Sandbox, stderr};
@@ -263,8 +263,7 @@ fn ctrl_c_saves_and_says_how_to_resume() {
     let sandbox = Sandbox::with_captions(200);
     sandbox.train("undisturbed");
     let child = sandbox.start("stopped", 70);
-    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
-    assert!(killed.unwrap().success());
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT).unwrap();
     let output = child.wait_with_output().unwrap();
     let (printed, log) = (String::from_utf8_lossy(&output.stdout), stderr(&output));
     assert_eq!(output.status.code(), Some(130), "{log}");

@@ -77,8 +77,13 @@ pub fn bundled_captions() -> anyhow::Result<PathBuf> {
     let name = format!("captions-{}-{pairs}-{seed}", env!("CARGO_PKG_VERSION"));
     let directory = cache().join("wgrad").join(name);
     let is_there = |split: &str| ["de", "en"].iter().all(|side| directory.join(format!("{split}.{side}")).is_file());
-    if !["train", "val", "test"].into_iter().all(is_there) {
-        write_captions(&directory, pairs, seed)?;
+    let is_complete = || ["train", "val", "test"].into_iter().all(is_there);
+    if !is_complete() {
+        // Another program may be writing the same bytes, each file at once. A system that does not let a file be replaced while it is read refuses.
+        let written = write_captions(&directory, pairs, seed);
+        if !is_complete() {
+            written?;
+        }
     }
     Ok(directory)
 }

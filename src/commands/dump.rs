@@ -8,6 +8,7 @@ use wgrad::models::vocabulary_tensors;
 use wgrad::train::checkpoint::{save_model, stored_shape};
 use wgrad::train::config::Config;
 use wgrad::train::dump::{dump, load_ids};
+use wgrad::train::files::read;
 use wgrad::train::load_weights;
 
 use super::device::DeviceChoice;
@@ -29,9 +30,10 @@ pub struct Dump {
 impl Dump {
     pub fn run(self) -> anyhow::Result<()> {
         let [written, path] = ["config.toml", "model.safetensors"].map(|file| self.model.join(file));
-        let text = std::fs::read_to_string(&written).with_context(|| {
+        let text = read(&written).with_context(|| {
             format!("cannot read {}; expected the folder of a run or of `wgrad init`", written.display())
         })?;
+        let text = String::from_utf8_lossy(&text);
         let config = Config::from_toml(&text, &written.display().to_string())?;
         for read in [&written, &path, &self.batch] {
             // Of a file that is not there canonicalize knows no place.

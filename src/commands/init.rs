@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use wgrad::models;
+use wgrad::train::TrainError;
 use wgrad::train::checkpoint::{cut, save_model};
 use wgrad::train::config::Config;
 use wgrad::train::run_directory::RunDirectory;
@@ -47,8 +48,8 @@ impl Init {
         let model = models::build(&config.model, [self.src_vocab as usize, self.tgt_vocab as usize]);
         let flat = model.parameters().initial(config.train.seed);
         let tensors = cut(model.parameters(), &flat);
-        let run = RunDirectory::create(self.out, config)?;
-        save_model(&run.model_path(), &tensors)?;
+        let run = RunDirectory::new(self.out, config)?;
+        run.create(|| save_model(&run.model_path(), &tensors).map_err(TrainError::from))?.remove();
         println!(
             "{}: {} parameters in {} tensors",
             run.model_path().display(),

@@ -10,6 +10,7 @@ mod evaluate;
 mod graph;
 mod init;
 mod progress;
+mod signals;
 mod train;
 mod translate;
 

@@ -2,15 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, bail};
 use clap::Args;
 use wgrad::decode::Beam;
 use wgrad::text::{ParallelText, Tokenizer, TokenizerSettings, read_pairs, test_halves, test_splits};
 use wgrad::train::config::Config;
-use wgrad::train::files::write_atomically;
 use wgrad::train::metrics::{EpochMetrics, Record, read_records};
 use wgrad::train::run_directory::{RunDirectory, next_free};
 use wgrad::train::{Outcome, Trainer};
@@ -18,6 +15,7 @@ use wgrad::train::{Outcome, Trainer};
 use super::data::bundled_captions;
 use super::device::{DeviceChoice, Opened};
 use super::progress::{Progress, thousands};
+use super::signals::Signals;
 use super::translate::Translator;
 
 #[derive(Debug, Args)]
@@ -53,6 +51,7 @@ pub struct Train {
 
 impl Train {
     pub fn run(self) -> anyhow::Result<()> {
+        let signals = Signals::catch().context("catching Ctrl-C")?;
         if let Some(path) = &self.resume {
             let mut run = RunDirectory::resume(path)?;
             run.change(&self.assignments)?;
@@ -69,23 +68,18 @@ impl Train {
                     directory.display()
                 );
             }
-            return self.train(&run, &Corpus::read(run.config())?, tokenizers, self.device.open()?, true);
+            return self.train(&run, &Corpus::read(run.config())?, tokenizers, self.device.open()?, &signals, true);
         }
         let (preset, config) = self.configuration()?;
         if self.print_config {
             print!("{}", config.to_toml());
             return Ok(());
         }
-        // What can be wrong with the text or the device is found before the folder is made.
-        let corpus = Corpus::read(&config)?;
-        let tokenizers = corpus.train_tokenizers(&config)?;
-        let device = self.device.open()?;
         let out = self.out.clone().unwrap_or_else(|| next_free(&Path::new("runs").join(preset)));
-        let run = RunDirectory::create(out, config)?;
-        for (tokenizer, path) in tokenizers.iter().zip([run.source_tokenizer_path(), run.target_tokenizer_path()]) {
-            write_atomically(&path, tokenizer.to_json().as_bytes())?;
-        }
-        self.train(&run, &corpus, tokenizers, device, false)
+        let run = RunDirectory::new(out, config)?;
+        let corpus = Corpus::read(run.config())?;
+        let tokenizers = corpus.train_tokenizers(run.config())?;
+        self.train(&run, &corpus, tokenizers, self.device.open()?, &signals, false)
     }
 
     /// The preset's name, and it with the file and the assignments applied.
@@ -127,18 +121,14 @@ impl Train {
         corpus: &Corpus,
         tokenizers: [Tokenizer; 2],
         Opened { mut device, why }: Opened,
+        signals: &Signals,
         resume: bool,
     ) -> anyhow::Result<()> {
-        let _lock = run.lock()?;
         tell!("device    {}: {why}", device.describe());
         tell!("          take another with --device NAME; `wgrad devices` lists them");
         corpus.report();
         let sizes = [tokenizers[0].vocabulary_size(), tokenizers[1].vocabulary_size()];
-        let trainer = Trainer::new(device.as_mut(), run, tokenizers, corpus.splits.clone(), resume);
-        if trainer.is_err() && !resume {
-            run.discard();
-        }
-        let mut trainer = trainer?;
+        let mut trainer = Trainer::new(device.as_mut(), run, tokenizers, corpus.splits.clone(), resume)?;
         if resume && (self.data.is_some() || !self.assignments.is_empty()) {
             run.save_changes()?;
         }
@@ -178,16 +168,20 @@ impl Train {
         let train = &run.config().train;
         let mut progress = Progress::new(train.epochs, train.log_every);
         let was_finished = trainer.finished().is_some();
-        let outcome = trainer.train(stop_flag()?.as_ref(), &mut progress)?;
-        if outcome == Outcome::Interrupted {
-            let program = program();
-            println!(
-                "Stopped; everything is saved. Continue with:\n  {program} train --resume {}",
-                run.path().display()
-            );
-            // What a shell expects of a program that Ctrl-C ended: what was to follow the training does not follow.
-            drop(trainer);
-            std::process::exit(INTERRUPTED);
+        let outcome = trainer.train(signals.defer(), &mut progress);
+        signals.heed();
+        let resume = format!("{} train --resume {}", program(), run.path().display());
+        match outcome {
+            Ok(Outcome::Finished) => (),
+            Ok(Outcome::Interrupted) => {
+                println!("Stopped; everything is saved. Continue with:\n  {resume}");
+                // What was to follow the training does not follow.
+                drop(trainer);
+                std::process::exit(signals.status());
+            }
+            Err(error) if !error.is_full_disk() => return Err(error.into()),
+            Err(error) if trainer.is_on_disk() => bail!("{error}, then continue with `{resume}`"),
+            Err(error) => bail!("{error}, then train again: nothing of the run was left"),
         }
         if !was_finished && trainer.finished() == Some("train.patience") {
             tell!("stopped: no smaller validation loss for {} epochs (train.patience)", train.patience);
@@ -195,23 +189,6 @@ impl Train {
         drop(trainer);
         summarize(run, corpus, &self.device)
     }
-}
-
-/// Exit status of a program that Ctrl-C ended: 128 + SIGINT.
-const INTERRUPTED: i32 = 130;
-
-/// A flag that Ctrl-C sets. The second Ctrl-C ends the program at once.
-fn stop_flag() -> anyhow::Result<Arc<AtomicBool>> {
-    let flag = Arc::new(AtomicBool::new(false));
-    let stop = flag.clone();
-    let handler = move || {
-        if stop.swap(true, Ordering::Relaxed) {
-            std::process::exit(INTERRUPTED);
-        }
-        tell!("\nfinishing this step and saving; press Ctrl-C again to stop at once");
-    };
-    ctrlc::set_handler(handler).context("catching Ctrl-C")?;
-    Ok(flag)
 }
 
 /// The text of a run.

@@ -1,5 +1,6 @@
 //! One forward and backward pass on given ids, with every number that comes of it: to compare wgrad with another implementation, or to debug a model.
 
+use std::fs;
 use std::path::Path;
 
 use safetensors::tensor::Dtype;
@@ -15,7 +16,7 @@ use crate::text::{Frame, PAD, SOS};
 
 use super::checkpoint::{CheckpointError, NamedTensor, open};
 use super::config::Config;
-use super::files::read;
+use super::files::FileError;
 use super::step::parameter_gradients;
 
 /// Source and target ids, row by row; `<unk> <pad> <sos> <eos>` are 0 to 3. As the model's [`Frame`] says: both sides `<sos> … <eos>`, or the source
@@ -98,7 +99,8 @@ impl IdBatch {
 ///
 /// The file cannot be read or is damaged, or its tensors are others.
 pub fn load_ids(path: &Path) -> Result<IdBatch, CheckpointError> {
-    let bytes = read(path)?;
+    // Not a run's: the user named it, and it may be a link or a pipe.
+    let bytes = fs::read(path).map_err(|error| FileError::reading(path, error))?;
     let (file, _) = open(path, &bytes)?;
     let side = |name: &str| match file.tensor(name) {
         Ok(tensor) if tensor.dtype() == Dtype::I64 && tensor.shape().len() == 2 && tensor.shape()[0] > 0 => {

@@ -11,6 +11,7 @@ use crate::plan::DeviceError;
 use super::checkpoint::CheckpointError;
 use super::files::FileError;
 use super::metrics::MetricsError;
+use super::run_directory::RunError;
 
 /// A run that could not go on. Everything up to the last checkpoint is on disk.
 #[derive(Debug, Error)]
@@ -23,6 +24,8 @@ pub enum TrainError {
     Metrics(#[from] MetricsError),
     #[error(transparent)]
     File(#[from] FileError),
+    #[error(transparent)]
+    Run(#[from] RunError),
     #[error(transparent)]
     Decode(#[from] DecodeError),
     #[error("wgrad put a graph together wrongly, please report this: {0}")]
@@ -60,4 +63,18 @@ pub enum TrainError {
         "no {split} sentence is left: all {count} pairs have more than {limit} tokens on a side. Raise data.max_tokens"
     )]
     NothingLeft { split: String, count: usize, limit: usize },
+}
+
+impl TrainError {
+    /// Whether training ended for want of space on the disk.
+    pub fn is_full_disk(&self) -> bool {
+        let file = match self {
+            Self::File(file)
+            | Self::Checkpoint(CheckpointError::File(file))
+            | Self::Metrics(MetricsError::File(file))
+            | Self::Run(RunError::File(file)) => file,
+            _ => return false,
+        };
+        matches!(file, FileError::DiskFull { .. })
+    }
 }

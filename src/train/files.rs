@@ -1,10 +1,11 @@
-//! Files that are either old or new, never half written: what a killed run or a full disk leaves behind can be read.
+//! Files that are either old or new, never half written: what a killed run or a full disk leaves behind can be read. And files that are a run's
+//! own: its folder may come from elsewhere, and a link in it may lead to a file of the user's.
 
-use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
+use tempfile::{Builder, NamedTempFile};
 use thiserror::Error;
 
 /// A file that could not be read or written.
@@ -16,9 +17,12 @@ pub enum FileError {
     #[error("cannot write {}: {error}; check that its folder exists and that you may write there", path.display())]
     Write { path: PathBuf, error: io::Error },
 
-    /// The disk, or the user's share of it, is full.
-    #[error("cannot write {}: {error}; free some space, then continue with --resume", path.display())]
-    DiskFull { path: PathBuf, error: io::Error },
+    /// The disk, or the user's share of it, is full, or files may not grow any more.
+    #[error("cannot write {}: {error}; {advice}", path.display())]
+    DiskFull { path: PathBuf, error: io::Error, advice: &'static str },
+
+    #[error("{} is {what}; expected a file of the run's own. Put a copy of what it stands for in its place, or remove it", path.display())]
+    Foreign { path: PathBuf, what: &'static str },
 }
 
 impl FileError {
@@ -29,61 +33,166 @@ impl FileError {
     pub(super) fn writing(path: &Path, error: io::Error) -> Self {
         let path = path.into();
         match error.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::DiskFull { path, error },
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                Self::DiskFull { path, error, advice: "free some space" }
+            }
+            ErrorKind::FileTooLarge => Self::DiskFull { path, error, advice: "raise the limit (`ulimit -f`)" },
             _ => Self::Write { path, error },
         }
     }
 }
 
-/// The contents of a file.
+/// The contents of a file of a run.
 ///
 /// # Errors
 ///
-/// The operating system refused.
+/// The operating system refused, or the file is a link or none that has contents.
 pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
-    fs::read(path).map_err(|error| FileError::reading(path, error))
+    let mut file = open_own(path, OpenOptions::new().read(true), false)?;
+    let mut contents = vec![];
+    file.read_to_end(&mut contents).map_err(|error| FileError::reading(path, error))?;
+    Ok(contents)
+}
+
+/// Opens a file that is written in place, and creates it where there is none. What it holds is left as it is.
+///
+/// # Errors
+///
+/// As [`read`], or the file has other names: what is written here would change there.
+pub(super) fn open_to_write(path: &Path) -> Result<File, FileError> {
+    open_own(path, OpenOptions::new().read(true).write(true).create(true).truncate(false), true)
+}
+
+/// Looks at what stands under the name, opens it without following a link or waiting for a pipe's other end, and looks at what was opened.
+fn open_own(path: &Path, options: &mut OpenOptions, to_write: bool) -> Result<File, FileError> {
+    let failed = |error| if to_write { FileError::writing(path, error) } else { FileError::reading(path, error) };
+    let own = |metadata: Metadata| match foreign(&metadata, to_write) {
+        Some(what) => Err(FileError::Foreign { path: path.into(), what }),
+        None => Ok(()),
+    };
+    if let Ok(metadata) = fs::symlink_metadata(path) {
+        own(metadata)?;
+    }
+    let file = follow_no_link(options).open(path).map_err(failed)?;
+    own(file.metadata().map_err(failed)?)?;
+    Ok(file)
+}
+
+#[cfg(unix)]
+fn follow_no_link(options: &mut OpenOptions) -> &mut OpenOptions {
+    use rustix::fs::OFlags;
+    use std::os::unix::fs::OpenOptionsExt;
+    options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32)
+}
+
+#[cfg(windows)]
+fn follow_no_link(options: &mut OpenOptions) -> &mut OpenOptions {
+    use std::os::windows::fs::OpenOptionsExt;
+    const FILE_FLAG_OPEN_REPARSE_POINT: u32 = 0x0020_0000;
+    options.custom_flags(FILE_FLAG_OPEN_REPARSE_POINT)
+}
+
+/// What makes this none of a run's own files.
+fn foreign(metadata: &Metadata, to_write: bool) -> Option<&'static str> {
+    let kind = metadata.file_type();
+    match () {
+        () if kind.is_symlink() => Some("a link to another file"),
+        () if kind.is_dir() => Some("a folder"),
+        () if !kind.is_file() => Some("no file with contents, but a pipe or a device"),
+        () if to_write && names(metadata) > 1 => Some("a file with another name elsewhere (a hard link)"),
+        () => None,
+    }
+}
+
+#[cfg(unix)]
+fn names(metadata: &Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::nlink(metadata)
+}
+
+/// Rust's library does not tell.
+#[cfg(not(unix))]
+fn names(_: &Metadata) -> u64 {
+    1
+}
+
+/// Whether this is a file of a run's own, whose contents may be read.
+pub(super) fn is_own(path: &Path) -> Result<bool, FileError> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) => match foreign(&metadata, false) {
+            Some(what) => Err(FileError::Foreign { path: path.into(), what }),
+            None => Ok(true),
+        },
+        Err(_) => Ok(false),
+    }
+}
+
+/// Whether a name still stands for the file that was opened under it.
+#[cfg(unix)]
+pub(super) fn stands_for(path: &Path, file: &File) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let place = |metadata: io::Result<Metadata>| metadata.map(|metadata| (metadata.dev(), metadata.ino())).ok();
+    place(fs::symlink_metadata(path)) == place(file.metadata())
+}
+
+/// An open file cannot be removed there.
+#[cfg(not(unix))]
+pub(super) fn stands_for(_: &Path, _: &File) -> bool {
+    true
 }
 
 /// Replaces the contents of a file, or creates it. Whatever happens meanwhile, a power failure included, `path` has
-/// either its old contents or the new ones.
+/// either its old contents or the new ones. A link under this name is replaced, not followed.
 ///
 /// # Errors
 ///
-/// The operating system refused, e.g. because the disk is full. The file is then as it was, and the temporary file
-/// `path.tmp` is gone.
+/// The operating system refused, e.g. because the disk is full. The file is then as it was, and the temporary file is gone.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    // In the same folder, for only there is a rename atomic. Always the same name, so that killed runs do not pile up
-    // temporary files.
-    let mut temporary = OsString::from(path);
-    temporary.push(".tmp");
-    let temporary = PathBuf::from(temporary);
-    write_synced(&temporary, bytes)
-        .and_then(|()| fs::rename(&temporary, path))
-        .and_then(|()| sync_parent(path))
-        .map_err(|error| {
-            // Its space is needed; and if it is not there, all the better.
-            let _ = fs::remove_file(&temporary);
-            FileError::writing(path, error)
-        })
+    // In the same folder, for only there is a rename atomic.
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let write = || {
+        let mut temporary = temporary_in(folder)?;
+        temporary.as_file_mut().write_all(bytes)?;
+        // Without the sync, the rename could reach the disk before the contents do.
+        temporary.as_file().sync_all()?;
+        temporary.persist(path)?;
+        sync(folder)
+    };
+    write().map_err(|error: io::Error| FileError::writing(path, error))
 }
 
-/// Without the sync, the rename could reach the disk before the contents do.
-fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+/// How the names of temporary files begin and end. What stands between cannot be foreseen, so that nobody can put a link there.
+const TEMPORARY: [&str; 2] = [".wgrad-", ".tmp"];
+
+/// Made as every new file is: `tempfile` by itself lets only the user read it.
+fn temporary_in(folder: &Path) -> io::Result<NamedTempFile> {
+    let create = |path: &Path| OpenOptions::new().write(true).create_new(true).open(path);
+    Builder::new().prefix(TEMPORARY[0]).suffix(TEMPORARY[1]).rand_bytes(12).make_in(folder, create)
+}
+
+/// Whether a file of this name is one that [`write_atomically`] was killed at.
+pub(super) fn is_temporary(name: &str) -> bool {
+    name.strip_prefix(TEMPORARY[0]).is_some_and(|rest| rest.ends_with(TEMPORARY[1]))
+}
+
+/// Removes the temporary files of killed runs. To be called where no other process writes into the folder.
+pub(super) fn remove_temporaries(folder: &Path) {
+    // What cannot be listed or removed does no harm but for its size.
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if is_temporary(&entry.file_name().to_string_lossy()) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Makes a rename permanent: on Unix it is a change of the folder, which is synced like a file.
 #[cfg(unix)]
-fn sync_parent(path: &Path) -> io::Result<()> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
+fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
 }
 
 /// Other systems cannot open a folder as a file.
 #[cfg(not(unix))]
-fn sync_parent(_: &Path) -> io::Result<()> {
+fn sync(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
@@ -94,7 +203,7 @@ fn sync_parent(_: &Path) -> io::Result<()> {
 /// The file exists and cannot be removed.
 pub fn remove(path: &Path) -> Result<(), FileError> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(FileError::writing(path, error)),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(FileError::writing(path, error)),
         _ => Ok(()),
     }
 }
@@ -103,7 +212,7 @@ pub fn remove(path: &Path) -> Result<(), FileError> {
 mod tests {
     use super::*;
 
-    fn names(directory: &Path) -> Vec<String> {
+    fn entries(directory: &Path) -> Vec<String> {
         let entries = fs::read_dir(directory).unwrap();
         let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
@@ -117,33 +226,91 @@ mod tests {
         for contents in [&b"a long first text"[..], b"short", b""] {
             write_atomically(&path, contents).unwrap();
             assert_eq!(fs::read(&path).unwrap(), contents);
+            assert_eq!(entries(directory.path()), ["last.safetensors"]);
         }
-        // What a killed run left behind is overwritten.
-        fs::write(directory.path().join("last.safetensors.tmp"), "half a checkpoint").unwrap();
-        write_atomically(&path, b"new").unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"new");
-        assert_eq!(names(directory.path()), ["last.safetensors"]);
     }
 
-    /// `/dev/full` refuses every write as a full disk does. As the temporary file it takes the whole path of the error.
+    #[test]
+    fn what_a_killed_run_left_is_removed_and_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let left = temporary_in(directory.path()).unwrap().keep().unwrap().1;
+        assert!(is_temporary(left.file_name().unwrap().to_str().unwrap()));
+        for mine in [".wgrad-notes", "notes.tmp", "last.safetensors"] {
+            fs::write(directory.path().join(mine), "mine").unwrap();
+        }
+        remove_temporaries(directory.path());
+        assert_eq!(entries(directory.path()), [".wgrad-notes", "last.safetensors", "notes.tmp"]);
+    }
+
+    /// As every new file's: others may read a model.
+    #[test]
+    #[cfg(unix)]
+    fn a_file_has_the_permissions_of_a_new_one() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        let [one, other] = ["one", "other"].map(|name| directory.path().join(name));
+        write_atomically(&one, b"").unwrap();
+        fs::write(&other, "").unwrap();
+        let [one, other] = [one, other].map(|path| path.metadata().unwrap().permissions().mode());
+        assert_eq!(one, other);
+    }
+
     #[test]
     #[cfg(target_os = "linux")]
-    fn a_full_disk_leaves_the_old_file_and_says_what_to_do() {
+    fn no_file_is_opened_through_a_link() {
+        use std::os::unix::fs::symlink;
         let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("last.safetensors");
-        write_atomically(&path, b"old").unwrap();
-        std::os::unix::fs::symlink("/dev/full", directory.path().join("last.safetensors.tmp")).unwrap();
-        let error = write_atomically(&path, b"new").unwrap_err();
-        assert!(matches!(error, FileError::DiskFull { .. }));
-        assert_eq!(
-            error.to_string(),
-            format!(
-                "cannot write {}: No space left on device (os error 28); free some space, then continue with --resume",
-                path.display()
-            )
-        );
-        assert_eq!(fs::read(&path).unwrap(), b"old");
-        assert_eq!(names(directory.path()), ["last.safetensors"]);
+        let [mine, link, hard, pipe] = ["mine", "link", "hard", "pipe"].map(|name| directory.path().join(name));
+        fs::write(&mine, "mine").unwrap();
+        symlink(&mine, &link).unwrap();
+        fs::hard_link(&mine, &hard).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
+        let folder = directory.path().to_owned();
+        for (path, what, to_read) in [
+            (&link, "a link to another file", false),
+            (&pipe, "no file with contents, but a pipe or a device", false),
+            (&folder, "a folder", false),
+            (&hard, "a file with another name elsewhere (a hard link)", true),
+        ] {
+            let expected = format!("{} is {what}; expected a file of the run's own. ", path.display());
+            let error = open_to_write(path).unwrap_err().to_string();
+            assert!(error.starts_with(&expected), "{error}");
+            match read(path) {
+                Ok(contents) => assert!(to_read && contents == b"mine"),
+                Err(error) => assert!(!to_read && error.to_string().starts_with(&expected), "{error}"),
+            }
+        }
+        // A new file takes the link's place.
+        write_atomically(&link, b"new").unwrap();
+        assert_eq!((fs::read(&mine).unwrap(), fs::read(&link).unwrap()), (b"mine".to_vec(), b"new".to_vec()));
+        // Nothing is emptied by being opened.
+        open_to_write(&link).unwrap();
+        assert_eq!(fs::read(&link).unwrap(), b"new");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_name_that_stands_for_another_file_is_noticed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("train.lock");
+        let file = open_to_write(&path).unwrap();
+        assert!(stands_for(&path, &file));
+        fs::remove_file(&path).unwrap();
+        assert!(!stands_for(&path, &file));
+        open_to_write(&path).unwrap();
+        assert!(!stands_for(&path, &file));
+    }
+
+    #[test]
+    fn a_full_disk_is_told_apart() {
+        for (kind, advice) in [
+            (ErrorKind::StorageFull, "; free some space"),
+            (ErrorKind::QuotaExceeded, "; free some space"),
+            (ErrorKind::FileTooLarge, "; raise the limit (`ulimit -f`)"),
+        ] {
+            let error = FileError::writing(Path::new("last.safetensors"), kind.into());
+            assert!(matches!(error, FileError::DiskFull { .. }) && error.to_string().ends_with(advice), "{error}");
+        }
     }
 
     #[test]
@@ -153,7 +320,7 @@ mod tests {
         fs::create_dir_all(path.join("by a folder")).unwrap();
         let error = write_atomically(&path, b"new").unwrap_err().to_string();
         assert!(error.starts_with(&format!("cannot write {}: ", path.display())), "{error}");
-        assert_eq!(names(directory.path()), ["taken"]);
+        assert_eq!(entries(directory.path()), ["taken"]);
     }
 
     #[test]
@@ -162,6 +329,6 @@ mod tests {
         let path = directory.path().join("missing").join("config.toml");
         let error = write_atomically(&path, b"new").unwrap_err().to_string();
         assert!(error.contains("config.toml: ") && error.contains("check that its folder exists"), "{error}");
-        assert!(names(directory.path()).is_empty());
+        assert!(entries(directory.path()).is_empty());
     }
 }

@@ -1,6 +1,6 @@
 //! The folder of a run: all that it takes to continue it, to translate with it, and to compare it with others.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, DirEntry, File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use thiserror::Error;
 use toml_edit::DocumentMut;
 
 use crate::train::config::{Config, ConfigError};
-use crate::train::files::{FileError, read, write_atomically};
+use crate::train::files::{FileError, is_own, is_temporary, open_to_write, read, stands_for, write_atomically};
 
 const CONFIG: &str = "config.toml";
 const METRICS: &str = "metrics.jsonl";
@@ -63,35 +63,82 @@ pub struct RunDirectory {
     config: Config,
 }
 
+/// Keeps other processes out of a run's folder as long as it lives.
+#[derive(Debug)]
+pub struct Lock {
+    path: PathBuf,
+    _file: File,
+}
+
+impl Lock {
+    /// Gives the folder free and removes the file, which a folder that nobody trains in has no use for.
+    pub fn remove(self) {
+        // While it is still locked: the next process makes one of its own. An empty file that stays does no harm.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
 impl RunDirectory {
-    /// Starts a run in a new or empty folder, with `config.toml` in it. Parent folders are created as needed.
+    /// A run to come, in a folder that is new, empty, or left by a run that never began. Nothing is written before [`create`](Self::create).
     ///
     /// # Errors
     ///
-    /// The folder has files in it, none of which is touched, or it cannot be written to.
-    pub fn create(path: impl Into<PathBuf>, config: Config) -> Result<Self, RunError> {
+    /// The folder has files in it.
+    pub fn new(path: impl Into<PathBuf>, config: Config) -> Result<Self, RunError> {
         let path = path.into();
-        match fs::read_dir(&path) {
-            Ok(mut entries) => {
-                if path.join(LAST).exists() {
-                    return Err(RunError::Run { path });
-                }
-                if entries.next().is_some() {
-                    return Err(RunError::Exists { path });
-                }
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                fs::create_dir_all(&path).map_err(|error| FileError::writing(&path, error))?;
-            }
+        let entries = match fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self { path, config }),
             Err(error) if error.kind() == ErrorKind::NotADirectory => {
                 let advice = "take another name with --out";
                 return Err(RunError::NotAFolder { path, advice });
             }
             Err(error) => return Err(FileError::reading(&path, error).into()),
+        };
+        let entries: Vec<_> = entries.filter_map(|entry| entry.ok()).collect();
+        if entries.iter().any(|entry| entry.file_name() == LAST) {
+            return Err(RunError::Run { path });
         }
-        let run = Self { path, config };
-        write_atomically(&run.config_path(), run.config.to_toml().as_bytes())?;
-        Ok(run)
+        let begun = entries.iter().any(|entry| entry.file_name() == LOCK);
+        if entries.is_empty() || begun && entries.iter().all(is_of_a_beginning) {
+            return Ok(Self { path, config });
+        }
+        Err(RunError::Exists { path })
+    }
+
+    /// Makes the folder, parent folders as needed, and in it the lock, `config.toml` and what `first` writes: all of it or nothing. The lock keeps
+    /// other processes out as long as it lives.
+    ///
+    /// # Errors
+    ///
+    /// Another process has the folder or made a run in it meanwhile, it cannot be written to, or `first` failed.
+    pub fn create<E: From<RunError>>(&self, first: impl FnOnce() -> Result<(), E>) -> Result<Lock, E> {
+        fs::create_dir_all(&self.path).map_err(|error| RunError::from(FileError::writing(&self.path, error)))?;
+        // Only an empty folder goes.
+        let lock = self.lock().inspect_err(|_| drop(fs::remove_dir(&self.path)))?;
+        Self::new(&self.path, self.config.clone())?;
+        self.clear();
+        let config = write_atomically(&self.config_path(), self.config.to_toml().as_bytes());
+        match config.map_err(|error| RunError::from(error).into()).and_then(|()| first()) {
+            Ok(()) => Ok(lock),
+            Err(error) => {
+                self.clear();
+                lock.remove();
+                // Unless something else is in it.
+                let _ = fs::remove_dir(&self.path);
+                Err(error)
+            }
+        }
+    }
+
+    /// Removes what a run leaves that ended before its first checkpoint, and that checkpoint.
+    fn clear(&self) {
+        for entry in fs::read_dir(&self.path).into_iter().flatten().flatten() {
+            if entry.file_name() != LOCK && (is_of_a_beginning(&entry) || entry.file_name() == LAST) {
+                // What cannot go is overwritten, or told of where that fails.
+                let _ = fs::remove_file(entry.path());
+            }
+        }
     }
 
     /// Changes keys of a run that goes on, as the flag `--set` does; [`save_changes`](Self::save_changes) writes them down.
@@ -138,36 +185,26 @@ impl RunDirectory {
         Ok(write_atomically(&path, document.to_string().as_bytes())?)
     }
 
-    /// Keeps other processes from training in the folder as long as the file is open. It is one that nobody reads: on Windows a locked one cannot be.
+    /// Keeps other processes from training in the folder as long as the lock lives. Its file is one that nobody reads: on Windows a locked one
+    /// cannot be.
     ///
     /// # Errors
     ///
     /// Another process has it, or the folder cannot be written to.
-    pub fn lock(&self) -> Result<File, RunError> {
+    pub fn lock(&self) -> Result<Lock, RunError> {
         let path = self.path.join(LOCK);
-        let file = File::create(&path).map_err(|error| FileError::writing(&path, error))?;
-        match file.try_lock() {
-            Err(TryLockError::WouldBlock) => Err(RunError::Locked { path: self.path.clone() }),
-            // Some network drives have no locks, and training goes on there all the same.
-            Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+        loop {
+            let file = open_to_write(&path)?;
+            match file.try_lock() {
+                Err(TryLockError::WouldBlock) => return Err(RunError::Locked { path: self.path.clone() }),
+                // Some network drives have no locks, and training goes on there all the same.
+                Ok(()) | Err(TryLockError::Error(_)) => (),
+            }
+            // Whoever had it may just have taken its run back, and the file with it.
+            if stands_for(&path, &file) {
+                return Ok(Lock { path, _file: file });
+            }
         }
-    }
-
-    /// Takes [`create`](Self::create) back for a run that cannot start: removes the files of the run, and the folder
-    /// unless something else is in it. The same name can be used again then.
-    pub fn discard(&self) {
-        for path in [
-            self.config_path(),
-            self.metrics_path(),
-            self.last_path(),
-            self.source_tokenizer_path(),
-            self.target_tokenizer_path(),
-            self.path.join(LOCK),
-        ] {
-            // What is not there need not go, and what cannot go does no harm.
-            let _ = fs::remove_file(path);
-        }
-        let _ = fs::remove_dir(&self.path);
     }
 
     /// The folder of a trained model, to translate with it or to evaluate it.
@@ -194,9 +231,11 @@ impl RunDirectory {
         let run = Self::with_tokenizers(path.into())?;
         run.require(
             LAST,
-            "the run ended before its first checkpoint and cannot be continued: remove the folder and train again",
+            "the run ended before its first checkpoint and cannot be continued: train again with --out and this folder",
         )?;
         run.require(METRICS, "restore the file, or train again with another --out")?;
+        // Training replaces them.
+        is_own(&run.model_path())?;
         Ok(run)
     }
 
@@ -220,7 +259,7 @@ impl RunDirectory {
     }
 
     fn require(&self, file: &str, advice: &'static str) -> Result<(), RunError> {
-        if self.path.join(file).is_file() {
+        if is_own(&self.path.join(file))? {
             return Ok(());
         }
         Err(RunError::Missing { path: self.path.clone(), file: file.to_owned(), advice })
@@ -275,6 +314,17 @@ impl RunDirectory {
     }
 }
 
+/// Whether a run may have left this that ended before its first checkpoint.
+fn is_of_a_beginning(entry: &DirEntry) -> bool {
+    let (name, metadata) = (entry.file_name(), entry.metadata());
+    let name = name.to_string_lossy();
+    metadata.is_ok_and(|metadata| match &*name {
+        METRICS => metadata.is_file() && metadata.len() == 0,
+        LOCK | CONFIG => metadata.is_file(),
+        _ => metadata.is_file() && (is_temporary(&name) || name.starts_with("tokenizer.") && name.ends_with(".json")),
+    })
+}
+
 /// E.g. `tokenizer.de.json`.
 fn tokenizer_name(language: &str) -> String {
     format!("tokenizer.{language}.json")
@@ -300,8 +350,13 @@ mod tests {
 
     const FILES: [&str; 5] = [METRICS, MODEL, LAST, "tokenizer.de.json", "tokenizer.en.json"];
 
+    fn create(run: &RunDirectory) -> Lock {
+        run.create(|| Ok::<_, RunError>(())).unwrap()
+    }
+
     fn complete(path: &Path) -> RunDirectory {
-        let run = RunDirectory::create(path, Config::default()).unwrap();
+        let run = RunDirectory::new(path, Config::default()).unwrap();
+        create(&run);
         for file in FILES {
             fs::write(path.join(file), file).unwrap();
         }
@@ -315,7 +370,9 @@ mod tests {
         let mut config = Config::default();
         config.set("data.source=fr").unwrap();
         config.set("train.learning_rate=0.0012345679").unwrap();
-        let run = RunDirectory::create(&path, config.clone()).unwrap();
+        let run = RunDirectory::new(&path, config.clone()).unwrap();
+        assert!(!path.exists(), "nothing is written yet");
+        create(&run);
         let text = fs::read_to_string(path.join("config.toml")).unwrap();
         assert_eq!(Config::from_toml(&text, "config.toml").unwrap(), config);
         assert_eq!(run.source_tokenizer_path(), path.join("tokenizer.fr.json"));
@@ -323,7 +380,7 @@ mod tests {
         // An empty folder is as good as none.
         let empty = directory.path().join("empty");
         fs::create_dir(&empty).unwrap();
-        RunDirectory::create(&empty, config).unwrap();
+        create(&RunDirectory::new(&empty, config).unwrap());
     }
 
     #[test]
@@ -332,14 +389,14 @@ mod tests {
         let path = directory.path().join("note");
         fs::create_dir(&path).unwrap();
         fs::write(path.join(".hidden"), "mine").unwrap();
-        let error = RunDirectory::create(&path, Config::default()).unwrap_err().to_string();
+        let error = RunDirectory::new(&path, Config::default()).unwrap_err().to_string();
         let name = path.display();
         assert_eq!(error, format!("{name} already has files in it; take another folder with --out"));
         assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
         assert_eq!(fs::read(path.join(".hidden")).unwrap(), b"mine");
 
         let file = path.join(".hidden");
-        let error = RunDirectory::create(&file, Config::default()).unwrap_err().to_string();
+        let error = RunDirectory::new(&file, Config::default()).unwrap_err().to_string();
         assert_eq!(error, format!("{} is not a folder; take another name with --out", file.display()));
     }
 
@@ -359,7 +416,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("run");
         complete(&path);
-        let error = RunDirectory::create(&path, Config::default()).unwrap_err().to_string();
+        let error = RunDirectory::new(&path, Config::default()).unwrap_err().to_string();
         assert!(error.contains(&format!("`wgrad train --resume {}`", path.display())), "{error}");
     }
 
@@ -394,14 +451,75 @@ mod tests {
     }
 
     #[test]
-    fn a_discarded_run_leaves_what_is_not_its_own() {
+    fn a_run_that_cannot_begin_leaves_nothing_of_its_own() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("run");
-        complete(&path).discard();
-        assert_eq!(fs::read_dir(&path).unwrap().count(), 1, "a model is never removed");
-        fs::remove_file(path.join(MODEL)).unwrap();
-        RunDirectory::create(&path, Config::default()).unwrap().discard();
+        let run = RunDirectory::new(&path, Config::default()).unwrap();
+        let fail = |more: &str| {
+            let first = || {
+                for file in [METRICS, LAST, "tokenizer.de.json", more] {
+                    fs::write(path.join(file), "").unwrap();
+                }
+                Err(RunError::Exists { path: path.clone() })
+            };
+            run.create(first).unwrap_err()
+        };
+        fail("tokenizer.en.json");
         assert!(!path.exists());
+        fail("notes");
+        let left: Vec<_> = fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["notes"], "what is not its own stays");
+    }
+
+    /// Killed before its first checkpoint, a run leaves what has no use; the folder serves again.
+    #[test]
+    fn what_a_run_left_that_never_began_is_taken_over() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("run");
+        let left = [CONFIG, LOCK, "tokenizer.de.json", "tokenizer.fr.json", ".wgrad-abc.tmp"];
+        fs::create_dir(&path).unwrap();
+        left.iter().for_each(|file| fs::write(path.join(file), "old").unwrap());
+        fs::write(path.join(METRICS), "").unwrap();
+        let run = RunDirectory::new(&path, Config::default()).unwrap();
+        create(&run);
+        let mut names: Vec<_> = fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, [CONFIG, LOCK]);
+        // With anything that is worth something, or without the sign of a run, it is not touched.
+        for file in [MODEL, METRICS, "notes", "epoch-1.safetensors"] {
+            fs::write(path.join(file), "mine").unwrap();
+            assert!(matches!(RunDirectory::new(&path, Config::default()), Err(RunError::Exists { .. })), "{file}");
+            fs::remove_file(path.join(file)).unwrap();
+        }
+        fs::remove_file(path.join(LOCK)).unwrap();
+        assert!(matches!(RunDirectory::new(&path, Config::default()), Err(RunError::Exists { .. })));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_run_with_a_link_in_it_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("run");
+        for file in [CONFIG, MODEL, LAST, METRICS, LOCK, "tokenizer.de.json", "tokenizer.en.json"] {
+            let run = complete(&path);
+            let [mine, link] = [directory.path().join("mine"), path.join(file)];
+            fs::copy(&link, &mine).unwrap();
+            let contents = fs::read(&mine).unwrap();
+            fs::remove_file(&link).unwrap();
+            std::os::unix::fs::symlink(&mine, &link).unwrap();
+            let refused =
+                |result: Result<(), RunError>| result.map_or_else(|error| error.to_string(), |()| String::new());
+            let resumed = refused(RunDirectory::resume(&path).and_then(|run| run.lock()).map(|_| ()));
+            assert!(resumed.contains(&format!("{file} is a link to another file; ")), "{resumed}");
+            let opened = refused(RunDirectory::open(&path).map(|_| ()));
+            assert_eq!(
+                opened.contains(" is a link to another file; "),
+                ![LAST, METRICS, LOCK].contains(&file),
+                "{opened}"
+            );
+            assert_eq!(fs::read(&mine).unwrap(), contents);
+            fs::remove_dir_all(run.path()).unwrap();
+        }
     }
 
     #[test]
@@ -432,7 +550,7 @@ mod tests {
             (CONFIG, "expected the folder of a run", "expected the folder of a run"),
             (METRICS, "", "restore the file"),
             (MODEL, "continue it with `wgrad train --resume`", ""),
-            (LAST, "", "remove the folder and train again"),
+            (LAST, "", "train again with --out and this folder"),
             ("tokenizer.de.json", "restore the file", "restore the file"),
             ("tokenizer.en.json", "restore the file", "restore the file"),
         ] {

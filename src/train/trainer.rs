@@ -1,5 +1,6 @@
 //! The training loop.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,10 +18,10 @@ use super::checkpoint::{
     CheckpointError, Last, NamedTensor, TrainingState, cut, load_last, load_model, save_last, save_model, stored_shape,
 };
 use super::config::{Config, TrainConfig};
-use super::files::remove;
+use super::files::{remove, remove_temporaries, write_atomically};
 use super::fingerprint::{Fingerprints, fingerprints};
 use super::metrics::{EpochMetrics, Metrics, Record, StepMetrics};
-use super::run_directory::RunDirectory;
+use super::run_directory::{Lock, RunDirectory};
 use super::schedule::{ScheduleState, Scheduler};
 use super::step::{StepBatch, StepResult, allocate, control_words, training_plan, validation_plan};
 use super::watch::{Speed, Watch};
@@ -62,7 +63,9 @@ pub struct Trainer<'a> {
     search: Search,
     scheduler: Scheduler,
     state: TrainingState,
-    metrics: Metrics,
+    /// `None` before a new run has its folder.
+    metrics: Option<Metrics>,
+    lock: Option<Lock>,
     speed: Speed,
     pending: VecDeque<Pending>,
     /// The step that the run was resumed at.
@@ -77,10 +80,12 @@ const TRAINING: usize = 0;
 const VALIDATION: usize = 1;
 
 impl<'a> Trainer<'a> {
-    /// Prepares a run in `run`: new, or with `resume` from its last checkpoint.
+    /// Prepares a run in `run`: new, or with `resume` from its last checkpoint. Nothing of a new run is written yet, however this ends:
+    /// [`train`](Self::train) makes its folder.
     ///
     /// # Errors
-    /// When the device cannot hold the model, the checkpoint is damaged, or the text or a tokenizer is not what the run began with.
+    /// When the device cannot hold the model, the checkpoint is damaged, the text or a tokenizer is not what the run began with, or another process
+    /// trains in the folder.
     pub fn new(
         device: &'a mut dyn Device,
         run: &'a RunDirectory,
@@ -89,6 +94,7 @@ impl<'a> Trainer<'a> {
         resume: bool,
     ) -> Result<Self, TrainError> {
         let config = run.config();
+        let lock = if resume { Some(run.lock()?) } else { None };
         let sides = [&tokenizers[0], &tokenizers[1]];
         let files = fingerprints(&config.data, [&training, &validation], sides);
         let splits = [("training", &training), ("validation", &validation)].map(|(name, text)| {
@@ -116,9 +122,10 @@ impl<'a> Trainer<'a> {
             }
             let metrics = Metrics::resume(&run.metrics_path(), state.metrics_bytes)?;
             restore(device, model.parameters(), &last);
-            (state, metrics)
+            remove_temporaries(run.path());
+            (state, Some(metrics))
         } else {
-            (first_state(config, files), Metrics::create(&run.metrics_path())?)
+            (first_state(config, files), None)
         };
         let plans = [TRAINING, VALIDATION].map(|kind| {
             let mut plans = HashMap::new();
@@ -129,7 +136,7 @@ impl<'a> Trainer<'a> {
             Ok::<_, TrainError>(plans)
         });
         let [training_plans, validation_plans] = plans;
-        let mut trainer = Self {
+        Ok(Self {
             device,
             run,
             search: Search::new(model.clone(), config.data.frame, Beam::GREEDY),
@@ -146,14 +153,33 @@ impl<'a> Trainer<'a> {
             resumed: resume.then_some(state.step),
             state,
             metrics,
+            lock,
             pending: VecDeque::new(),
             started: Instant::now(),
-        };
-        if !resume {
-            // From now on the run can be resumed, whenever it is killed.
-            trainer.save()?;
-        }
-        Ok(trainer)
+        })
+    }
+
+    /// Whether the run has a folder, in which it can be continued.
+    pub fn is_on_disk(&self) -> bool {
+        self.lock.is_some()
+    }
+
+    /// Makes the folder of a new run. From now on it can be resumed, whenever it is killed.
+    fn begin(&mut self) -> Result<(), TrainError> {
+        let run = self.run;
+        self.lock = Some(run.create(|| {
+            let paths = [run.source_tokenizer_path(), run.target_tokenizer_path()];
+            for (tokenizer, path) in self.tokenizers.iter().zip(paths) {
+                write_atomically(&path, tokenizer.to_json().as_bytes())?;
+            }
+            self.metrics = Some(Metrics::create(&run.metrics_path())?);
+            self.save()
+        })?);
+        Ok(())
+    }
+
+    fn metrics(&mut self) -> &mut Metrics {
+        self.metrics.as_mut().expect("the run has begun")
     }
 
     /// The plan of a whole training step on the largest batch, to be shown with `-v`.
@@ -190,12 +216,17 @@ impl<'a> Trainer<'a> {
         (train.patience > 0 && self.state.epochs_without_improvement >= train.patience).then_some("train.patience")
     }
 
-    /// Tells `watch` how it goes, and trains until all epochs are done, validation stops improving, or `stop` is set.
+    /// Makes the folder of a new run, tells `watch` how it goes, and trains until all epochs are done, validation stops improving, or `stop` is set,
+    /// which is heeded between two steps and between two batches of validation.
     ///
     /// # Errors
-    /// When the device fails, the disk is full or the loss diverges; the last checkpoint is intact then.
+    /// When the device fails, the disk is full or the loss diverges; the last checkpoint is intact then. If the folder cannot be made, nothing of it
+    /// is left.
     pub fn train(&mut self, stop: &AtomicBool, watch: &mut dyn Watch) -> Result<Outcome, TrainError> {
         let train = self.run.config().train.clone();
+        if !self.is_on_disk() {
+            self.begin()?;
+        }
         while self.finished().is_none() {
             let batches = self.batches[TRAINING].epoch(train.seed, self.state.epoch);
             self.speed = Speed::start();
@@ -213,7 +244,11 @@ impl<'a> Trainer<'a> {
                 }
             }
             self.drain(true, watch)?;
-            self.end_epoch(watch)?;
+            let ended = self.end_epoch(stop, watch)?;
+            self.save()?;
+            if !ended || stop.load(Ordering::Relaxed) && self.finished().is_none() {
+                return Ok(Outcome::Interrupted);
+            }
         }
         Ok(Outcome::Finished)
     }
@@ -244,14 +279,15 @@ impl<'a> Trainer<'a> {
             self.speed.step(result.tokens as u64);
             watch.step(result.loss(), &self.speed);
             if step.is_multiple_of(self.run.config().train.log_every.max(1) as u64) {
-                self.metrics.write(Record::Step(StepMetrics {
+                let record = Record::Step(StepMetrics {
                     step,
                     epoch: self.state.epoch,
                     loss: result.loss(),
                     learning_rate,
                     grad_norm: result.grad_norm,
                     tokens_per_second: self.speed.tokens_per_second(),
-                }))?;
+                });
+                self.metrics().write(record)?;
             }
         }
         Ok(())
@@ -265,14 +301,15 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    fn end_epoch(&mut self, watch: &mut dyn Watch) -> Result<(), TrainError> {
+    /// Validates, takes note of it and turns to the next epoch. `false` where `stop` was set meanwhile: all is as it was after the last step then, and
+    /// the epoch is validated once the run goes on.
+    fn end_epoch(&mut self, stop: &AtomicBool, watch: &mut dyn Watch) -> Result<bool, TrainError> {
         let trained = self.average()?;
-        let validation = self.validate()?;
-        if !validation.loss().is_finite() {
-            let at = format!("in the validation of epoch {}", self.state.epoch);
-            return Err(self.diverged(at, self.state.step));
-        }
-        let bleu = self.validation_bleu()?;
+        let scores = self.validate(stop)?;
+        let Some((validation, bleu)) = scores else {
+            self.put_back(trained);
+            return Ok(false);
+        };
         let training = StepResult {
             loss_sum: self.state.epoch_loss_sum,
             nll_sum: self.state.epoch_nll_sum,
@@ -303,17 +340,15 @@ impl<'a> Trainer<'a> {
             learning_rate: self.scheduler.learning_rate(self.state.step),
             seconds: self.seconds(),
         };
-        self.metrics.write(Record::Epoch(metrics))?;
+        self.metrics().write(Record::Epoch(metrics))?;
         watch.finish_epoch(&metrics, best, &self.speed);
-        if let Some(trained) = trained {
-            self.device.write_f32("parameters", &trained);
-        }
+        self.put_back(trained);
         self.scheduler.end_epoch(training.loss(), validation.loss());
         self.state.epoch += 1;
         self.state.batch = 0;
         (self.state.epoch_loss_sum, self.state.epoch_nll_sum) = (0.0, 0.0);
         (self.state.epoch_tokens, self.state.epoch_batch_nll_sum) = (0.0, 0.0);
-        self.save()
+        Ok(true)
     }
 
     /// Puts the mean of the last `train.average_epochs` epochs' parameters in the place of the present ones, which it gives back; `None` where
@@ -345,26 +380,58 @@ impl<'a> Trainer<'a> {
         Ok(Some(trained))
     }
 
-    /// Loss over the validation split.
-    fn validate(&mut self) -> Result<StepResult, TrainError> {
+    /// Puts the parameters back that [`average`](Self::average) took the place of.
+    fn put_back(&mut self, trained: Option<Vec<f32>>) {
+        if let Some(trained) = trained {
+            self.device.write_f32("parameters", &trained);
+        }
+    }
+
+    /// Loss and BLEU of the validation set; `None` where `stop` was set meanwhile.
+    fn validate(&mut self, stop: &AtomicBool) -> Result<Option<(StepResult, f64)>, TrainError> {
+        let Some(loss) = self.validation_loss(stop)? else { return Ok(None) };
+        if !loss.loss().is_finite() {
+            let at = format!("in the validation of epoch {}", self.state.epoch);
+            return Err(self.diverged(at, self.state.step));
+        }
+        Ok(self.validation_bleu(stop)?.map(|bleu| (loss, bleu)))
+    }
+
+    fn validation_loss(&mut self, stop: &AtomicBool) -> Result<Option<StepResult>, TrainError> {
+        let mut total = StepResult::default();
         for batch in self.batches[VALIDATION].in_order() {
             let control = control_words(&self.run.config().train, 0, 0.0, &batch.sentences, self.most);
             self.device.write_u32("control", &control);
             self.device.run(self.plans[VALIDATION][&batch.shape], true)?;
+            if stop.load(Ordering::Relaxed) {
+                // Their records are no steps'.
+                self.device.logged(true)?;
+                return Ok(None);
+            }
         }
-        let mut total = StepResult::default();
         self.device.logged(true)?.iter().for_each(|record| total.add(&StepResult::from_log(record)));
-        Ok(total)
+        Ok(Some(total))
     }
 
     /// BLEU of greedy translations of the whole validation text. Of a line far longer than those that the model is trained on only the beginning is translated:
     /// time grows with the square of the length, and one line of 2,000 words took a minute an epoch.
-    fn validation_bleu(&mut self) -> Result<f64, TrainError> {
+    fn validation_bleu(&mut self, stop: &AtomicBool) -> Result<Option<f64>, TrainError> {
         let mut sources = self.tokenizers[0].encode_all(&self.validation_text.source);
         sources.iter_mut().for_each(|ids| ids.truncate(2 * self.run.config().data.max_tokens));
-        let translations = self.search.translate(self.device, &sources)?;
-        let hypotheses: Vec<String> = translations.iter().map(|ids| self.tokenizers[1].decode(ids)).collect();
-        Ok(corpus_bleu(&hypotheses, &self.validation_text.target).score)
+        // In the batches that the search would make of them all, the longest first.
+        let mut order: Vec<usize> = (0..sources.len()).collect();
+        order.sort_by_key(|&i| Reverse(sources[i].len()));
+        let mut hypotheses = vec![String::new(); sources.len()];
+        for batch in order.chunks(self.search.sentences()) {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+            let ids: Vec<Vec<u32>> = batch.iter().map(|&i| std::mem::take(&mut sources[i])).collect();
+            for (&i, ids) in batch.iter().zip(self.search.translate(self.device, &ids)?) {
+                hypotheses[i] = self.tokenizers[1].decode(&ids);
+            }
+        }
+        Ok(Some(corpus_bleu(&hypotheses, &self.validation_text.target).score))
     }
 
     fn seconds(&self) -> f64 {
@@ -375,7 +442,7 @@ impl<'a> Trainer<'a> {
     fn save(&mut self) -> Result<(), TrainError> {
         self.state.schedule = self.scheduler.state();
         self.state.seconds = self.seconds();
-        self.state.metrics_bytes = self.metrics.bytes()?;
+        self.state.metrics_bytes = self.metrics().bytes()?;
         let [parameters, exp_avg, exp_avg_sq] = ["parameters", "exp_avg", "exp_avg_sq"].map(|name| self.tensors(name));
         save_last(&self.run.last_path(), &parameters?, &exp_avg?, &exp_avg_sq?, &self.state)?;
         Ok(())
