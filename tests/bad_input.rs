@@ -18,15 +18,6 @@ impl Sandbox {
         sandbox.succeed(&format!("{TRAIN} --set train.epochs=1"));
         sandbox
     }
-
-    /// A run's folder once more.
-    fn copy(&self, from: &str, to: &str) {
-        fs::create_dir(self.path(to)).expect("a new folder");
-        for entry in fs::read_dir(self.path(from)).expect("a folder") {
-            let entry = entry.expect("an entry");
-            fs::copy(entry.path(), self.path(to).join(entry.file_name())).expect("a copy");
-        }
-    }
 }
 
 #[test]
