@@ -158,6 +158,47 @@ fn folders_that_are_no_runs() {
     }
 }
 
+/// What the links of a run from elsewhere lead to is neither read nor changed.
+#[test]
+#[cfg(unix)]
+fn a_run_with_links_in_it() {
+    let sandbox = Sandbox::with_captions(40);
+    sandbox.succeed(&format!("{TRAIN} --set train.epochs=1 --set train.average_epochs=2"));
+    let resume = "train --resume run --device cpu --set train.epochs=2";
+    let outside = sandbox.path("outside");
+    for file in [
+        "config.toml",
+        "tokenizer.de.json",
+        "tokenizer.en.json",
+        "metrics.jsonl",
+        "last.safetensors",
+        "model.safetensors",
+        "epoch-1.safetensors",
+        "train.lock",
+    ] {
+        let here = sandbox.path(&format!("run/{file}"));
+        fs::rename(&here, &outside).unwrap();
+        std::os::unix::fs::symlink(&outside, &here).unwrap();
+        sandbox.refuse(resume, &[&format!("run/{file} is a link to another file; expected a file of the run's own. ")]);
+        fs::rename(&outside, &here).unwrap();
+    }
+    // These two are written in place.
+    for file in ["metrics.jsonl", "train.lock"] {
+        fs::hard_link(sandbox.path(&format!("run/{file}")), &outside).unwrap();
+        sandbox.refuse(resume, &[&format!("run/{file} is a file with another name elsewhere (a hard link); ")]);
+        fs::remove_file(&outside).unwrap();
+    }
+    // Temporary files once had names that could be foreseen.
+    sandbox.write("outside", "mine");
+    for file in ["last.safetensors", "model.safetensors", "config.toml"] {
+        std::os::unix::fs::symlink(&outside, sandbox.path(&format!("run/{file}.tmp"))).unwrap();
+    }
+    // The folder itself may be a link.
+    std::os::unix::fs::symlink(sandbox.path("run"), sandbox.path("same")).unwrap();
+    sandbox.succeed(&resume.replace("run", "same"));
+    assert_eq!(sandbox.read("outside"), b"mine");
+}
+
 #[test]
 fn damaged_and_truncated_checkpoints() {
     let sandbox = Sandbox::with_run();

@@ -131,7 +131,13 @@ fn a_run_that_is_to_outlive_its_terminal_does() {
     let sandbox = Sandbox::with_captions(200);
     let script = format!("trap '' HUP; exec {} {TRAIN} --out run", env!("CARGO_BIN_EXE_wgrad"));
     let mut command = Command::new("sh");
-    let child = command.args(["-c", &script]).current_dir(sandbox.path("")).stdout(Stdio::null()).spawn().expect("sh");
+    let child = command
+        .args(["-c", &script])
+        .current_dir(sandbox.path(""))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("sh");
     wait_for("a step", || sandbox.lines("run") >= 5);
     signal(&child, Signal::HUP);
     assert!(child.wait_with_output().expect("its end").status.success());
@@ -143,8 +149,10 @@ fn a_run_that_is_to_outlive_its_terminal_does() {
 fn killed_runs_of_the_flagship_presets_resume_to_the_same_bits() {
     let sandbox = Sandbox::with_captions(40);
     for preset in ["transformer", "translator", "captions"] {
-        let more = ["data.max_tokens=40", "train.epochs=2", "train.batch.sentences=4", "train.checkpoint_every=3"];
-        let assignments = small::assignments(preset).into_iter().chain(more);
+        // Tokens enough that captions are no longer than training takes, in subwords too.
+        let data = ["data.max_tokens=40", "data.source_vocabulary=500", "data.target_vocabulary=500"];
+        let more = data.iter().chain(&["train.epochs=2", "train.batch.sentences=4", "train.checkpoint_every=3"]);
+        let assignments = small::assignments(preset).into_iter().chain(more.copied());
         let assignments: String = assignments.map(|assignment| format!(" --set {assignment}")).collect();
         let train = format!("train --preset {preset} --data data --device cpu{assignments}");
         let undisturbed = format!("{preset}-undisturbed");
@@ -152,7 +160,7 @@ fn killed_runs_of_the_flagship_presets_resume_to_the_same_bits() {
         let mut child = sandbox.start(&format!("{train} --out {preset}"));
         // In the middle of the first epoch, in its validation or behind, and in the second epoch.
         for lines in [5, 10, 15] {
-            wait_for("a step", || sandbox.lines(preset) >= lines);
+            wait_for("a step", || sandbox.lines(preset) >= lines || child.try_wait().expect("a child").is_some());
             child.kill().expect("a kill");
             assert!(!child.wait().expect("its end").success(), "{preset} ended before it could be killed");
             child = sandbox.start(&format!("train --resume {preset} --device cpu"));
@@ -237,7 +245,7 @@ fn programs_that_make_the_corpus_at_once_all_have_it() {
     for child in children {
         let output = child.wait_with_output().expect("its end");
         let said = stderr(&output);
-        assert!(output.status.code() == Some(2) && said.contains("nowhere"), "{said}");
+        assert!(said.contains("error: no device is called `nowhere`. "), "{said}");
     }
     let files: Vec<_> = sandbox.files().into_keys().collect();
     assert_eq!(files.len(), 6, "{files:?}");

@@ -85,11 +85,10 @@ fn follow_no_link(options: &mut OpenOptions) -> &mut OpenOptions {
     options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32)
 }
 
-#[cfg(windows)]
+/// There the look beforehand has to do: a flag against links would also open a file that lies in the cloud without what it holds.
+#[cfg(not(unix))]
 fn follow_no_link(options: &mut OpenOptions) -> &mut OpenOptions {
-    use std::os::windows::fs::OpenOptionsExt;
-    const FILE_FLAG_OPEN_REPARSE_POINT: u32 = 0x0020_0000;
-    options.custom_flags(FILE_FLAG_OPEN_REPARSE_POINT)
+    options
 }
 
 /// What makes this none of a run's own files.

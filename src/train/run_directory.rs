@@ -234,8 +234,13 @@ impl RunDirectory {
             "the run ended before its first checkpoint and cannot be continued: train again with --out and this folder",
         )?;
         run.require(METRICS, "restore the file, or train again with another --out")?;
-        // Training replaces them.
+        // What training may come to only later.
         is_own(&run.model_path())?;
+        for entry in fs::read_dir(&run.path).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with("epoch-") {
+                is_own(&entry.path())?;
+            }
+        }
         Ok(run)
     }
 
