@@ -35,8 +35,8 @@ struct Mortal<'d> {
     kind: Work,
     left: usize,
     stop: Option<&'d AtomicBool>,
-    /// Validation writes control words of step 0.
-    step: u32,
+    /// What runs next.
+    next: Work,
 }
 
 impl Mortal<'_> {
@@ -53,16 +53,18 @@ impl Mortal<'_> {
 
 impl Device for Mortal<'_> {
     fn run(&mut self, plan: Prepared, log: bool) -> Result<(), DeviceError> {
-        self.live(if self.step == 0 { Validation } else { Training })?;
+        self.live(self.next)?;
         self.device.run(plan, log)
     }
     fn run_part(&mut self, plan: Prepared, steps: Range<usize>) -> Result<(), DeviceError> {
-        self.live(Translation)?;
         self.device.run_part(plan, steps)
     }
     fn write_u32(&mut self, name: &str, values: &[u32]) {
-        if name == "control" {
-            self.step = values[control::STEP];
+        // Validation writes control words of step 0, and a search has its own.
+        match (name, name.starts_with("search.")) {
+            ("control", _) => self.next = if values[control::STEP] == 0 { Validation } else { Training },
+            (_, true) => self.next = Translation,
+            _ => {}
         }
         self.device.write_u32(name, values);
     }
@@ -169,7 +171,7 @@ fn check_resumes(
     for (epochs, kills) in [(1, first), (2, second)] {
         for &(kind, left) in kills {
             let mut device = new_device();
-            let mut mortal = Mortal { device: &mut *device, kind, left, stop: None, step: 0 };
+            let mut mortal = Mortal { device: &mut *device, kind, left, stop: None, next: Training };
             let ended = subject.train(&mut mortal, &killed, 2, &NEVER);
             let error = ended.map_or_else(|e| e.to_string(), |_| "it went on".into());
             assert!(error.contains("killed"), "{preset}, after {left} more of {kind:?}: {error}");
@@ -204,7 +206,7 @@ fn a_run_that_is_stopped_resumes_to_the_same_bits() {
         for (kind, left) in [(Training, 1), first, first, middle, last, (Translation, 0), (Training, 1), middle, last] {
             let stop = AtomicBool::new(false);
             let device = &mut Cpu::<f32>::new();
-            let mut mortal = Mortal { device, kind, left, stop: Some(&stop), step: 0 };
+            let mut mortal = Mortal { device, kind, left, stop: Some(&stop), next: Training };
             let ended = subject.train(&mut mortal, &stopped, 2, &stop).unwrap_or_else(|e| panic!("{preset}: {e}"));
             assert_eq!(ended, Outcome::Interrupted, "{preset}, after {left} more of {kind:?}");
         }

@@ -6,7 +6,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use wgrad::cpu::Cpu;
-use wgrad::decode::{Beam, Search};
+use wgrad::decode::{Beam, DecodeError, End, Lengths, Limit, Search, Translation};
+use wgrad::gpu::Limits;
 use wgrad::graph::{Target, TensorType};
 use wgrad::models::{self, Model};
 use wgrad::plan::{Counters, Device, DeviceError, Plan, Prepared, Profile, Region};
@@ -29,6 +30,7 @@ fn configs() -> Vec<Config> {
     vec![
         config("tiny", &["model.attention=cosine-concat", "model.rnn=gru", "model.layers=2"]),
         config("tiny", &["model.attention=dot", "model.input_feeding=true"]),
+        config("tiny", &["model.attention=none", "model.rnn=rnn"]),
         config("seed-full-transformer", &transformer),
         config("seed-transformer", &transformer),
     ]
@@ -46,31 +48,171 @@ fn parameters(model: &dyn Model) -> Vec<f32> {
     parameters
 }
 
-fn search(device: &mut dyn Device, config: &Config, beam: Beam) -> (Arc<dyn Model>, Vec<Vec<u32>>) {
+/// Training that would have given far longer targets than sources.
+const SEEN: Lengths = Lengths { source: 6, target: 30, ratio: 15.0 };
+
+/// A search on a device that holds these parameters.
+fn open(device: &mut dyn Device, config: &Config, parameters: &[f32], beam: Beam, limit: Limit) -> Search {
     let model = models::build(&config.model, [VOCABULARY; 2]);
-    let parameters = parameters(&*model);
     device.allocate("parameters", &TensorType::f32(&[parameters.len()])).expect("memory");
-    device.write_f32("parameters", &parameters);
-    let found = Search::new(model.clone(), config.data.frame, beam).translate(device, &sources()).expect("a search");
-    (model, found)
+    device.write_f32("parameters", parameters);
+    Search::new(model, config.data.frame, beam, limit)
+}
+
+fn search(device: &mut dyn Device, config: &Config, beam: Beam) -> (Arc<dyn Model>, Vec<Translation>) {
+    let model = models::build(&config.model, [VOCABULARY; 2]);
+    let found = open(device, config, &parameters(&*model), beam, Limit::Usual).translate(device, &sources());
+    (model, found.expect("a search"))
 }
 
 #[test]
 fn shaders_find_what_the_cpu_finds() {
+    let mut gpu = gpu::open();
     for config in configs() {
         for beam in [Beam::GREEDY, BEAM, Beam { length_penalty: 1.0, ..BEAM }] {
             let (_, expected) = search(&mut Cpu::<f32>::new(), &config, beam);
-            let (_, found) = search(&mut gpu::open(), &config, beam);
+            let (_, found) = search(&mut gpu, &config, beam);
             assert_eq!(found, expected, "{:?} {beam:?}", config.model);
-            assert!(expected[0].is_empty(), "nothing in, nothing out");
+            assert!(expected[0].tokens.is_empty(), "nothing in, nothing out");
         }
     }
 }
 
-/// A CPU that counts the steps of plans that it runs.
+/// Sources of one to forty tokens, so that plans of several sizes take part, in an order of their own.
+fn mixed_sources() -> Vec<Vec<u32>> {
+    (0..70u32).map(|s| (0..1 + s * 37 % 40).map(|t| 4 + (s * 3 + t * 7) % 5).collect()).collect()
+}
+
+/// Neither a sentence's neighbours nor its place among them change its translation: shuffled, by itself, in a full batch.
+fn translations_are_their_own(device: &mut dyn Device, alone: usize) {
+    let (mut ended, mut cut) = (0, 0);
+    for config in configs() {
+        for beam in [Beam::GREEDY, Beam { length_penalty: 1.0, ..BEAM }] {
+            let model = models::build(&config.model, [VOCABULARY; 2]);
+            let mut search = open(device, &config, &parameters(&*model), beam, Limit::Trained(SEEN));
+            let sources = mixed_sources();
+            let together = search.translate(device, &sources).expect("a search");
+            let place = |i: usize| i * 29 % sources.len();
+            let shuffled: Vec<_> = (0..sources.len()).map(|i| sources[place(i)].clone()).collect();
+            let others = search.translate(device, &shuffled).expect("a search");
+            for (i, other) in others.iter().enumerate() {
+                assert_eq!(*other, together[place(i)], "{:?} {beam:?}, shuffled: {i}", config.model);
+            }
+            for i in (0..sources.len()).step_by(sources.len() / alone) {
+                let by_itself = search.translate(device, &sources[i..=i]).expect("a search");
+                assert_eq!(by_itself, together[i..=i], "{:?} {beam:?}, alone: {i}", config.model);
+            }
+            ended += together.iter().filter(|found| found.end == End::Eos).count();
+            cut += together.iter().filter(|found| found.end == End::Limit).count();
+        }
+    }
+    assert!(ended > 100 && cut > 100, "{ended} of the translations ended, {cut} were cut: both are to be compared");
+}
+
+#[test]
+fn no_translation_depends_on_its_neighbours_on_the_cpu() {
+    translations_are_their_own(&mut Cpu::<f32>::new(), 20);
+}
+
+#[test]
+fn no_translation_depends_on_its_neighbours_through_the_shaders() {
+    translations_are_their_own(&mut gpu::open(), 7);
+}
+
+/// A model that never says `<eos>` is cut at the limit of each source, whatever the lengths of those beside it.
+#[test]
+fn every_sentence_has_a_limit_of_its_own() {
+    for config in configs() {
+        let model = models::build(&config.model, [VOCABULARY; 2]);
+        let mut parameters = parameters(&*model);
+        let bias = model.parameters().iter().find(|p| p.name.ends_with("output.bias")).expect("a projection");
+        parameters[bias.offset + EOS as usize] = -1e4;
+        // `<pad>` and `<sos>` are no words.
+        parameters[bias.offset + 1..][..2].fill(-1e4);
+        for beam in [Beam::GREEDY, BEAM] {
+            for limit in [Limit::Usual, Limit::Trained(SEEN), Limit::Tokens(3), Limit::Tokens(1000)] {
+                if limit == Limit::Tokens(1000) && (beam == BEAM || model.max_positions().is_some()) {
+                    continue;
+                }
+                let mut cpu = Cpu::<f32>::new();
+                let mut search = open(&mut cpu, &config, &parameters, beam, limit);
+                for (source, found) in sources().iter().zip(search.translate(&mut cpu, &sources()).expect("a search")) {
+                    if !source.is_empty() {
+                        let words = limit.of(source.len()).min(search.longest());
+                        assert_eq!((found.tokens.len(), found.end), (words, End::Limit), "{limit:?} {beam:?}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Cut earlier, a greedy translation is the beginning of itself, and a beam's is one that has ended if there is any.
+#[test]
+fn a_limit_cuts_and_does_no_more() {
+    let mut beams_ended = 0;
+    for config in configs() {
+        let mut cpu = Cpu::<f32>::new();
+        let model = models::build(&config.model, [VOCABULARY; 2]);
+        let parameters = parameters(&*model);
+        let whole =
+            open(&mut cpu, &config, &parameters, Beam::GREEDY, Limit::Tokens(12)).translate(&mut cpu, &sources());
+        for most in [1, 2, 5] {
+            let mut cut = |beam| {
+                let mut search = open(&mut cpu, &config, &parameters, beam, Limit::Tokens(most));
+                search.translate(&mut cpu, &sources()).expect("a search")
+            };
+            for (cut, whole) in cut(Beam::GREEDY).iter().zip(whole.as_ref().expect("a search")) {
+                // What is no word takes a position too.
+                assert!(whole.tokens.starts_with(&cut.tokens) && cut.tokens.len() <= most, "{:?}", config.model);
+                assert!(cut.end == End::Limit || cut == whole);
+            }
+            let wide = cut(BEAM);
+            assert!(wide.iter().all(|found| found.tokens.len() <= most));
+            beams_ended += wide.iter().filter(|found| found.end == End::Eos && !found.tokens.is_empty()).count();
+        }
+    }
+    assert!(beams_ended > 20, "only {beams_ended} beams ended within the limit");
+}
+
+/// Finite weights whose products overflow: no translation, on no device.
+#[test]
+fn scores_that_are_no_numbers_end_a_search() {
+    let mut gpu = gpu::open();
+    for config in configs() {
+        let model = models::build(&config.model, [VOCABULARY; 2]);
+        for factor in [3e38, f32::NAN] {
+            let mut parameters = parameters(&*model);
+            let output =
+                model.parameters().iter().filter(|p| p.name.contains("output") || p.name.contains("tgt_embedding"));
+            output.for_each(|p| parameters[p.offset..][..p.len()].iter_mut().for_each(|x| *x = factor * x.signum()));
+            for beam in [Beam::GREEDY, BEAM] {
+                for device in [&mut Cpu::<f32>::new() as &mut dyn Device, &mut gpu] {
+                    let mut search = open(device, &config, &parameters, beam, Limit::Tokens(5));
+                    let error = search.translate(device, &sources());
+                    let name = device.describe();
+                    assert!(
+                        matches!(error, Err(DecodeError::NotNumbers)),
+                        "{name} {beam:?} {:?}: {error:?}",
+                        config.model
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// A CPU that counts the plans that it runs, and refuses those that take larger tensors than `most`.
 struct Counting {
     cpu: Cpu<f32>,
-    steps: usize,
+    runs: usize,
+    most: usize,
+}
+
+impl Counting {
+    fn new(most: usize) -> Self {
+        Self { cpu: Cpu::new(), runs: 0, most }
+    }
 }
 
 impl Device for Counting {
@@ -93,12 +235,17 @@ impl Device for Counting {
         self.cpu.read_f32(name)
     }
     fn prepare(&mut self, plan: Plan) -> Result<Prepared, DeviceError> {
+        let outputs = plan.steps.iter().flat_map(|step| step.outputs.iter().flatten());
+        if outputs.map(|region| region.len).max().unwrap_or(0) > self.most {
+            return Err(DeviceError::OutOfMemory { device: "small".into(), message: "too small".into() });
+        }
         self.cpu.prepare(plan)
     }
     fn fill_slots(&mut self, bits: u32) {
         self.cpu.fill_slots(bits);
     }
     fn run(&mut self, plan: Prepared, log: bool) -> Result<(), DeviceError> {
+        self.runs += 1;
         self.cpu.run(plan, log)
     }
     fn profile(&mut self, plan: Prepared) -> Result<Profile, DeviceError> {
@@ -111,7 +258,6 @@ impl Device for Counting {
         self.cpu.read_bits(plan, region)
     }
     fn run_part(&mut self, plan: Prepared, steps: Range<usize>) -> Result<(), DeviceError> {
-        self.steps += steps.len();
         self.cpu.run_part(plan, steps)
     }
     fn logged(&mut self, wait: bool) -> Result<Vec<Vec<f32>>, DeviceError> {
@@ -132,22 +278,86 @@ fn a_search_stops_where_all_sentences_have_ended() {
     for config in configs() {
         for beam in [Beam::GREEDY, BEAM] {
             let (model, together) = search(&mut Cpu::<f32>::new(), &config, beam);
-            let mut steps = vec![];
+            let mut runs = vec![];
             for (source, expected) in sources().into_iter().zip(together) {
-                let mut device = Counting { cpu: Cpu::new(), steps: 0 };
-                let parameters = parameters(&*model);
-                device.allocate("parameters", &TensorType::f32(&[parameters.len()])).expect("memory");
-                device.write_f32("parameters", &parameters);
-                let alone = Search::new(model.clone(), config.data.frame, beam).translate(&mut device, &[source]);
+                let mut device = Counting::new(usize::MAX);
+                let mut search = open(&mut device, &config, &parameters(&*model), beam, Limit::Usual);
+                let alone = search.translate(&mut device, &[source]);
                 assert_eq!(alone.expect("a search"), [expected], "{:?} {beam:?}", config.model);
-                steps.extend((device.steps > 0).then_some(device.steps));
+                runs.extend((device.runs > 0).then_some(device.runs));
             }
-            println!("{} {beam:?}: {steps:?}", config.model.kind());
-            // All sources are as long, in steps of eight, so that their plans have the same steps.
-            early += usize::from(2 * steps.iter().min().expect("searches") < *steps.iter().max().expect("searches"));
+            println!("{} {beam:?}: {runs:?}", config.model.kind());
+            // The encoder and one part, or all parts.
+            early += usize::from(2 * runs.iter().min().expect("searches") < *runs.iter().max().expect("searches"));
         }
     }
-    assert!(early >= 3, "only {early} of 8 searches have both sentences that end early and sentences that do not");
+    assert!(early >= 3, "only {early} of 10 searches have both sentences that end early and sentences that do not");
+}
+
+/// What a device cannot hold costs itself only, and what was prepared before still runs.
+#[test]
+fn a_sentence_that_a_device_cannot_hold_costs_itself_only() {
+    for config in configs() {
+        for beam in [Beam::GREEDY, BEAM] {
+            let model = models::build(&config.model, [VOCABULARY; 2]);
+            let mut sources = mixed_sources();
+            sources.iter_mut().for_each(|source| source.truncate(17));
+            let mut cpu = Cpu::<f32>::new();
+            let parameters = parameters(&*model);
+            let expected = open(&mut cpu, &config, &parameters, beam, Limit::Tokens(4)).translate(&mut cpu, &sources);
+            // The least power of two that holds all, and half as much.
+            let mut device = Counting::new(usize::MAX);
+            let mut largest = |sources: &[Vec<u32>]| {
+                (0..24).map(|bits| 1 << bits).find(|&most| {
+                    device.most = most;
+                    let mut search = open(&mut device, &config, &parameters, beam, Limit::Tokens(4));
+                    let found = search.translate(&mut device, sources).expect("a search");
+                    found.iter().all(|found| !matches!(found.end, End::OutOfMemory(_)))
+                })
+            };
+            let most = largest(&sources).expect("24 bits hold it");
+            device.most = most / 2;
+            let mut search = open(&mut device, &config, &parameters, beam, Limit::Tokens(4));
+            let (mut lost, mut kept) = (0, 0);
+            for _ in 0..2 {
+                let found = search.translate(&mut device, &sources).expect("a search");
+                for (found, expected) in found.iter().zip(expected.as_ref().expect("a search")) {
+                    match &found.end {
+                        End::OutOfMemory(message) => {
+                            assert!(found.tokens.is_empty() && message == "too small");
+                            lost += 1;
+                        }
+                        _ => {
+                            assert_eq!(found, expected);
+                            kept += 1;
+                        }
+                    }
+                }
+            }
+            assert!(lost > 0 && kept > 0, "{lost} lost, {kept} kept: {:?}", config.model);
+        }
+    }
+}
+
+/// The same on an adapter, whose bindings end at 128 MiB: an LSTM's gates of 264 positions are larger.
+#[test]
+fn a_sentence_that_an_adapter_cannot_bind_costs_itself_only() {
+    let mut gpu = gpu::open_apart(Limits::WebGpu, 1);
+    let config = config("tiny", &["model.rnn=lstm", "model.hidden=512", "model.attention=none"]);
+    let parameters = parameters(&*models::build(&config.model, [VOCABULARY; 2]));
+    let mut search = open(&mut gpu, &config, &parameters, Beam::GREEDY, Limit::Tokens(4));
+    let sources = [vec![4, 5, 6], vec![4; 260], vec![7, 5], vec![8; 12]];
+    let mut cpu = Cpu::<f32>::new();
+    let expected = open(&mut cpu, &config, &parameters, Beam::GREEDY, Limit::Tokens(4)).translate(&mut cpu, &sources);
+    for _ in 0..2 {
+        let found = search.translate(&mut gpu, &sources).expect("a search");
+        for (i, (found, expected)) in found.iter().zip(expected.as_ref().expect("a search")).enumerate() {
+            match &found.end {
+                End::OutOfMemory(message) => assert!(i == 1 && message.contains("this adapter binds"), "{message}"),
+                _ => assert_eq!((i != 1, found), (true, expected)),
+            }
+        }
+    }
 }
 
 /// ln p of a translation that has ended, by the model's own forced logits.
@@ -180,11 +390,11 @@ fn compare(config: &Config) -> (usize, usize) {
     let (mut better, mut compared) = (0, 0);
     for ((source, greedy), wide) in sources().iter().zip(&greedy).zip(&wide) {
         // A translation that ran into the limit has no end to score.
-        let ended = |words: &Vec<u32>| words.len() < source.len() + 5;
-        if source.is_empty() || !ended(greedy) || !ended(wide) {
+        if source.is_empty() || greedy.end != End::Eos || wide.end != End::Eos {
             continue;
         }
-        let [of_greedy, of_wide] = [greedy, wide].map(|words| log_probability(&*model, config, source, words));
+        let of = |found: &Translation| log_probability(&*model, config, source, &found.tokens);
+        let (of_greedy, of_wide) = (of(greedy), of(wide));
         assert!(of_wide >= of_greedy - 1e-4, "{source:?}: beam {wide:?} {of_wide}, greedy {greedy:?} {of_greedy}");
         compared += 1;
         better += usize::from(of_wide > of_greedy + 1e-4);

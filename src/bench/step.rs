@@ -9,7 +9,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use crate::cpu::Cpu;
-use crate::decode::{Beam, Search};
+use crate::decode::{Beam, Limit, Search};
 use crate::models::{self, Model};
 use crate::ops::threefry::threefry;
 use crate::plan::{Clock, Counters, Device, Plan, Prepared};
@@ -160,14 +160,14 @@ impl<'d> Ready<'d> {
 
     fn translate(&mut self, width: usize) -> Result<Translation, BenchError> {
         let beam = if width == 1 { Beam::GREEDY } else { Beam { width, length_penalty: 1.0 } };
-        let mut search = Search::new(self.model.clone(), self.config.data.frame, beam);
-        let sources = &self.sources[..search.sentences()];
+        let mut search = Search::new(self.model.clone(), self.config.data.frame, beam, Limit::Usual);
+        let sources = &self.sources[..beam.sentences()];
         let said = search.translate(self.device, sources)?;
         let seconds = repeat(BUDGET, || {
             let start = Instant::now();
             search.translate(self.device, sources).map(|_| start.elapsed().as_secs_f64())
         })?;
-        let tokens = said.iter().map(|ids| ids.len() + 1).sum();
+        let tokens = said.iter().map(|translation| translation.tokens.len() + 1).sum();
         Ok(Translation { beam: width, sentences: sources.len(), tokens, seconds: Samples::new(seconds) })
     }
 }

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use clap::Args;
 use wgrad::models::vocabulary_tensors;
-use wgrad::train::checkpoint::{save_model, stored_shape};
-use wgrad::train::config::Config;
+use wgrad::text::Tokenizer;
+use wgrad::train::checkpoint::{load_trained, save_model, stored_shape};
 use wgrad::train::dump::{dump, load_ids};
-use wgrad::train::files::read;
-use wgrad::train::load_weights;
+use wgrad::train::run_directory::RunDirectory;
+use wgrad::train::{check_tokenizers, load_weights};
 
 use super::device::DeviceChoice;
 
@@ -29,27 +29,27 @@ pub struct Dump {
 
 impl Dump {
     pub fn run(self) -> anyhow::Result<()> {
-        let [written, path] = ["config.toml", "model.safetensors"].map(|file| self.model.join(file));
-        let text = read(&written).with_context(|| {
-            format!("cannot read {}; expected the folder of a run or of `wgrad init`", written.display())
-        })?;
-        let text = String::from_utf8_lossy(&text);
-        let config = Config::from_toml(&text, &written.display().to_string())?;
-        for read in [&written, &path, &self.batch] {
+        let run = RunDirectory::of_model(self.model)?;
+        let (config, path) = (run.config(), run.model_path());
+        for read in [&run.config_path(), &path, &self.batch] {
             // Of a file that is not there canonicalize knows no place.
             if self.out.canonicalize().is_ok_and(|out| read.canonicalize().is_ok_and(|read| read == out)) {
                 bail!("--out {}: it is what the dump is made of; expected another file", self.out.display());
             }
         }
+        let tokenizers = [run.source_tokenizer_path(), run.target_tokenizer_path()]
+            .map(|path| path.exists().then(|| Tokenizer::load(path)).transpose());
+        let [source, target] = tokenizers;
+        check_tokenizers(&run, load_trained(&path)?, [source?.as_ref(), target?.as_ref()])?;
         let batch = load_ids(&self.batch)?;
         // How many tokens the vocabularies have, the file itself must say; where it cannot, loading names what is missing.
         let vocabularies = vocabulary_tensors(&config.model)
             .map(|name| stored_shape(&path, name).and_then(|shape| shape.first().copied()).unwrap_or(5));
         let mut device = self.device.open()?.device;
         let model = load_weights(device.as_mut(), &config.model, vocabularies, &path)?;
-        let tensors = dump(device.as_mut(), &*model, &config, vocabularies, &batch)
+        let tensors = dump(device.as_mut(), &*model, config, vocabularies, &batch)
             .with_context(|| self.batch.display().to_string())?;
-        save_model(&self.out, &tensors)?;
+        save_model(&self.out, &tensors, None)?;
         let loss = tensors.iter().find(|tensor| tensor.name == "loss").map_or(f32::NAN, |tensor| tensor.values[0]);
         println!("{}: {} tensors, loss {loss}", self.out.display(), tensors.len());
         Ok(())

@@ -7,7 +7,7 @@ use clap::Args;
 use wgrad::text::{corpus_bleu, read_lines};
 
 use super::device::DeviceChoice;
-use super::translate::{BeamChoice, Translator};
+use super::translate::{SearchChoice, TrainedModel};
 
 #[derive(Debug, Args)]
 pub struct Evaluate {
@@ -26,7 +26,7 @@ pub struct Evaluate {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    beam: BeamChoice,
+    search: SearchChoice,
     #[command(flatten)]
     device: DeviceChoice,
 }
@@ -43,7 +43,8 @@ impl Evaluate {
                 references.len()
             );
         }
-        let mut hypotheses = Translator::open(self.run, self.beam.get(), &self.device)?.translate(&sources, Some(1))?;
+        let mut model = TrainedModel::open(self.run, self.search, &self.device)?;
+        let mut hypotheses = model.translate(&sources)?;
         if self.lowercase {
             hypotheses.iter_mut().chain(&mut references).for_each(|line| *line = line.to_lowercase());
         }
@@ -58,13 +59,13 @@ impl Evaluate {
                 "sentences": sources.len(),
                 "lowercase": self.lowercase,
                 "tokenizer": "13a",
-                "beam": self.beam.get().width,
-                "length_penalty": self.beam.get().length_penalty,
+                "beam": self.search.beam().width,
+                "length_penalty": self.search.beam().length_penalty,
             });
             println!("{}", serde_json::to_string_pretty(&object)?);
         } else {
             println!("{bleu}");
         }
-        Ok(())
+        model.warnings.finish()
     }
 }

@@ -49,7 +49,7 @@ impl Init {
         let flat = model.parameters().initial(config.train.seed);
         let tensors = cut(model.parameters(), &flat);
         let run = RunDirectory::new(self.out, config)?;
-        run.create(|| save_model(&run.model_path(), &tensors).map_err(TrainError::from))?.remove();
+        run.create(|| save_model(&run.model_path(), &tensors, None).map_err(TrainError::from))?.remove();
         println!(
             "{}: {} parameters in {} tensors",
             run.model_path().display(),

@@ -13,6 +13,7 @@ mod progress;
 mod signals;
 mod train;
 mod translate;
+mod warnings;
 
 use anyhow::{anyhow, bail};
 use clap::{Parser, Subcommand};

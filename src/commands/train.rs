@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Args;
-use wgrad::decode::Beam;
 use wgrad::text::{ParallelText, Tokenizer, TokenizerSettings, read_pairs, test_halves, test_splits};
 use wgrad::train::config::Config;
 use wgrad::train::metrics::{EpochMetrics, Record, read_records};
@@ -16,7 +15,7 @@ use super::data::bundled_captions;
 use super::device::{DeviceChoice, Opened};
 use super::progress::{Progress, thousands};
 use super::signals::Signals;
-use super::translate::Translator;
+use super::translate::{SearchChoice, TrainedModel};
 
 #[derive(Debug, Args)]
 pub struct Train {
@@ -279,7 +278,7 @@ fn summarize(run: &RunDirectory, corpus: &Corpus, device: &DeviceChoice) -> anyh
     // Spread over the set, whose neighbours may be alike.
     let chosen: Vec<usize> = (0..test.source.len()).step_by(test.source.len().div_ceil(10).max(1)).collect();
     let sources: Vec<String> = chosen.iter().map(|&i| test.source[i].clone()).collect();
-    let translations = Translator::open(run.path().into(), Beam::GREEDY, device)?.translate(&sources, None)?;
+    let translations = TrainedModel::open(run.path().into(), SearchChoice::GREEDY, device)?.translate(&sources)?;
     for (&i, translation) in chosen.iter().zip(&translations) {
         println!("  {}\n    wgrad      {translation}\n    reference  {}", test.source[i], test.target[i]);
     }

@@ -5,33 +5,38 @@ use std::path::PathBuf;
 
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
-use wgrad::decode::{Beam, Search};
+use wgrad::decode::{Beam, Limit, Search, Translated, Translator};
 use wgrad::plan::Device;
 use wgrad::text::Tokenizer;
+use wgrad::train::checkpoint::Trained;
 use wgrad::train::load;
 use wgrad::train::run_directory::RunDirectory;
 
 use super::device::DeviceChoice;
+use super::warnings::Warnings;
 
 #[derive(Debug, Args)]
 pub struct Translate {
     /// Folder of a training run
     run: PathBuf,
     #[command(flatten)]
-    beam: BeamChoice,
+    search: SearchChoice,
     #[command(flatten)]
     device: DeviceChoice,
 }
 
 /// How `translate` and `evaluate` search.
 #[derive(Clone, Copy, Debug, Args)]
-pub struct BeamChoice {
+pub struct SearchChoice {
     /// Hypotheses that are kept of each sentence; 1 is greedy search, the fastest
     #[arg(long, value_name = "N", default_value_t = 5, allow_negative_numbers = true, value_parser = clap::value_parser!(u8).range(1..=Beam::WIDEST as i64))]
     beam: u8,
     /// Hypotheses are compared by log-probability / length^ALPHA: larger means longer translations
     #[arg(long, value_name = "ALPHA", default_value_t = 1.0, allow_negative_numbers = true, value_parser = penalty)]
     length_penalty: f32,
+    /// The most tokens of a translation [default: what training saw for a source of this length, half as many again, and 10]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]
+    max_length: Option<u32>,
 }
 
 fn penalty(text: &str) -> Result<f32, String> {
@@ -39,9 +44,19 @@ fn penalty(text: &str) -> Result<f32, String> {
     number.ok_or_else(|| "expected a number from 0 to 10".into())
 }
 
-impl BeamChoice {
-    pub fn get(self) -> Beam {
+impl SearchChoice {
+    pub const GREEDY: Self = Self { beam: 1, length_penalty: 0.0, max_length: None };
+
+    pub fn beam(self) -> Beam {
         Beam { width: self.beam.into(), length_penalty: self.length_penalty }
+    }
+
+    fn limit(self, trained: Option<Trained>) -> Limit {
+        match (self.max_length, trained) {
+            (Some(tokens), _) => Limit::Tokens(tokens as usize),
+            (None, Some(trained)) => Limit::Trained(trained.lengths),
+            (None, None) => Limit::Usual,
+        }
     }
 }
 
@@ -54,9 +69,10 @@ const END_OF_INPUT: &str = if cfg!(windows) { "Ctrl-Z, Enter" } else { "Ctrl-D" 
 
 impl Translate {
     pub fn run(self) -> anyhow::Result<()> {
-        let mut translator = Translator::open(self.run, self.beam.get(), &self.device)?;
-        let (mut lines, mut first) = (vec![], 1);
-        if stdin().is_terminal() {
+        let mut model = TrainedModel::open(self.run, self.search, &self.device)?;
+        let mut lines = vec![];
+        let interactive = stdin().is_terminal();
+        if interactive {
             tell!("type sentences, one a line; {END_OF_INPUT} ends");
         }
         let mut input = BufReader::with_capacity(1 << 16, stdin().lock());
@@ -70,12 +86,18 @@ impl Translate {
             }
             // What came before a line that cannot be read is not lost.
             if ended || lines.len() == LINES || input.buffer().is_empty() {
+                let mut written = Ok(());
                 let mut output = stdout().lock();
-                for translation in translator.translate(&lines, Some(first))? {
-                    writeln!(output, "{translation}").context("writing to standard output")?;
-                }
-                first += lines.len();
+                model.translate_each(&lines, &mut |translation| {
+                    if written.is_ok() {
+                        written = writeln!(output, "{translation}");
+                    }
+                })?;
+                written.context("writing to standard output")?;
                 lines.clear();
+                if interactive || ended {
+                    model.warnings.tell();
+                }
             }
             read.map_err(|error| {
                 let advice = match error.kind() {
@@ -90,7 +112,7 @@ impl Translate {
                 break;
             }
         }
-        Ok(())
+        model.warnings.finish()
     }
 }
 
@@ -98,51 +120,46 @@ impl Translate {
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// A trained model, ready on a device.
-pub struct Translator {
+pub struct TrainedModel {
     device: Box<dyn Device>,
-    tokenizers: [Tokenizer; 2],
-    search: Search,
-    /// The most tokens of a sentence that training took.
+    translator: Translator,
+    /// The longest source that training took.
     seen: usize,
+    pub warnings: Warnings,
 }
 
-impl Translator {
-    pub fn open(run: PathBuf, beam: Beam, device: &DeviceChoice) -> anyhow::Result<Self> {
+impl TrainedModel {
+    pub fn open(run: PathBuf, choice: SearchChoice, device: &DeviceChoice) -> anyhow::Result<Self> {
         let run = RunDirectory::open(run)?;
         let tokenizers = [Tokenizer::load(run.source_tokenizer_path())?, Tokenizer::load(run.target_tokenizer_path())?];
         let mut device = device.open()?.device;
-        let vocabularies = [tokenizers[0].vocabulary_size(), tokenizers[1].vocabulary_size()];
-        let model = load(device.as_mut(), &run, vocabularies)?;
+        let (model, trained) = load(device.as_mut(), &run, [&tokenizers[0], &tokenizers[1]])?;
         let data = &run.config().data;
-        Ok(Self { device, tokenizers, search: Search::new(model, data.frame, beam), seen: data.max_tokens })
+        let seen = trained.map_or(data.max_tokens, |trained| trained.lengths.source.max(1));
+        let search = Search::new(model, data.frame, choice.beam(), choice.limit(trained));
+        let translator = Translator::new(tokenizers, search, seen);
+        Ok(Self { device, translator, seen, warnings: Warnings::default() })
     }
 
-    /// Warns of lines that are too long, where they are the user's: `first` is the number of the first one.
-    pub fn translate(&mut self, lines: &[String], first: Option<usize>) -> anyhow::Result<Vec<String>> {
-        let sources = self.tokenizers[0].encode_all(lines);
-        if let Some(first) = first {
-            let cut = "the most that this model has positions for; only its beginning is translated";
-            let longest = self.search.longest();
-            warn(&sources, first, [longest, usize::MAX], cut);
-            let unusual = "the most that training took (data.max_tokens); expect little of its translation";
-            warn(&sources, first, [self.seen, longest], unusual);
-        }
-        let translations = self.search.translate(self.device.as_mut(), &sources)?;
+    /// The translations of all lines; one that the device cannot hold is empty.
+    pub fn translate(&mut self, lines: &[String]) -> anyhow::Result<Vec<String>> {
+        let mut translations = vec![];
+        self.translate_each(lines, &mut |translation| translations.push(translation))?;
         if translations.len() != lines.len() {
             bail!("wgrad lost a line, please report this");
         }
-        Ok(translations.iter().map(|ids| self.tokenizers[1].decode(ids)).collect())
+        Ok(translations)
     }
-}
 
-/// Names the first line of more tokens than `more_than`, and no more than `at_most`, and counts the others.
-fn warn(sources: &[Vec<u32>], first: usize, [more_than, at_most]: [usize; 2], why: &str) {
-    let mut longer = (first..).zip(sources).filter(|(_, ids)| ids.len() > more_than && ids.len() <= at_most);
-    let Some((line, ids)) = longer.next() else { return };
-    let others = match longer.count() {
-        0 => String::new(),
-        1 => "; so has one after it".into(),
-        others => format!("; so have {others} after it"),
-    };
-    tell!("warning: line {line} has {} tokens, more than {}, {why}{others}", ids.len(), more_than);
+    /// Hands each translation on as soon as it and those before it are there.
+    pub fn translate_each(&mut self, lines: &[String], said: &mut dyn FnMut(String)) -> anyhow::Result<()> {
+        let Self { device, translator, seen, warnings } = self;
+        let limits = [*seen, translator.whole(), translator.longest()];
+        let noted = &mut |line: Translated| {
+            warnings.note(&line, limits);
+            said(line.text);
+        };
+        translator.translate(device.as_mut(), lines, &|| true, noted)?;
+        Ok(())
+    }
 }

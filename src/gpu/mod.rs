@@ -311,9 +311,10 @@ impl Device for Gpu {
         let most = self.context.device.limits().max_buffer_size / 4;
         self.fits(tensor.len() + self.spare, "holds", usize::try_from(most).unwrap_or(usize::MAX))?;
         let buffer = self.context.buffer(name, tensor.len() + self.spare, STORAGE);
+        self.context.check()?;
         self.fill_end(name, &buffer, tensor.len());
         self.named.insert(name.into(), (buffer, tensor.clone()));
-        self.context.check()
+        Ok(())
     }
 
     fn write_f32(&mut self, name: &str, values: &[f32]) {
@@ -341,6 +342,8 @@ impl Device for Gpu {
         let regions =
             plan.steps.iter().flat_map(|s| s.inputs.iter().chain(s.outputs.iter().flatten()).chain(&s.scratch));
         self.fits(regions.map(|r| r.len).max().unwrap_or(0), "binds", self.context.target.max_binding)?;
+        // Where memory ends while slots are made, those that are none must not be given to later plans.
+        let before = (self.pool.len(), self.slots.clone());
         // A slot that must grow gets a new buffer; plans made before keep the old one.
         let (context, pool, spare) = (&self.context, &mut self.pool, self.spare);
         let indices = share_slots(&plan.slots, &mut self.slots, |_, index, len| match index {
@@ -350,6 +353,11 @@ impl Device for Gpu {
                 Ok(Some(pool.len() - 1))
             }
         })?;
+        if let Err(error) = self.context.check() {
+            self.pool.truncate(before.0);
+            self.slots = before.1;
+            return Err(error);
+        }
         let slots: Vec<_> = indices.into_iter().map(|i| self.pool[i].0.clone()).collect();
         let uniforms = Uniforms::new(&self.context, &plan);
         let dispatches = plan.steps.iter().flat_map(|step| step.dispatches.iter().map(move |d| (step, d)));

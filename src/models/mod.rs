@@ -40,6 +40,8 @@ impl Source {
 pub struct Encoded {
     /// Tensors [S, B, ..], computed once a sentence.
     pub memory: Vec<Value>,
+    /// Probabilities of an attention within the encoder, if the decoder has none to show.
+    pub weights: Option<Value>,
     /// Source lengths `[B]`.
     pub lengths: Value,
     /// The decoder's first state.

@@ -191,7 +191,7 @@ impl Model for Seq2Seq {
             Some(attention) => vec![states, attention.keys(scope, states)?],
             None => vec![],
         };
-        Ok(Encoded { memory, lengths, start })
+        Ok(Encoded { memory, weights: None, lengths, start })
     }
 
     fn decode(&self, scope: &mut Scope, encoded: &Encoded, ids: Value, lengths: Value) -> Result<Decoded, GraphError> {

@@ -104,7 +104,7 @@ impl Model for Transformer {
         }
         let x = x.normed(scope, &self.encoder_norm)?;
         let memory = self.decoder.iter().map(|layer| layer.memory(scope, x)).collect::<Result<_, _>>()?;
-        Ok(Encoded { memory, lengths: source.lengths, start: vec![] })
+        Ok(Encoded { memory, weights: None, lengths: source.lengths, start: vec![] })
     }
 
     fn decode(&self, scope: &mut Scope, encoded: &Encoded, ids: Value, _lengths: Value) -> Result<Decoded, GraphError> {

@@ -98,14 +98,14 @@ impl Model for TransformerEncoder {
         let change = self.feed_forward[1].forward(scope, inner)?;
         let change = scope.dropout(change)?;
         let x = self.norms[1].forward(scope, x, Some(change))?.output;
-        Ok(Encoded { memory: vec![x, attended.weights], lengths, start: vec![] })
+        Ok(Encoded { memory: vec![x], weights: Some(attended.weights), lengths, start: vec![] })
     }
 
     /// The target's words are not read.
     fn decode(&self, scope: &mut Scope, encoded: &Encoded, ids: Value, _lengths: Value) -> Result<Decoded, GraphError> {
         let time = scope.graph.shape(ids)[0];
         let features = slice(scope.graph, encoded.memory[0], 0, 0, time)?;
-        Ok(Decoded { features: reshape_rows(scope.graph, features)?, weights: Some(Weights::Whole(encoded.memory[1])) })
+        Ok(Decoded { features: reshape_rows(scope.graph, features)?, weights: encoded.weights.map(Weights::Whole) })
     }
 
     fn step(

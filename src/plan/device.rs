@@ -72,7 +72,7 @@ pub trait Device {
     /// Makes a resident buffer of zeros, or replaces the one of this name.
     ///
     /// # Errors
-    /// When memory is short.
+    /// When memory is short. Everything is as before then.
     fn allocate(&mut self, name: &str, tensor: &TensorType) -> Result<(), DeviceError>;
 
     /// Overwrites the front of a resident buffer of numbers.
@@ -90,7 +90,8 @@ pub trait Device {
     /// Compiles kernels, binds buffers. Plans for large shapes come first, so that small ones reuse their slots.
     ///
     /// # Errors
-    /// When memory is short, a kernel does not compile, or a named buffer is missing or has another type.
+    /// When memory is short, a kernel does not compile, or a named buffer is missing or has another type. Plans that were prepared before can be run then, and
+    /// others prepared.
     fn prepare(&mut self, plan: Plan) -> Result<Prepared, DeviceError>;
 
     /// Fills every slot with these bits: tests let NaN stand where a kernel forgets to write.
@@ -117,8 +118,7 @@ pub trait Device {
     /// When the device is lost.
     fn read_bits(&mut self, plan: Prepared, region: &Region) -> Result<Vec<u32>, DeviceError>;
 
-    /// Runs these of a plan's steps: the next ones after those that ran last, or the first. A fetch can be read once the steps of [`Plan::ready`] have
-    /// run, and the rest may be left out.
+    /// Runs these of a plan's steps: the next ones after those that ran last, or the first. The rest may be left out.
     ///
     /// # Errors
     /// As [`Device::run`].

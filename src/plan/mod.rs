@@ -62,8 +62,6 @@ pub struct Plan {
     pub inputs: Vec<(String, TensorType)>,
     /// Where the values asked for lie after a run.
     pub fetches: Vec<(Region, TensorType)>,
-    /// Steps after which each fetch is there, for those who run the plan in parts.
-    pub ready: Vec<usize>,
 }
 
 impl Plan {
@@ -77,7 +75,7 @@ impl Plan {
 
     /// A plan that does nothing.
     pub fn empty() -> Self {
-        Self { steps: vec![], slots: vec![], inputs: vec![], fetches: vec![], ready: vec![] }
+        Self { steps: vec![], slots: vec![], inputs: vec![], fetches: vec![] }
     }
 
     /// Kernel launches of one run.

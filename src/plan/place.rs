@@ -209,11 +209,6 @@ impl Placer<'_> {
                 last_use[home] = usize::MAX;
             }
         }
-        let mut written_by = HashMap::new();
-        for (step, draft) in self.drafts.iter().enumerate() {
-            written_by.extend(draft.outputs.iter().flatten().map(|(spot, _)| (spot.home, step + 1)));
-        }
-        let ready = fetches.iter().map(|value| written_by.get(&self.spots[value].home).copied().unwrap_or(0)).collect();
         let mut slots: Vec<Slot> = vec![];
         let mut free: Vec<usize> = vec![];
         let mut slot_of: Vec<Option<usize>> = vec![None; self.homes.len()];
@@ -257,7 +252,7 @@ impl Placer<'_> {
             };
             (Region { buffer, offset: spot.offset, len: tensor.len() }, tensor)
         });
-        Plan { steps, fetches: fetches.collect(), slots, inputs: self.inputs, ready }
+        Plan { steps, fetches: fetches.collect(), slots, inputs: self.inputs }
     }
 }
 

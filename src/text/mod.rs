@@ -7,7 +7,8 @@
 //! 2. [`tokenizer`] learns a vocabulary from one side or both ([`Tokenizer::train`]) and turns lines into token ids and back.
 //! 3. [`batches`] plans which sentences share a step and how long that step is ([`Batcher`]). It handles lengths and
 //!    indices only; whoever builds the tensors adds [`SOS`] and [`EOS`] and fills up with [`PAD`].
-//! 4. [`bleu`] scores translations as sacreBLEU does.
+//! 4. [`pieces()`] cuts a line that is far longer than those that training saw.
+//! 5. [`bleu`] scores translations as sacreBLEU does.
 //!
 //! [`captions`] writes the corpus that wgrad ships.
 //!
@@ -19,6 +20,7 @@ pub mod bleu;
 pub mod captions;
 pub mod corpus;
 mod error;
+mod pieces;
 mod random;
 pub mod tokenizer;
 
@@ -26,4 +28,5 @@ pub use batches::{Batch, BatchShape, BatchSize, Batcher, Frame, within_limit};
 pub use bleu::{Bleu, corpus_bleu};
 pub use corpus::{ParallelText, read_lines, read_pairs, test_halves, test_splits};
 pub use error::TextError;
+pub use pieces::pieces;
 pub use tokenizer::{EOS, PAD, SOS, Tokenizer, TokenizerKind, TokenizerSettings, UNK};

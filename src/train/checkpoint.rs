@@ -5,7 +5,8 @@
 //! `exp_avg` and `exp_avg_sq`, and the [`TrainingState`].
 //!
 //! safetensors notices a truncated file but not a flipped bit in a tensor. Files written here therefore have a
-//! checksum in their metadata, which is verified where there is one: files of other programs have none.
+//! checksum in their metadata, which is verified where there is one: files of other programs have none. Whoever wrote
+//! it, a file with NaN or infinity in a tensor is refused.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::decode::Lengths;
 use crate::nn::{Parameter, Parameters};
 use crate::train::files::{FileError, read, write_atomically};
 use crate::train::fingerprint::Fingerprints;
@@ -91,6 +93,14 @@ pub struct Last {
     pub state: TrainingState,
 }
 
+/// What a model has to say of its training to those who translate with it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Trained {
+    /// Fingerprints of the two tokenizers, source and target.
+    pub tokenizers: [u64; 2],
+    pub lengths: Lengths,
+}
+
 /// A checkpoint that cannot be used or should not be written.
 #[derive(Debug, Error)]
 pub enum CheckpointError {
@@ -109,6 +119,13 @@ pub enum CheckpointError {
     )]
     Tensors { path: PathBuf, problems: Vec<String> },
 
+    #[error(
+        "{}: element {element} of {tensor} is {value}; expected finite numbers. Copy the file again from where it came from, or train \
+         again",
+        path.display()
+    )]
+    Infinite { path: PathBuf, tensor: String, element: usize, value: f32 },
+
     #[error("{} is not a batch: {problem}", path.display())]
     Batch { path: PathBuf, problem: String },
 
@@ -125,14 +142,27 @@ pub enum CheckpointError {
 }
 
 /// What a file says of itself besides its tensors.
-#[derive(Serialize, Deserialize)]
-struct Metadata {
-    /// Of `state` and all tensors.
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct Metadata {
+    /// Of what follows and all tensors.
     checksum: u64,
     state: Option<TrainingState>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trained: Option<Trained>,
 }
 
-/// Writes `model.safetensors`.
+impl Metadata {
+    fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("numbers and field names have a JSON form")
+    }
+}
+
+/// The part of the metadata that the checksum covers, as it was written: a program that knows more fields would write it otherwise.
+fn covered(json: &str) -> &str {
+    json.split_once("\"state\":").and_then(|(_, rest)| rest.strip_suffix('}')).unwrap_or_default()
+}
+
+/// Writes `model.safetensors`, with what it says of its training where it is the model of a run.
 ///
 /// # Errors
 ///
@@ -141,19 +171,28 @@ struct Metadata {
 /// # Panics
 ///
 /// If a tensor has other than the product of its shape many values.
-pub fn save_model(path: &Path, tensors: &[NamedTensor]) -> Result<(), CheckpointError> {
-    save(path, named(tensors, "").collect(), None)
+pub fn save_model(path: &Path, tensors: &[NamedTensor], trained: Option<Trained>) -> Result<(), CheckpointError> {
+    save(path, named(tensors, "").collect(), Metadata { trained, ..Metadata::default() })
 }
 
 /// Reads the tensors named in `expected` (name and shape) from `model.safetensors`, in this order.
 ///
 /// # Errors
 ///
-/// The file cannot be read or is damaged, or its tensors are not the expected ones, all of type F32.
+/// The file cannot be read or is damaged, or its tensors are not the expected ones, all of type F32 and finite.
 pub fn load_model(path: &Path, expected: &[(String, Vec<usize>)]) -> Result<Vec<NamedTensor>, CheckpointError> {
     let bytes = read(path)?;
     let (file, _) = open(path, &bytes)?;
     select(path, &file, expected)
+}
+
+/// What `model.safetensors` says of its training. Files of other programs, of `wgrad init` and of older runs say nothing.
+///
+/// # Errors
+///
+/// The file cannot be read or is damaged.
+pub fn load_trained(path: &Path) -> Result<Option<Trained>, CheckpointError> {
+    Ok(open(path, &read(path)?)?.1.trained)
 }
 
 /// Writes `last.safetensors`. The moments have the names of their parameters.
@@ -173,7 +212,11 @@ pub fn save_last(
     state: &TrainingState,
 ) -> Result<(), CheckpointError> {
     let moments = named(exp_avg, "exp_avg.").chain(named(exp_avg_sq, "exp_avg_sq."));
-    save(path, named(parameters, "").chain(moments).collect(), Some(state))
+    save(
+        path,
+        named(parameters, "").chain(moments).collect(),
+        Metadata { state: Some(state.clone()), ..Metadata::default() },
+    )
 }
 
 /// Reads `last.safetensors`, given the names and shapes of the parameters.
@@ -183,8 +226,8 @@ pub fn save_last(
 /// As [`load_model`], or the file has no training state.
 pub fn load_last(path: &Path, expected: &[(String, Vec<usize>)]) -> Result<Last, CheckpointError> {
     let bytes = read(path)?;
-    let (file, state) = open(path, &bytes)?;
-    let state = state.ok_or_else(|| CheckpointError::NoState { path: path.into() })?;
+    let (file, metadata) = open(path, &bytes)?;
+    let state = metadata.state.ok_or_else(|| CheckpointError::NoState { path: path.into() })?;
     let all = ["", "exp_avg.", "exp_avg_sq."].map(|prefix| {
         let prefixed = expected.iter().map(|(name, shape)| (format!("{prefix}{name}"), shape.clone()));
         prefixed.collect::<Vec<_>>()
@@ -211,23 +254,18 @@ fn named<'a>(tensors: &'a [NamedTensor], prefix: &str) -> impl Iterator<Item = (
     tensors.iter().map(move |tensor| (format!("{prefix}{}", tensor.name), tensor))
 }
 
-fn save(
-    path: &Path,
-    tensors: BTreeMap<String, &NamedTensor>,
-    state: Option<&TrainingState>,
-) -> Result<(), CheckpointError> {
+fn save(path: &Path, tensors: BTreeMap<String, &NamedTensor>, mut metadata: Metadata) -> Result<(), CheckpointError> {
     let not_finite = |what: &str| CheckpointError::NotFinite { path: path.into(), what: what.to_owned() };
     if let Some((name, _)) = tensors.iter().find(|(_, tensor)| !tensor.values.iter().all(|value| value.is_finite())) {
         return Err(not_finite(name));
     }
     // The map is in the order of names, and so is the file that safetensors makes of tensors of one type.
     let data = tensors.values().map(|tensor| bytemuck::cast_slice(&tensor.values));
-    let text = serde_json::to_string(&state).expect("numbers and field names have a JSON form");
-    let metadata = Metadata { checksum: checksum(&text, data), state: state.cloned() };
-    let json = serde_json::to_string(&metadata).expect("numbers and field names have a JSON form");
+    metadata.checksum = checksum(covered(&metadata.to_json()), data);
+    let json = metadata.to_json();
     // What is not finite becomes null in JSON, and does not come back.
     let read_back = serde_json::from_str::<Metadata>(&json).ok();
-    if read_back.and_then(|metadata| metadata.state).as_ref() != state {
+    if read_back.and_then(|read_back| read_back.state) != metadata.state {
         return Err(not_finite("the loss"));
     }
     let views = tensors.iter().map(|(name, tensor)| {
@@ -241,24 +279,19 @@ fn save(
 }
 
 /// Verifies the contents of a file as far as they can be without knowing the model.
-pub(super) fn open<'a>(
-    path: &Path,
-    bytes: &'a [u8],
-) -> Result<(SafeTensors<'a>, Option<TrainingState>), CheckpointError> {
+pub(super) fn open<'a>(path: &Path, bytes: &'a [u8]) -> Result<(SafeTensors<'a>, Metadata), CheckpointError> {
     let damaged = |reason: String| CheckpointError::Damaged { path: path.into(), reason };
     let (header, description) = SafeTensors::read_metadata(bytes).map_err(|error| damaged(error.to_string()))?;
     let file = SafeTensors::deserialize(bytes).map_err(|error| damaged(error.to_string()))?;
     let Some(json) = description.metadata().as_ref().and_then(|all| all.get(METADATA_KEY)) else {
-        return Ok((file, None));
+        return Ok((file, Metadata::default()));
     };
     let metadata: Metadata = serde_json::from_str(json).map_err(|error| damaged(error.to_string()))?;
     let data = &bytes[size_of::<u64>() + header..];
-    // The state as it was written: a program that knows more fields would write it otherwise.
-    let state = json.split_once("\"state\":").and_then(|(_, rest)| rest.strip_suffix('}')).unwrap_or_default();
-    if checksum(state, [data]) != metadata.checksum {
+    if checksum(covered(json), [data]) != metadata.checksum {
         return Err(damaged("its checksum is wrong".to_owned()));
     }
-    Ok((file, metadata.state))
+    Ok((file, metadata))
 }
 
 fn select(
@@ -273,9 +306,16 @@ fn select(
     let tensors = expected.iter().map(|(name, shape)| {
         let data = file.tensor(name).expect("it is not among the problems").data();
         let values = data.chunks_exact(4).map(|bytes| f32::from_le_bytes(bytes.try_into().expect("chunks of four")));
-        NamedTensor { name: name.clone(), shape: shape.clone(), values: values.collect() }
+        let tensor = NamedTensor { name: name.clone(), shape: shape.clone(), values: values.collect() };
+        match tensor.values.iter().position(|value| !value.is_finite()) {
+            Some(element) => {
+                let (tensor, value) = (name.clone(), tensor.values[element]);
+                Err(CheckpointError::Infinite { path: path.into(), tensor, element, value })
+            }
+            None => Ok(tensor),
+        }
     });
-    Ok(tensors.collect())
+    tensors.collect()
 }
 
 /// How the tensors of a file differ from the expected ones.
@@ -299,9 +339,9 @@ fn problems(file: &SafeTensors<'_>, expected: &[(String, Vec<usize>)]) -> Vec<St
     problems
 }
 
-/// Of the state's JSON and the tensors.
-fn checksum<'a>(state: &str, data: impl IntoIterator<Item = &'a [u8]>) -> u64 {
-    data.into_iter().fold(fnv(0xcbf2_9ce4_8422_2325, state.as_bytes()), fnv)
+/// Of the covered part of the metadata and the tensors.
+fn checksum<'a>(covered: &str, data: impl IntoIterator<Item = &'a [u8]>) -> u64 {
+    data.into_iter().fold(fnv(0xcbf2_9ce4_8422_2325, covered.as_bytes()), fnv)
 }
 
 /// Continues a hash: 64-bit FNV-1a (Fowler, Noll and Vo 1991) over words of 32 bits instead of bytes, which is four times as fast. Each step is

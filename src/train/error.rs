@@ -37,6 +37,12 @@ pub enum TrainError {
     )]
     WrongTokenizer { tokenizer: PathBuf, tokens: usize, checkpoint: PathBuf, expected: usize },
     #[error(
+        "{} is not the tokenizer that the model in {} was trained with: one of the files was changed. Restore the one that training \
+         wrote, or train again",
+        tokenizer.display(), checkpoint.display()
+    )]
+    ChangedTokenizer { tokenizer: PathBuf, checkpoint: PathBuf },
+    #[error(
         "{} changed since the run in {} began: it would go on with another text. Restore what changed, or train again with another --out",
         files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", "), run.display()
     )]

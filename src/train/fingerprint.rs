@@ -7,6 +7,11 @@ use crate::text::{ParallelText, Tokenizer};
 use super::checkpoint::fnv;
 use super::config::DataConfig;
 
+/// Of a tokenizer.
+pub fn tokenizer_fingerprint(tokenizer: &Tokenizer) -> u64 {
+    fnv(0, tokenizer.to_json().as_bytes())
+}
+
 /// Hashes by file name, e.g. `train.de` and `tokenizer.en.json`.
 pub type Fingerprints = BTreeMap<String, u64>;
 
@@ -19,7 +24,7 @@ pub fn fingerprints(data: &DataConfig, splits: [&ParallelText; 2], tokenizers: [
         all.insert(format!("{split}.{}", data.target), lines(&text.target));
     }
     for (language, tokenizer) in [&data.source, &data.target].into_iter().zip(tokenizers) {
-        all.insert(format!("tokenizer.{language}.json"), fnv(0, tokenizer.to_json().as_bytes()));
+        all.insert(format!("tokenizer.{language}.json"), tokenizer_fingerprint(tokenizer));
     }
     all
 }

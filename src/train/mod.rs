@@ -17,5 +17,5 @@ mod watch;
 
 pub use error::TrainError;
 pub use resident::Split;
-pub use trainer::{Outcome, Trainer, load, load_weights};
+pub use trainer::{Outcome, Trainer, check_tokenizers, load, load_weights};
 pub use watch::{Speed, Watch};

@@ -1,5 +1,6 @@
 //! A corpus on the device: uploaded once, so that a step names its sentences by number.
 
+use crate::decode::Lengths;
 use crate::graph::{Graph, GraphError, TensorType, Value};
 use crate::ops::gather_batch::{GatherBatch, gather_batch};
 use crate::plan::{Device, DeviceError};
@@ -71,6 +72,12 @@ impl Split {
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Lengths of the pairs without special tokens.
+    pub fn pair_lengths(&self, frame: Frame) -> Lengths {
+        let tokens = |positions: &usize| positions - frame.positions(0);
+        Lengths::of(self.lengths[0].iter().map(tokens).zip(self.lengths[1].iter().map(tokens)))
     }
 
     fn buffers(&self) -> [(String, &[u32]); 4] {

@@ -244,22 +244,38 @@ impl RunDirectory {
         Ok(run)
     }
 
+    /// A folder with a configuration and a model, of a run or of `wgrad init`; tokenizers may be there or not.
+    ///
+    /// # Errors
+    ///
+    /// The folder, its configuration or the model is missing, or the configuration is not in order.
+    pub fn of_model(path: impl Into<PathBuf>) -> Result<Self, RunError> {
+        let run = Self::configured(path.into(), "expected the folder of a run or of `wgrad init`")?;
+        run.require(MODEL, "expected the folder of a run that has finished an epoch, or of `wgrad init`")?;
+        Ok(run)
+    }
+
     fn with_tokenizers(path: PathBuf) -> Result<Self, RunError> {
-        if !path.is_dir() {
-            let advice = "expected the folder of a run, which training creates under the name given by --out";
-            return Err(RunError::NotAFolder { path, advice });
-        }
-        let mut run = Self { path, config: Config::default() };
-        run.require(CONFIG, "expected the folder of a run, which training creates under the name given by --out")?;
-        let file = run.config_path();
-        let text = read(&file)?;
-        run.config = Config::from_toml(&String::from_utf8_lossy(&text), &file.display().to_string())?;
+        let advice = "expected the folder of a run, which training creates under the name given by --out";
+        let run = Self::configured(path, advice)?;
         for language in [&run.config.data.source, &run.config.data.target] {
             run.require(
                 &tokenizer_name(language),
                 "the model's token ids mean nothing without it: restore the file, or train again",
             )?;
         }
+        Ok(run)
+    }
+
+    fn configured(path: PathBuf, advice: &'static str) -> Result<Self, RunError> {
+        if !path.is_dir() {
+            return Err(RunError::NotAFolder { path, advice });
+        }
+        let mut run = Self { path, config: Config::default() };
+        run.require(CONFIG, advice)?;
+        let file = run.config_path();
+        let text = read(&file)?;
+        run.config = Config::from_toml(&String::from_utf8_lossy(&text), &file.display().to_string())?;
         Ok(run)
     }
 

@@ -1,25 +1,25 @@
 //! The training loop.
 
-use std::cmp::Reverse;
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use crate::decode::{Beam, Search};
+use crate::decode::{Beam, End, Limit, Search, Translated, Translator};
 use crate::graph::TensorType;
 use crate::models::{self, Model, ModelConfig};
 use crate::nn::Parameters;
-use crate::plan::{Device, Plan, Prepared};
+use crate::plan::{Device, DeviceError, Plan, Prepared};
 use crate::text::{Batch, BatchShape, BatchSize, Batcher, ParallelText, Tokenizer, corpus_bleu};
 
 use super::checkpoint::{
-    CheckpointError, Last, NamedTensor, TrainingState, cut, load_last, load_model, save_last, save_model, stored_shape,
+    CheckpointError, Last, NamedTensor, Trained, TrainingState, cut, load_last, load_model, load_trained, save_last,
+    save_model, stored_shape,
 };
 use super::config::{Config, TrainConfig};
 use super::files::{remove, remove_temporaries, write_atomically};
-use super::fingerprint::{Fingerprints, fingerprints};
+use super::fingerprint::{Fingerprints, fingerprints, tokenizer_fingerprint};
 use super::metrics::{EpochMetrics, Metrics, Record, StepMetrics};
 use super::run_directory::{Lock, RunDirectory};
 use super::schedule::{ScheduleState, Scheduler};
@@ -53,14 +53,15 @@ pub struct Trainer<'a> {
     device: &'a mut dyn Device,
     run: &'a RunDirectory,
     model: Arc<dyn Model>,
-    tokenizers: [Tokenizer; 2],
     splits: [Split; 2],
     validation_text: ParallelText,
+    /// What the model says of its training.
+    trained: Trained,
     batches: [Batcher; 2],
     plans: [HashMap<BatchShape, Prepared>; 2],
     /// The most sentences that a batch holds.
     most: usize,
-    search: Search,
+    translator: Translator,
     scheduler: Scheduler,
     state: TrainingState,
     /// `None` before a new run has its folder.
@@ -108,6 +109,8 @@ impl<'a> Trainer<'a> {
             }
             split.upload(device)?;
         }
+        let lengths = splits[TRAINING].pair_lengths(config.data.frame);
+        let trained = Trained { tokenizers: sides.map(tokenizer_fingerprint), lengths };
         let batches = [&splits[0], &splits[1]].map(|split| batcher(config, split));
         let most = batches.iter().flat_map(Batcher::shapes).map(|s| s.sentences).max().expect("no split is empty");
         let vocabularies = sides.map(Tokenizer::vocabulary_size);
@@ -136,14 +139,15 @@ impl<'a> Trainer<'a> {
             Ok::<_, TrainError>(plans)
         });
         let [training_plans, validation_plans] = plans;
+        let search = Search::new(model.clone(), config.data.frame, Beam::GREEDY, Limit::Trained(lengths));
         Ok(Self {
             device,
             run,
-            search: Search::new(model.clone(), config.data.frame, Beam::GREEDY),
+            translator: Translator::new(tokenizers, search, lengths.source),
             model,
-            tokenizers,
             splits,
             validation_text: validation,
+            trained,
             batches,
             plans: [training_plans?, validation_plans?],
             most,
@@ -169,7 +173,7 @@ impl<'a> Trainer<'a> {
         let run = self.run;
         self.lock = Some(run.create(|| {
             let paths = [run.source_tokenizer_path(), run.target_tokenizer_path()];
-            for (tokenizer, path) in self.tokenizers.iter().zip(paths) {
+            for (tokenizer, path) in self.translator.tokenizers().iter().zip(paths) {
                 write_atomically(&path, tokenizer.to_json().as_bytes())?;
             }
             self.metrics = Some(Metrics::create(&run.metrics_path())?);
@@ -323,7 +327,7 @@ impl<'a> Trainer<'a> {
             self.state.best_validation_loss = Some(validation.loss());
             self.state.best_epoch = self.state.epoch;
             self.state.epochs_without_improvement = 0;
-            save_model(&self.run.model_path(), &self.tensors("parameters")?)?;
+            save_model(&self.run.model_path(), &self.tensors("parameters")?, Some(self.trained))?;
         } else {
             self.state.epochs_without_improvement += 1;
         }
@@ -358,7 +362,7 @@ impl<'a> Trainer<'a> {
         if count == 1 {
             return Ok(None);
         }
-        save_model(&self.run.epoch_path(epoch), &self.tensors("parameters")?)?;
+        save_model(&self.run.epoch_path(epoch), &self.tensors("parameters")?, None)?;
         if epoch > count {
             remove(&self.run.epoch_path(epoch - count))?;
         }
@@ -413,23 +417,21 @@ impl<'a> Trainer<'a> {
         Ok(Some(total))
     }
 
-    /// BLEU of greedy translations of the whole validation text. Of a line far longer than those that the model is trained on only the beginning is translated:
-    /// time grows with the square of the length, and one line of 2,000 words took a minute an epoch.
+    /// BLEU of greedy translations of the whole validation text, found and limited as `wgrad translate` does it.
     fn validation_bleu(&mut self, stop: &AtomicBool) -> Result<Option<f64>, TrainError> {
-        let mut sources = self.tokenizers[0].encode_all(&self.validation_text.source);
-        sources.iter_mut().for_each(|ids| ids.truncate(2 * self.run.config().data.max_tokens));
-        // In the batches that the search would make of them all, the longest first.
-        let mut order: Vec<usize> = (0..sources.len()).collect();
-        order.sort_by_key(|&i| Reverse(sources[i].len()));
-        let mut hypotheses = vec![String::new(); sources.len()];
-        for batch in order.chunks(self.search.sentences()) {
-            if stop.load(Ordering::Relaxed) {
-                return Ok(None);
+        let (mut hypotheses, mut lost) = (vec![], None);
+        let mut said = |line: Translated| {
+            hypotheses.push(line.text);
+            if let End::OutOfMemory(message) = line.end {
+                lost = Some(message);
             }
-            let ids: Vec<Vec<u32>> = batch.iter().map(|&i| std::mem::take(&mut sources[i])).collect();
-            for (&i, ids) in batch.iter().zip(self.search.translate(self.device, &ids)?) {
-                hypotheses[i] = self.tokenizers[1].decode(&ids);
-            }
+        };
+        let go_on = || !stop.load(Ordering::Relaxed);
+        if !self.translator.translate(self.device, &self.validation_text.source, &go_on, &mut said)? {
+            return Ok(None);
+        }
+        if let Some(message) = lost {
+            return Err(DeviceError::OutOfMemory { device: self.device.describe(), message }.into());
         }
         Ok(Some(corpus_bleu(&hypotheses, &self.validation_text.target).score))
     }
@@ -544,19 +546,43 @@ fn restore(device: &mut dyn Device, parameters: &Parameters, last: &Last) {
     }
 }
 
-/// Loads a run's best model onto a device, to translate with it.
+/// Loads a run's best model onto a device, to translate with it, and what it says of its training.
 ///
 /// # Errors
-/// When `model.safetensors` is missing, damaged or of another model, or memory is short.
+/// When `model.safetensors` is missing, damaged, of another model or of other tokenizers, or memory is short.
 pub fn load(
     device: &mut dyn Device,
     run: &RunDirectory,
-    vocabularies: [usize; 2],
-) -> Result<Arc<dyn Model>, TrainError> {
-    load_weights(device, &run.config().model, vocabularies, &run.model_path()).map_err(|e| match e {
+    tokenizers: [&Tokenizer; 2],
+) -> Result<(Arc<dyn Model>, Option<Trained>), TrainError> {
+    let vocabularies = tokenizers.map(Tokenizer::vocabulary_size);
+    let path = run.model_path();
+    let model = load_weights(device, &run.config().model, vocabularies, &path).map_err(|e| match e {
         TrainError::Checkpoint(error) => blame(error, run, vocabularies),
         other => other,
-    })
+    })?;
+    let trained = load_trained(&path)?;
+    check_tokenizers(run, trained, tokenizers.map(Some))?;
+    Ok((model, trained))
+}
+
+/// Refuses tokenizers that are not those that a run's model was trained with, where it says which those are.
+///
+/// # Errors
+/// Names the tokenizer.
+pub fn check_tokenizers(
+    run: &RunDirectory,
+    trained: Option<Trained>,
+    tokenizers: [Option<&Tokenizer>; 2],
+) -> Result<(), TrainError> {
+    let paths = [run.source_tokenizer_path(), run.target_tokenizer_path()];
+    let expected = trained.iter().flat_map(|trained| trained.tokenizers);
+    for ((tokenizer, path), expected) in tokenizers.into_iter().zip(paths).zip(expected) {
+        if tokenizer.is_some_and(|tokenizer| tokenizer_fingerprint(tokenizer) != expected) {
+            return Err(TrainError::ChangedTokenizer { tokenizer: path, checkpoint: run.model_path() });
+        }
+    }
+    Ok(())
 }
 
 /// [`load`] for a model of this configuration in any file of named tensors.

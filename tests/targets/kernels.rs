@@ -6,7 +6,7 @@ use std::ops::Range;
 use naga::valid::Capabilities;
 use wgrad::bench::ceilings;
 use wgrad::check::plan_of;
-use wgrad::decode::{Beam, Search};
+use wgrad::decode::{Beam, Limit, Search};
 use wgrad::graph::{Dispatch, Target, TensorType};
 use wgrad::models;
 use wgrad::ops::OPS;
@@ -124,7 +124,8 @@ pub fn kernels(target: Target) -> Kernels {
             }
         }
         for width in [1, 5] {
-            let mut search = Search::new(model.clone(), config.data.frame, Beam { width, length_penalty: 1.0 });
+            let beam = Beam { width, length_penalty: 1.0 };
+            let mut search = Search::new(model.clone(), config.data.frame, beam, Limit::Usual);
             search.translate(&mut recorder, &words).expect("a search of nothing");
         }
     }

@@ -66,14 +66,14 @@ fn a_model_comes_back_bit_for_bit_in_the_order_asked_for() {
     let path = directory.path().join("model.safetensors");
     let mut tensors = parameters(0.7);
     tensors[0].values[..3].copy_from_slice(&[-0.0, f32::MIN_POSITIVE / 2.0, f32::MAX]);
-    save_model(&path, &tensors).unwrap();
+    save_model(&path, &tensors, None).unwrap();
     let loaded = load_model(&path, &expected()).unwrap();
     assert_eq!(loaded, tensors);
     assert_eq!(loaded[0].values[0].to_bits(), (-0.0_f32).to_bits());
 
     let first = fs::read(&path).unwrap();
     tensors.reverse();
-    save_model(&path, &tensors).unwrap();
+    save_model(&path, &tensors, None).unwrap();
     assert_eq!(fs::read(&path).unwrap(), first, "the same tensors make the same file");
 }
 
@@ -116,7 +116,7 @@ fn every_flipped_bit_is_noticed() {
 fn every_truncation_is_noticed() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("model.safetensors");
-    save_model(&path, &parameters(1.0)).unwrap();
+    save_model(&path, &parameters(1.0), None).unwrap();
     let intact = fs::read(&path).unwrap();
     for length in 0..intact.len() {
         fs::write(&path, &intact[..length]).unwrap();
@@ -166,7 +166,7 @@ fn all_differences_are_listed_at_once() {
 fn a_model_is_no_state_of_a_run() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("model.safetensors");
-    save_model(&path, &parameters(1.0)).unwrap();
+    save_model(&path, &parameters(1.0), None).unwrap();
     let error = load_last(&path, &expected()).unwrap_err().to_string();
     assert!(error.ends_with("has no training state; expected last.safetensors of the folder of a run"), "{error}");
 }
@@ -178,7 +178,7 @@ fn a_diverged_run_does_not_replace_its_last_good_state() {
     let last = save_some_last(&path);
     let mut infinite = parameters(1.0);
     infinite[1].values[3] = f32::INFINITY;
-    let error = save_model(&path, &infinite).unwrap_err().to_string();
+    let error = save_model(&path, &infinite, None).unwrap_err().to_string();
     assert!(error.starts_with("decoder.bias is infinite or not a number, so "), "{error}");
     let changes: [fn(&mut TrainingState); 3] = [
         |state| state.epoch_loss_sum = f64::NAN,
@@ -225,6 +225,54 @@ fn a_state_from_before_a_field_was_there_is_read() {
                 ..last.state.clone()
             };
             assert_eq!(read, Last { state, ..last.clone() });
+        }
+    }
+}
+
+fn trained() -> Trained {
+    Trained { tokenizers: [u64::MAX, 7], lengths: Lengths { source: 50, target: 60, ratio: 40.0 / 3.0 } }
+}
+
+#[test]
+fn a_model_says_what_it_was_trained_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("model.safetensors");
+    save_model(&path, &parameters(1.0), Some(trained())).unwrap();
+    assert_eq!(load_trained(&path).unwrap(), Some(trained()));
+    assert_eq!(load_model(&path, &expected()).unwrap(), parameters(1.0));
+    let intact = fs::read(&path).unwrap();
+    let at = intact.windows(2).position(|two| two == b"50").unwrap();
+    let mut changed = intact.clone();
+    changed[at] = b'4';
+    fs::write(&path, changed).unwrap();
+    assert!(load_trained(&path).unwrap_err().to_string().contains("checksum is wrong"));
+    save_model(&path, &parameters(1.0), None).unwrap();
+    assert_eq!(load_trained(&path).unwrap(), None);
+    assert!(fs::read(&path).unwrap().len() < intact.len(), "without it nothing is written");
+}
+
+#[test]
+fn numbers_that_are_none_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    for (value, said) in [(f32::NAN, "NaN"), (f32::INFINITY, "inf"), (f32::NEG_INFINITY, "-inf")] {
+        for prefix in ["", "exp_avg.", "exp_avg_sq."] {
+            let path = directory.path().join("last.safetensors");
+            save_some_last(&path);
+            let bytes = fs::read(&path).unwrap();
+            let file = SafeTensors::deserialize(&bytes).unwrap();
+            let name = format!("{prefix}encoder.weight");
+            let mut data = file.tensor(&name).unwrap().data().to_vec();
+            data[4 * 6..4 * 7].copy_from_slice(&value.to_le_bytes());
+            let views = file.tensors().into_iter().map(|(other, view)| {
+                let bytes = if other == name { &data } else { view.data() };
+                (other, TensorView::new(Dtype::F32, view.shape().to_vec(), bytes).unwrap())
+            });
+            let views: Vec<_> = views.collect();
+            let every: Vec<_> = views.iter().map(|(name, view)| (name.clone(), view.shape().to_vec())).collect();
+            fs::write(&path, safetensors::serialize(views, None).unwrap()).unwrap();
+            let error = load_model(&path, &every).unwrap_err().to_string();
+            let start = format!("{}: element 6 of {name} is {said}; expected finite numbers", path.display());
+            assert!(error.starts_with(&start), "{error}");
         }
     }
 }
