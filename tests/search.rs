@@ -2,16 +2,18 @@
 
 mod gpu;
 
+use std::cell::Cell;
 use std::ops::Range;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use wgrad::cpu::Cpu;
-use wgrad::decode::{Beam, DecodeError, End, Lengths, Limit, Search, Translation};
+use wgrad::decode::{Beam, DecodeError, End, Lengths, Limit, Search, Translated, Translation, Translator};
 use wgrad::gpu::Limits;
 use wgrad::graph::{Target, TensorType};
 use wgrad::models::{self, Model};
 use wgrad::plan::{Counters, Device, DeviceError, Plan, Prepared, Profile, Region};
-use wgrad::text::{EOS, SOS};
+use wgrad::text::{EOS, SOS, Tokenizer, TokenizerKind, TokenizerSettings};
 use wgrad::train::config::Config;
 use wgrad::train::dump::{IdBatch, dump};
 
@@ -205,13 +207,13 @@ fn scores_that_are_no_numbers_end_a_search() {
 /// A CPU that counts the plans that it runs, and refuses those that take larger tensors than `most`.
 struct Counting {
     cpu: Cpu<f32>,
-    runs: usize,
+    runs: Rc<Cell<usize>>,
     most: usize,
 }
 
 impl Counting {
     fn new(most: usize) -> Self {
-        Self { cpu: Cpu::new(), runs: 0, most }
+        Self { cpu: Cpu::new(), runs: Rc::default(), most }
     }
 }
 
@@ -245,7 +247,7 @@ impl Device for Counting {
         self.cpu.fill_slots(bits);
     }
     fn run(&mut self, plan: Prepared, log: bool) -> Result<(), DeviceError> {
-        self.runs += 1;
+        self.runs.set(self.runs.get() + 1);
         self.cpu.run(plan, log)
     }
     fn profile(&mut self, plan: Prepared) -> Result<Profile, DeviceError> {
@@ -284,7 +286,7 @@ fn a_search_stops_where_all_sentences_have_ended() {
                 let mut search = open(&mut device, &config, &parameters(&*model), beam, Limit::Usual);
                 let alone = search.translate(&mut device, &[source]);
                 assert_eq!(alone.expect("a search"), [expected], "{:?} {beam:?}", config.model);
-                runs.extend((device.runs > 0).then_some(device.runs));
+                runs.extend(Some(device.runs.get()).filter(|&runs| runs > 0));
             }
             println!("{} {beam:?}: {runs:?}", config.model.kind());
             // The encoder and one part, or all parts.
@@ -292,6 +294,35 @@ fn a_search_stops_where_all_sentences_have_ended() {
         }
     }
     assert!(early >= 3, "only {early} of 10 searches have both sentences that end early and sentences that do not");
+}
+
+/// A line is handed on before a longer one behind it is searched for, whose pieces are translated as they are by themselves.
+#[test]
+fn a_long_line_does_not_hold_up_those_before_it() {
+    let config = config("tiny", &[]);
+    let words = ["A b c d E".to_owned()];
+    let settings = TokenizerSettings { kind: TokenizerKind::Word, vocabulary: 9, min_frequency: 1, lowercase: false };
+    let tokenizer = Tokenizer::train(&words, &settings).expect("a tokenizer");
+    assert_eq!(tokenizer.vocabulary_size(), VOCABULARY);
+    let mut device = Counting::new(usize::MAX);
+    let runs = device.runs.clone();
+    let parameters = parameters(&*models::build(&config.model, [VOCABULARY; 2]));
+    let search = open(&mut device, &config, &parameters, Beam::GREEDY, Limit::Usual);
+    let mut translator = Translator::new([tokenizer.clone(), tokenizer], search, 4);
+    let mut translate = |lines: &[&str]| {
+        let lines: Vec<String> = lines.iter().map(|&line| line.to_owned()).collect();
+        let mut found: Vec<(Translated, usize)> = vec![];
+        translator.translate(&mut device, &lines, &mut |line| found.push((line, runs.get()))).expect("translations");
+        found
+    };
+    let long = "A b. A c d. E c b c d E b b.";
+    let pieces = ["A b. ", "A c d. ", "E c b c ", "d E b ", "b."];
+    let found = translate(&["A b", long, "c d", long]);
+    assert!(found[0].1 < found[1].1 && found[1].1 == found[2].1 && found[2].1 < found[3].1, "{found:?}");
+    assert_eq!((found[1].0.pieces, found[1].0.tokens, &found[3].0), (5, 16, &found[1].0));
+    let alone: Vec<String> = translate(&pieces).into_iter().map(|(line, _)| line.text).collect();
+    let joined: Vec<&str> = alone.iter().map(String::as_str).filter(|text| !text.is_empty()).collect();
+    assert_eq!(found[1].0.text, joined.join(" "));
 }
 
 /// What a device cannot hold costs itself only, and what was prepared before still runs.
