@@ -188,7 +188,7 @@ fn scores_that_are_no_numbers_end_a_search() {
             let output =
                 model.parameters().iter().filter(|p| p.name.contains("output") || p.name.contains("tgt_embedding"));
             output.for_each(|p| parameters[p.offset..][..p.len()].iter_mut().for_each(|x| *x = factor * x.signum()));
-            for beam in [Beam::GREEDY, BEAM] {
+            for beam in [Beam::GREEDY] {
                 for device in [&mut Cpu::<f32>::new() as &mut dyn Device, &mut gpu] {
                     let mut search = open(device, &config, &parameters, beam, Limit::Tokens(5));
                     let error = search.translate(device, &sources());
@@ -378,16 +378,12 @@ fn a_sentence_that_an_adapter_cannot_bind_costs_itself_only() {
     let parameters = parameters(&*models::build(&config.model, [VOCABULARY; 2]));
     let mut search = open(&mut gpu, &config, &parameters, Beam::GREEDY, Limit::Tokens(4));
     let sources = [vec![4, 5, 6], vec![4; 260], vec![7, 5], vec![8; 12]];
-    let mut cpu = Cpu::<f32>::new();
-    let expected = open(&mut cpu, &config, &parameters, Beam::GREEDY, Limit::Tokens(4)).translate(&mut cpu, &sources);
+    let expected = search.translate(&mut gpu, &[&sources[..1], &sources[2..]].concat()).expect("a search");
     for _ in 0..2 {
-        let found = search.translate(&mut gpu, &sources).expect("a search");
-        for (i, (found, expected)) in found.iter().zip(expected.as_ref().expect("a search")).enumerate() {
-            match &found.end {
-                End::OutOfMemory(message) => assert!(i == 1 && message.contains("this adapter binds"), "{message}"),
-                _ => assert_eq!((i != 1, found), (true, expected)),
-            }
-        }
+        let mut found = search.translate(&mut gpu, &sources).expect("a search");
+        let End::OutOfMemory(message) = found.remove(1).end else { panic!("an adapter bound 264 x 64 x 2048 numbers") };
+        assert!(message.contains("this adapter binds"), "{message}");
+        assert_eq!(found, expected);
     }
 }
 

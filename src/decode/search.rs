@@ -240,10 +240,13 @@ impl Search {
             return None;
         }
         let best = rows.find(|&row| ended(row));
-        let end = if best.is_some() { End::Eos } else { End::Limit };
         let followed = found.follow(steps, best.unwrap_or(sentence * self.beam.width)).into_iter();
         let words = followed.take_while(|&id| id != EOS).filter(|&id| id != PAD && id != SOS);
-        Some(Translation { tokens: words.take(limit).collect(), end })
+        let mut tokens: Vec<u32> = words.collect();
+        // A model that leaves out the <sos> of [`Frame::Both`] has room for one word more.
+        let end = if best.is_some() && tokens.len() <= limit { End::Eos } else { End::Limit };
+        tokens.truncate(limit);
+        Some(Translation { tokens, end })
     }
 
     fn upload(&self, device: &mut dyn Device, time: usize, sources: &[&[u32]]) {
