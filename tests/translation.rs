@@ -111,7 +111,14 @@ fn a_line_far_beyond_trainings_is_translated_in_pieces() {
     let endless = "Hund ".repeat(3000);
     let (answers, said) = sandbox.translate("--beam 1", &[&endless, &"Hund".repeat(3000), captions[0]]);
     assert_eq!((answers.len(), &answers[2]), (3, &sandbox.translate("--beam 1", &captions[..1]).0[0]));
-    assert!(said.contains("warning: line 1 has 3000 tokens, where training took "), "{said}");
+    let (_, seen) = said.split_once("warning: line 1 has 3000 tokens, where training took ").expect("a warning");
+    assert!(seen.contains(" at most; it is translated in pieces\n"), "{said}");
+    // One token more than training took is translated as a whole, and said to be unusual.
+    let seen: usize = seen.split(' ').next().and_then(|number| number.parse().ok()).expect("a number");
+    let (_, said) = sandbox.translate("--beam 1", &[&"Hund ".repeat(seen), &"Hund ".repeat(seen + 1)]);
+    let warning =
+        format!("warning: line 2 has {} tokens, where training took {seen} at most; expect little of", seen + 1);
+    assert!(said.contains(&warning) && !said.contains("line 1 has"), "{said}");
 }
 
 #[test]
