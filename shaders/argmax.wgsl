@@ -14,6 +14,8 @@ struct Parameters {
 @group(0) @binding(1) var<storage, read_write> y: array<u32>; // [rows]
 @group(0) @binding(2) var<uniform> parameters: Parameters;
 
+const LOWEST: f32 = -3.4028234663852886e38; // what NaN and −∞ count as
+
 struct Best {
     value: f32,
     column: u32,
@@ -39,8 +41,9 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     let end = start + parameters.columns;
     let first = (start + WIDTH - 1u) / WIDTH;
     let last = end / WIDTH;
-    // Column 0, until something larger is found.
+    // Column 0, until something larger is found. Nothing is larger than NaN.
     var best = candidate(start, start);
+    best.value = select(LOWEST, best.value, best.value > LOWEST);
     let head = start + local;
     if head < min(WIDTH * first, end) {
         best = better(best, candidate(start, head));

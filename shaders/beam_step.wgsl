@@ -1,4 +1,5 @@
-// The K best continuations of the K hypotheses of a sentence, by rank = score / length^α; score = scores[row] + logits[row, v] − ln Σ e^logits[row]
+// The K best continuations of the K hypotheses of a sentence, by rank = score / length^α; score = scores[row] + logits[row, v] − ln Σ e^logits[row].
+// A hypothesis whose score is NaN comes first.
 //
 // `find`: one workgroup a row, whose K best tokens it writes down, the best first. One pass gives the logarithm of the sum and, of each part of the row, the
 // largest logit and where it stands first. A part is what one slot of an invocation's vectors meets: LANES · WIDTH of them stay in registers, and one is some
@@ -35,6 +36,13 @@ struct Parameters {
 
 // The key of NaN and −∞, so that they come after every number and yet before nobody.
 const LEAST: f32 = -3.4028232635611926e38; // the next above NO_KEY
+// The rank of hypotheses whose score is NaN: they come first, so that whoever reads the scores sees it.
+const MOST: f32 = 3.4028234663852886e38;
+
+// By its bits: a compiler may take it that no number is NaN.
+fn is_nan(x: f32) -> bool {
+    return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
 
 fn key_of(x: f32) -> f32 {
     return select(LEAST, x, x > LEAST);
@@ -80,7 +88,7 @@ fn find(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
         parts = with_vector(parts, vectors[i], i);
     }
     let of_row = of_workgroup(parts.sums, local);
-    let log_total = log(of_row.y) + of_row.x;
+    let log_sum = log(of_row.y);
     var keys = parts.keys;
     var places = parts.places;
     var taken_key = NO_KEY;
@@ -119,7 +127,8 @@ fn find(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
             } else {
                 // Within the row even if NaN, which a driver may take to be no number's equal nor less, leaves nobody.
                 let best_place = min(taken, start + p.vocabulary - 1u);
-                found_scores[at] = scores[row] + (logits[best_place] - log_total);
+                // The largest first: beside it the logarithm would lose its last bits.
+                found_scores[at] = scores[row] + ((logits[best_place] - of_row.x) - log_sum);
                 found_ids[at] = best_place - start;
             }
         }
@@ -140,17 +149,19 @@ struct Candidates {
     count: u32,
     length: u32,
     factor: f32, // length^−α
+    is_nan: bool, // NaN among a row's logits makes all its scores so
 }
 
 fn candidates_of(row: u32) -> Candidates {
     let ended = newest[row] == q.end;
     let length = select(q.length, lengths[row], ended);
-    return Candidates(select(min(q.beam, q.vocabulary), 1u, ended), length, pow(f32(length), -q.penalty));
+    let count = select(min(q.beam, q.vocabulary), 1u, ended);
+    return Candidates(count, length, pow(f32(length), -q.penalty), is_nan(candidate_scores[row * q.beam]));
 }
 
 // By a product, which rounding leaves in order, so that a row's candidates are.
-fn rank_of(candidate: u32, factor: f32) -> f32 {
-    return key_of(candidate_scores[candidate] * factor);
+fn rank_of(candidate: u32, of_row: Candidates) -> f32 {
+    return select(key_of(candidate_scores[candidate] * of_row.factor), MOST, of_row.is_nan);
 }
 
 @compute @workgroup_size(LANES)
@@ -159,7 +170,7 @@ fn choose(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     for (var i = all.first; i < all.end; i += LANES) {
         let row = i / q.beam;
         let own = candidates_of(row);
-        let rank = rank_of(i, own.factor);
+        let rank = rank_of(i, own);
         let order = i - row * q.beam;
         let first = row / q.beam * q.beam;
         var place = select(q.beam, order, order < own.count);
@@ -168,7 +179,7 @@ fn choose(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
             let start = other * q.beam;
             let end = start + select(others.count, 0u, other == row);
             for (var j = start; j < end; j++) {
-                let other_rank = rank_of(j, others.factor);
+                let other_rank = rank_of(j, others);
                 if other_rank < rank || (other_rank == rank && other > row) {
                     break;
                 }

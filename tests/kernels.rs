@@ -5,12 +5,12 @@
 mod gpu;
 
 use wgrad::bench::ceilings::MultiplyAdd;
-use wgrad::check::{Kernels, Open, Subject, check_op};
+use wgrad::check::{Kernels, Open, Subject, check_op, plan_of, run_twice, targets};
 use wgrad::cpu::Cpu;
 use wgrad::gpu::Limits;
-use wgrad::graph::{Graph, TensorType};
+use wgrad::graph::{DType, Graph, TensorType};
 use wgrad::ops::OPS;
-use wgrad::ops::case::CaseSet;
+use wgrad::ops::case::{Case, CaseSet};
 use wgrad::plan::{Device, Plan};
 
 #[test]
@@ -48,6 +48,28 @@ fn check(mode: &'static str, limits: Limits, checked: bool) {
         }
     }
     assert_eq!(subgroups, has_subgroups, "some kernels use subgroup operations where the device has them");
+}
+
+/// A choice among NaN is the reference's, and so in range, with every kind of kernels: nothing is left unwritten, which would become a place in a buffer.
+#[test]
+fn a_choice_among_nan_is_the_same_on_every_device() {
+    let mut gpu = gpu::open();
+    let (targets, mut cpu) = (targets(&gpu), Cpu::<f64>::new());
+    for (name, cases) in OPS.iter().filter(|(name, _)| ["argmax", "beam_step"].contains(name)) {
+        for case in cases(&CaseSet::default()).iter().flat_map(Case::with_no_numbers) {
+            let (plan, types) = plan_of(&case, &cpu.target());
+            let [expected, _] = run_twice(&mut cpu, &case, plan, &types).expect("the CPU runs every plan");
+            for (kernels, target) in &targets {
+                let runs =
+                    run_twice(&mut gpu, &case, plan_of(&case, target).0, &types).unwrap_or_else(|e| panic!("{e}"));
+                for (output, _) in types.iter().enumerate().filter(|(_, tensor)| tensor.dtype == DType::U32) {
+                    for run in &runs {
+                        assert_eq!(run[output], expected[output], "{name}, {kernels} kernels, {}", case.label());
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// What the multiply-add rate is computed from: with 1 as factor and addend each chain counts.

@@ -11,7 +11,7 @@ use super::case::{Bench, Case, CaseSet};
 use super::elementwise::{kernel, width};
 use super::fast;
 
-/// Index of the largest number in each row of x [.., C]: ids [..]. The first of equals wins. No gradient passes.
+/// Index of the largest number in each row of x [.., C]: ids [..]. The first of equals wins; NaN and −∞ count as the lowest number. No gradient passes.
 pub fn argmax(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
     graph.push1(Argmax, &[x])
 }
@@ -59,16 +59,23 @@ impl Argmax {
         let rows = call.output_ids(0).par_iter_mut().zip(call.input(0).par_chunks_exact(columns));
         rows.for_each(|(y, x)| {
             let max = fast::max(x);
-            *y = x.iter().position(|&x| x >= max).unwrap_or(0) as u32;
+            // Of nothing but the lowest the first, which may be NaN.
+            *y = if max > f32::MIN { x.iter().position(|&x| x >= max).unwrap_or(0) as u32 } else { 0 };
         });
     }
 
     fn reference<T: Real>(&self, mut call: Call<T>) {
         let rows = call.input(0).chunks_exact(call.types.inputs[0].columns());
         for (y, x) in call.output_ids(0).iter_mut().zip(rows) {
-            *y = (1..x.len()).fold(0, |best, c| if x[c] > x[best] { c } else { best }) as u32;
+            *y = (1..x.len()).fold(0, |best, c| if key(x[c]) > key(x[best]) { c } else { best }) as u32;
         }
     }
+}
+
+/// What a number counts as: NaN is less than no number.
+fn key<T: Real>(x: T) -> T {
+    let lowest = T::of(f64::from(f32::MIN));
+    if x > lowest { x } else { lowest }
 }
 
 pub fn cases(set: &CaseSet) -> Vec<Case> {

@@ -38,7 +38,8 @@ pub struct Beams {
 }
 
 /// Continues each of B·K hypotheses with `ids` [B·K] as newest tokens by every token of logits [B·K, V], and keeps the K best of each sentence by
-/// score / length^α. One that has ended stays as it is. Equals go to the earlier hypothesis, then the smaller token.
+/// score / length^α. One that has ended stays as it is. Equals go to the earlier hypothesis, then the smaller token. A score of NaN comes before all
+/// others, so that whoever reads the scores sees it; its ids are in range.
 pub fn beam_step(
     graph: &mut Graph,
     op: BeamStep,
@@ -108,7 +109,18 @@ impl Op for BeamStep {
 }
 
 /// A hypothesis: its rank, score, length, parent and token.
-type Candidate<T> = (T, T, u32, usize, u32);
+type Candidate<T> = (f64, T, u32, usize, u32);
+
+/// What a number is ranked by: NaN and −∞ as the lowest number but one (the kernel keeps the lowest for nobody).
+fn key<T: Real>(x: T) -> T {
+    let least = T::of(f64::from(f32::MIN.next_up()));
+    if x > least { x } else { least }
+}
+
+/// The rank of a score / length^α.
+fn rank<T: Real>(quotient: T) -> f64 {
+    if quotient.value().is_nan() { f64::from(f32::MAX) } else { key(quotient).value() }
+}
 
 impl BeamStep {
     /// Candidates that the kernels compare: the best of each row.
@@ -119,16 +131,16 @@ impl BeamStep {
     fn reference<T: Real>(&self, call: Call<T>) {
         self.search(call, |logits| {
             let max = logits.iter().copied().reduce(T::max).expect("a vocabulary is not empty");
-            logits.iter().fold(T::default(), |sum, &z| sum + (z - max).exp()).ln() + max
+            [max, logits.iter().fold(T::default(), |sum, &z| sum + (z - max).exp()).ln()]
         });
     }
 
     fn fast(&self, call: Call<f32>) {
-        self.search(call, |logits| fast::log_sum_exp(logits).iter().sum());
+        self.search(call, fast::log_sum_exp);
     }
 
-    /// Sentences on all threads.
-    fn search<T: Real>(&self, mut call: Call<T>, log_sum_exp: impl Fn(&[T]) -> T + Sync) {
+    /// Sentences on all threads. `log_sum_exp` gives the largest logit m, and ln Σ e^(z − m).
+    fn search<T: Real>(&self, mut call: Call<T>, log_sum_exp: impl Fn(&[T]) -> [T; 2] + Sync) {
         let (logits, scores, lengths, ids) = (call.input(0), call.input(1), call.ids(2), call.ids(3));
         let vocabulary = call.types.inputs[0].columns();
         let best_of = |sentence: usize| {
@@ -139,7 +151,7 @@ impl BeamStep {
             };
             let mut all: Vec<_> = rows.flat_map(of_row).collect();
             // Stable, so that equals stay in order.
-            all.sort_by(|a, b| b.0.partial_cmp(&a.0).expect("ranks are numbers"));
+            all.sort_by(|a, b| b.0.partial_cmp(&a.0).expect("no rank is NaN"));
             all.truncate(self.beam);
             all
         };
@@ -158,16 +170,17 @@ impl BeamStep {
         logits: &[T],
         score: T,
         (length, id): (u32, u32),
-        log_sum_exp: impl Fn(&[T]) -> T,
+        log_sum_exp: impl Fn(&[T]) -> [T; 2],
     ) -> Vec<Candidate<T>> {
         let penalty = |length: u32| T::of(f64::from(length).powf(f64::from(self.length_penalty)));
         if id == self.end {
-            return vec![(score / penalty(length), score, length, row, self.end)];
+            return vec![(rank(score / penalty(length)), score, length, row, self.end)];
         }
-        let log_total = log_sum_exp(logits);
+        let [max, log_sum] = log_sum_exp(logits);
         let token = |id: usize| {
-            let score = score + (logits[id] - log_total);
-            (score / penalty(self.length as u32), score, self.length as u32, row, id as u32)
+            // The largest first: beside it the logarithm would lose its last bits.
+            let score = score + (logits[id] - max - log_sum);
+            (rank(score / penalty(self.length as u32)), score, self.length as u32, row, id as u32)
         };
         largest(logits, self.beam).into_iter().map(token).collect()
     }
@@ -177,10 +190,11 @@ impl BeamStep {
 fn largest<T: Real>(x: &[T], count: usize) -> Vec<usize> {
     let mut best: Vec<usize> = Vec::with_capacity(count + 1);
     for i in 0..x.len() {
-        if best.len() == count && x[i] <= x[best[count - 1]] {
+        let own = key(x[i]);
+        if best.len() == count && own <= key(x[best[count - 1]]) {
             continue;
         }
-        best.insert(best.partition_point(|&b| x[b] >= x[i]), i);
+        best.insert(best.partition_point(|&b| key(x[b]) >= own), i);
         best.truncate(count);
     }
     best
