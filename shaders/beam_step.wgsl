@@ -1,5 +1,5 @@
-// The K best continuations of the K hypotheses of a sentence, by rank = score / length^α; score = scores[row] + logits[row, v] − ln Σ e^logits[row].
-// A hypothesis whose score is NaN comes first.
+// The K best continuations of the K hypotheses of a sentence, by rank = score / length^α; score = scores[row] +
+// logits[row, v] − ln Σ e^logits[row]. A hypothesis whose score is NaN comes first.
 //
 // `find`: one workgroup a row, whose K best tokens it writes down, the best first. One pass gives the logarithm of the sum and, of each part of the row, the
 // largest logit and where it stands first. A part is what one slot of an invocation's vectors meets: LANES · WIDTH of them stay in registers, and one is some

@@ -91,11 +91,12 @@ fn softmax(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     let of_row = of_workgroup(exponentials, local);
     let row_largest = of_row.x;
     let total = of_row.y;
-    let log_total = log(total) + row_largest;
+    let log_total = log(total);
     // The invocation that overwrites the label's logit below: nobody else needs to have read it by then.
     if local == label / 4u % LANES {
-        let nll = log_total - logits[start + label / 4u][label % 4u];
-        row_loss[row] = (1.0 - softmax_p.smoothing) * nll + softmax_p.smoothing * (log_total - average);
+        // The distance from the largest first: added to a large one, the logarithm would lose its last bits.
+        let nll = (row_largest - logits[start + label / 4u][label % 4u]) + log_total;
+        row_loss[row] = (1.0 - softmax_p.smoothing) * nll + softmax_p.smoothing * ((row_largest - average) + log_total);
         row_loss[softmax_p.rows + row] = nll;
     }
     if GRADIENT == 1u {

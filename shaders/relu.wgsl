@@ -1,4 +1,4 @@
-// y = max(x, 0)
+// y = max(x, 0), and NaN where x is
 #import shared/elements
 #import shared/grid
 #import shared/vector{VECTOR}
@@ -11,7 +11,7 @@
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
     let e = elements(group, groups, local, len);
     for (var i = e.first; i < e.end; i += LANES) {
-        y[i] = max(x[i], Numbers());
+        y[i] = select(x[i], Numbers(), x[i] < Numbers());
     }
 }
 

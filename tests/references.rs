@@ -48,19 +48,29 @@ fn ids<T: Element>(case: &Case) -> Vec<Vec<u32>> {
     first
 }
 
+/// Larger cases are left to the f32 twins: the reference is the same for all of them, and slow.
+const FEW_OPERATIONS: f64 = 50_000.0;
+
 #[test]
 fn nan_and_infinity_give_ids_in_range_and_never_a_panic() {
+    let odd = |case: &Case| [f32::NAN, f32::INFINITY, f32::NEG_INFINITY].map(|x| case.with_everywhere(x)).concat();
     for (name, cases) in OPS {
-        let cases: Vec<_> = cases(&CaseSet::default()).iter().flat_map(Case::with_no_numbers).collect();
-        cases.par_iter().for_each(|case| {
-            for ids in [ids::<f32>(case), ids::<f64>(case), ids::<Tracked>(case)] {
-                let columns = case.inputs[0].tensor_type().columns() as u32;
-                let rows = case.inputs[0].tensor_type().rows() as u32;
+        cases(&CaseSet::default()).iter().flat_map(odd).collect::<Vec<_>>().par_iter().for_each(|case| {
+            let step = &plan_of(case, &Cpu::<f32>::new().target()).0.steps[0];
+            let mut found = vec![ids::<f32>(case)];
+            if step.op.work(&step.types).flops <= FEW_OPERATIONS {
+                found.extend([ids::<f64>(case), ids::<Tracked>(case)]);
+            }
+            let logits = case.inputs[0].tensor_type();
+            let below = |ids: &[u32], end: usize| {
+                assert!(ids.iter().all(|&id| (id as usize) < end), "{}: {ids:?}", case.label());
+            };
+            for ids in found {
                 match *name {
-                    "argmax" => assert!(ids[0].iter().all(|&id| id < columns), "{}: {ids:?}", case.label()),
+                    "argmax" => below(&ids[0], logits.columns()),
                     "beam_step" => {
-                        assert!(ids[1].iter().all(|&parent| parent < rows), "{}: {ids:?}", case.label());
-                        assert!(ids[2].iter().all(|&id| id < columns), "{}: {ids:?}", case.label());
+                        below(&ids[1], logits.rows());
+                        below(&ids[2], logits.columns());
                     }
                     _ => {}
                 }

@@ -45,7 +45,7 @@ fn finished(sum: f32, column: u32, at: u32) -> f32 {
         value += added[at];
     }
     if finish.activation == 1u {
-        value = max(value, 0.0);
+        value = select(value, 0.0, value < 0.0);
     } else if finish.activation == 2u {
         value = first_of(sigmoid(Numbers(value)));
     } else if finish.activation == 3u {

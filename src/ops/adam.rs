@@ -125,6 +125,11 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         state.constant(&[n], 1.0).values(&[2], vec![0.7, 3.0]).ids(&[8], words(t))
     };
     let mut cases = vec![case(1, 1), case(17, 1), case(257, 10), case(1000, 1000), case(1024, 2)];
+    // Gradients that are zeros, as those of a word that no batch has, or vanish when squared.
+    let vanishing = vec![0.0, 1e-30, -1e-22, 1e-15, -1e-8, 0.0, 1e-3, 1.0];
+    let still = set.case(Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }).constant(&[8], 1.0);
+    let still = still.values(&[8], vec![0.0; 8]).values(&[8], vec![0.0; 8]).values(&[8], vanishing);
+    cases.push(still.values(&[2], vec![1.0, 1.0]).ids(&[8], words(1)));
     cases.extend(set.sizes(&[], [1000]).into_iter().map(|[n]| case(n, 3)));
     cases.extend(set.many(WORKGROUP).map(|n| case(n, 2)));
     cases

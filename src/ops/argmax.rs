@@ -11,7 +11,8 @@ use super::case::{Bench, Case, CaseSet};
 use super::elementwise::{kernel, width};
 use super::fast;
 
-/// Index of the largest number in each row of x [.., C]: ids [..]. The first of equals wins; NaN and −∞ count as the lowest number. No gradient passes.
+/// Index of the largest number in each row of x [.., C]: ids [..]. The first of equals wins; NaN and −∞ count as the
+/// lowest number. No gradient passes.
 pub fn argmax(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
     graph.push1(Argmax, &[x])
 }

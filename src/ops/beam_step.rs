@@ -38,8 +38,8 @@ pub struct Beams {
 }
 
 /// Continues each of B·K hypotheses with `ids` [B·K] as newest tokens by every token of logits [B·K, V], and keeps the K best of each sentence by
-/// score / length^α. One that has ended stays as it is. Equals go to the earlier hypothesis, then the smaller token. A score of NaN comes before all
-/// others, so that whoever reads the scores sees it; its ids are in range.
+/// score / length^α. One that has ended stays as it is. Equals go to the earlier hypothesis, then the smaller token.
+/// A score of NaN comes before all others, so that whoever reads the scores sees it; its ids are in range.
 pub fn beam_step(
     graph: &mut Graph,
     op: BeamStep,

@@ -170,19 +170,17 @@ impl Case {
         case
     }
 
-    /// The cases in which NaN, ∞ or −∞ stands in all of an input, or in one element of it alone; no derivative is taken.
-    pub fn with_no_numbers(&self) -> Vec<Self> {
+    /// The cases in which `value` stands in all of an input, or in one element of it alone; no derivative is taken.
+    pub fn with_everywhere(&self, value: f32) -> Vec<Self> {
         let mut cases = vec![];
         for (i, input) in self.inputs.iter().enumerate() {
             let Tensor::F32(shape, values) = input else { continue };
-            for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-                let one =
-                    values.iter().enumerate().map(|(e, &x)| if e == values.len() / 2 { value } else { x }).collect();
-                for values in [vec![value; values.len()], one] {
-                    let mut case = Self { differentiable: vec![], ..self.clone() };
-                    case.inputs[i] = Tensor::F32(shape.clone(), values);
-                    cases.push(case);
-                }
+            let middle = values.len() / 2;
+            let one = values.iter().enumerate().map(|(e, &x)| if e == middle { value } else { x }).collect();
+            for values in [vec![value; values.len()], one] {
+                let mut case = Self { differentiable: vec![], ..self.clone() };
+                case.inputs[i] = Tensor::F32(shape.clone(), values);
+                cases.push(case);
             }
         }
         cases

@@ -13,7 +13,8 @@ use super::elementwise::{blocks, kernel, reducing, width};
 /// Workgroups of the first pass on hardware, each leaving one partial sum; a software adapter takes fewer.
 const PARTIALS: usize = 256;
 
-/// Global-norm clipping as torch.nn.utils.clip_grad_norm_: (factor, norm) as `[2]`, for the flat gradients of all parameters.
+/// Global-norm clipping as torch.nn.utils.clip_grad_norm_: (factor, norm) as `[2]`, for the flat gradients of all
+/// parameters. A norm over 1.8e19, whose square overflows, is infinite, and the factor 0, as there.
 pub fn clip_grad_norm(graph: &mut Graph, gradients: Value, max_norm: f32) -> Result<Value, GraphError> {
     graph.push1(ClipGradNorm { max_norm }, &[gradients])
 }

@@ -131,11 +131,12 @@ fn rows(
     }
 }
 
-/// Mean and 1/√(variance + ε), in two passes: the mean square minus the squared mean would cancel where the mean is large.
+/// Mean and 1/√(variance + ε). The mean square minus the squared mean would cancel where the mean is large. In a row
+/// of equal numbers a mean that is off by its rounding would become up to 316 = 1/√ε times that; PyTorch gives zeros,
+/// and so does a mean whose rounding is taken back.
 fn moments<T: Real>(s: &[T]) -> [T; 2] {
-    let count = T::of(s.len() as f64);
-    let mean = s.iter().fold(T::default(), |sum, &s| sum + s) / count;
-    let variance = s.iter().fold(T::default(), |sum, &s| sum + (s - mean) * (s - mean)) / count;
+    let (count, mean) = (T::of(s.len() as f64), T::mean(s));
+    let variance = s.iter().fold(T::default(), |sum, &s| sum + s.minus(mean) * s.minus(mean)) / count;
     [mean, T::of(1.0) / (variance + T::of(f64::from(EPSILON))).sqrt()]
 }
 
@@ -153,7 +154,8 @@ fn normalize(s: &[f32], [weight, bias]: [&[f32]; 2], y: &mut [f32], kept: &mut [
 #[inline(always)]
 fn fast_moments(s: &[f32]) -> [f32; 2] {
     let count = s.len() as f32;
-    let mean = fast::sum(s, s, |s, _| s) / count;
+    let first = fast::sum(s, s, |s, _| s) / count;
+    let mean = first + fast::sum(s, s, |s, _| s - first) / count;
     [mean, 1.0 / (fast::sum(s, s, |s, _| (s - mean) * (s - mean)) / count + EPSILON).sqrt()]
 }
 
@@ -172,7 +174,7 @@ impl LayerNorm {
             let [mean, scale] = moments(&s);
             kept[2 * r..][..2].copy_from_slice(&[mean, scale]);
             for c in 0..columns {
-                y[c] = (s[c] - mean) * scale * weight[c] + bias[c];
+                y[c] = s[c].minus(mean) * scale * weight[c] + bias[c];
             }
         }
     }

@@ -230,11 +230,11 @@ impl LinearCrossEntropy {
             }
             let max = logits.iter().copied().reduce(T::max).expect("a vocabulary is not empty");
             let total = logits.iter().fold(T::default(), |sum, &z| sum + (z - max).exp());
-            let log_total = total.ln() + max;
             let average = logits.iter().fold(T::default(), |sum, &z| sum + z) / T::of(vocabulary as f64);
-            let nll = log_total - logits[label as usize];
+            // The distance from the largest first: added to a large one, the logarithm would lose its last bits.
+            let nll = max.minus(logits[label as usize]) + total.ln();
             surprise += nll;
-            loss += sharpness * nll + smoothing * (log_total - average);
+            loss += sharpness * nll + smoothing * (max - average + total.ln());
             for v in 0..vocabulary {
                 let target =
                     if v == label as usize { sharpness } else { T::default() } + smoothing / T::of(vocabulary as f64);
@@ -368,14 +368,14 @@ fn row_loss(smoothing: f32, row: &mut [f32], bias: &[f32], label: usize, gradien
         sums[i] += *z;
     }
     let total: f32 = sums.iter().sum();
-    let log_total = total.ln() + max;
-    let nll = log_total - at_label;
+    // The distance from the largest first: added to a large one, the logarithm would lose its last bits.
+    let nll = (max - at_label) + total.ln();
     if gradient {
         let (factor, share) = (1.0 / (total * count), smoothing / row.len() as f32 / count);
         row.iter_mut().for_each(|e| *e = *e * factor - share);
         row[label] -= (1.0 - smoothing) / count;
     }
-    [(1.0 - smoothing) * nll + smoothing * (log_total - average), nll]
+    [(1.0 - smoothing) * nll + smoothing * ((max - average) + total.ln()), nll]
 }
 
 /// Adds the bias to a logit, which the largest and the sum so far then take in.

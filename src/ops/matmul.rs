@@ -273,7 +273,7 @@ fn finish(activation: Activation, rows: &mut [f32], bias: &[f32], n: usize) {
         row.iter_mut().zip(bias).for_each(|(c, b)| *c += b);
         match activation {
             Activation::None => {}
-            Activation::Relu => row.iter_mut().for_each(|c| *c = c.max(0.0)),
+            Activation::Relu => row.iter_mut().for_each(|c| *c = fast::relu(*c)),
             Activation::Sigmoid => row.iter_mut().for_each(|c| *c = fast::sigmoid(*c)),
             Activation::Tanh => row.iter_mut().for_each(|c| *c = fast::tanh(*c)),
         }

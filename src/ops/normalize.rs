@@ -17,7 +17,8 @@ const EPSILON: f32 = 1e-8;
 /// Rows that a task of the CPU takes at least: below some ten thousand numbers, waking a thread costs more than it brings.
 const ROWS: usize = 64;
 
-/// Rows of x [.., C] scaled to length 1; rows shorter than 1e-8 are divided by that, so that zeros stay zeros.
+/// Rows of x [.., C] scaled to length 1; rows shorter than 1e-8 are divided by that, so that zeros stay zeros. Rows
+/// longer than 1.8e19, whose squares overflow, become zeros, as in PyTorch.
 ///
 /// # Errors
 /// When x holds no numbers or has no columns.
