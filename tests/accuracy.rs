@@ -124,8 +124,9 @@ fn activations_leave_nan_what_it_is() {
 /// what is promised of every gradient, since a model has several such layers.
 #[test]
 fn gradients_of_recurrences_with_small_weights() {
-    // The last has a product a step.
-    for [time, batch, hidden] in [[6, 5, 7], [4, 3, 64], [3, 2, 260]] {
+    let mut devices = devices();
+    // The second has a product a step on every device.
+    for [time, batch, hidden] in [[6, 5, 7], [3, 2, 260]] {
         for (kind, gates) in [("rnn", 1), ("gru", 3), ("lstm", 4)] {
             let small = 0.003 / (hidden as f32).sqrt();
             let inputs = [
@@ -153,8 +154,8 @@ fn gradients_of_recurrences_with_small_weights() {
             };
             let exact = compute(&mut Cpu::<f64>::new(), &inputs, build);
             assert_eq!(exact.len(), 5, "{kind}: states and four gradients");
-            for (name, mut device) in devices() {
-                for (i, (got, exact)) in compute(&mut *device, &inputs, build).iter().zip(&exact).enumerate() {
+            for (name, device) in &mut devices {
+                for (i, (got, exact)) in compute(&mut **device, &inputs, build).iter().zip(&exact).enumerate() {
                     let exact: Vec<f64> = exact.iter().copied().map(f64::from).collect();
                     let largest = exact.iter().fold(0.0, |largest: f64, x| largest.max(x.abs()));
                     assert_close(&format!("{kind} {hidden}, {name}, {i}"), got, &exact, |_| 1e-6 * largest);
@@ -164,17 +165,21 @@ fn gradients_of_recurrences_with_small_weights() {
     }
 }
 
-/// The same of whole models, as far as every gradient is promised to agree with PyTorch's.
+/// The same of whole models, as far as every gradient is promised to agree with PyTorch's. Without attention: to that of
+/// small states all scores are alike, so that its gradients are zero but for rounding, in f64 too.
 #[test]
 fn gradients_of_models_with_small_weights() {
     let rows = |salt: usize| -> Vec<i64> {
         (0..3).flat_map(|b| [2, 4 + (b * 7 + salt) as i64 % 20, 5 + (b + salt) as i64 % 9, 3, 1].into_iter()).collect()
     };
     let batch = IdBatch { sentences: 3, source: rows(1), target: rows(4) };
-    for (rnn, attention) in [("rnn", "none"), ("gru", "additive"), ("lstm", "dot")] {
+    let mut devices = devices();
+    for rnn in ["rnn", "gru", "lstm"] {
         let mut config = Config::preset("tiny").expect("a preset");
-        let settings = [format!("model.rnn={rnn}"), format!("model.attention={attention}"), "model.dropout=0.0".into()];
-        config.set_all(&settings).expect("valid assignments");
+        let rnn_setting = format!("model.rnn={rnn}");
+        config
+            .set_all(&[rnn_setting.as_str(), "model.attention=none", "model.dropout=0.0"])
+            .expect("valid assignments");
         let model = models::build(&config.model, [25, 27]);
         let small: Vec<f32> = model.parameters().initial(5).iter().map(|x| 0.003 * x).collect();
         let gradients = |device: &mut dyn Device| {
@@ -183,12 +188,12 @@ fn gradients_of_models_with_small_weights() {
             dump(device, &*model, &config, [25, 27], &batch).unwrap_or_else(|e| panic!("{rnn}: {e}"))
         };
         let exact = gradients(&mut Cpu::<f64>::new());
-        for (name, mut device) in devices() {
-            let got = gradients(&mut *device);
+        for (name, device) in &mut devices {
+            let got = gradients(&mut **device);
             for (got, exact) in got.iter().zip(&exact).filter(|(got, _)| got.name.starts_with("grad.")) {
                 let exact: Vec<f64> = exact.values.iter().copied().map(f64::from).collect();
                 let largest = exact.iter().fold(0.0, |largest: f64, x| largest.max(x.abs()));
-                let what = format!("{rnn} with {attention}, {name}, {}", got.name);
+                let what = format!("{rnn}, {name}, {}", got.name);
                 assert_close(&what, &got.values, &exact, |_| 1e-5 * largest);
             }
         }
@@ -239,17 +244,18 @@ fn the_likelihood_of_a_likely_token_among_large_logits() {
 /// mean is large beside what numbers differ by, it is rounded once, by half a ULP of its own, as the numbers were.
 #[test]
 fn layer_norm_of_equal_numbers_and_of_large_ones() {
-    for columns in [12, 17, 128, 300, 516, 2104] {
+    let mut devices = devices();
+    for columns in [17, 128, 300, 2104] {
         let equal: Vec<f32> = [0.1, -1.1, 3333.3333, 142_857.14].into_iter().flat_map(|x| vec![x; columns]).collect();
         let wave = |i: usize| (i * 7919 % 1009) as f32 / 504.5 - 1.0;
         let large: Vec<f32> = (0..4 * columns).map(|i| 10f32.powi((i / columns) as i32) + wave(i)).collect();
         let exact: Vec<f64> = large.chunks_exact(columns).flat_map(normed).collect();
-        for (name, mut device) in devices() {
+        for (name, device) in &mut devices {
             let mut run = |rows: Vec<f32>, residual: bool| {
                 let (ones, zeros) = (numbers(&[columns], vec![1.0; columns]), numbers(&[columns], vec![0.0; columns]));
                 let inputs =
                     [numbers(&[4, columns], rows), ones, zeros, numbers(&[4, columns], vec![0.0; 4 * columns])];
-                compute(&mut *device, &inputs, |graph, x| {
+                compute(&mut **device, &inputs, |graph, x| {
                     Ok(vec![layer_norm(graph, x[0], residual.then_some(x[3]), x[1], x[2])?.output])
                 })
                 .remove(0)
