@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::Args;
-use wgrad::text::{corpus_bleu, read_lines};
+use wgrad::text::{BleuKind, BleuTokenizer, corpus_bleu, read_lines};
 
 use super::device::DeviceChoice;
 use super::translate::{SearchChoice, TrainedModel};
@@ -22,6 +22,9 @@ pub struct Evaluate {
     /// Ignore upper and lower case, as most published figures on Multi30k do
     #[arg(long)]
     lowercase: bool,
+    /// What counts as a word, by sacreBLEU's names: 13a, zh, char or none [default: the target language's]
+    #[arg(long, value_name = "NAME")]
+    tokenize: Option<BleuTokenizer>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -33,7 +36,7 @@ pub struct Evaluate {
 
 impl Evaluate {
     pub fn run(self) -> anyhow::Result<()> {
-        let (sources, mut references) = (read_lines(&self.src)?, read_lines(&self.reference)?);
+        let (sources, references) = (read_lines(&self.src)?, read_lines(&self.reference)?);
         if sources.len() != references.len() {
             bail!(
                 "{} has {} lines and {} has {}: expected line n of one to translate line n of the other",
@@ -44,11 +47,22 @@ impl Evaluate {
             );
         }
         let mut model = TrainedModel::open(self.run, self.search, &self.device)?;
-        let mut hypotheses = model.translate(&sources)?;
-        if self.lowercase {
-            hypotheses.iter_mut().chain(&mut references).for_each(|line| *line = line.to_lowercase());
+        let (target, language) = model.target();
+        let tokenizer = self.tokenize.unwrap_or_else(|| BleuTokenizer::for_language(language));
+        let kind = BleuKind { tokenizer, lowercase: self.lowercase };
+        if let Some(caveat) = tokenizer.caveat(language) {
+            tell!("note: {language} with {tokenizer}: {caveat}");
         }
-        let bleu = corpus_bleu(&hypotheses, &references);
+        let normalized: Vec<String> = references.iter().map(|line| target.normalize(line)).collect();
+        let most = corpus_bleu(&normalized, &references, kind);
+        if most.score < 99.95 {
+            tell!(
+                "note: this model writes normalized text only: the references themselves, in its form, score {:.1}",
+                most.score
+            );
+        }
+        let hypotheses = model.translate(&sources)?;
+        let bleu = corpus_bleu(&hypotheses, &references, kind);
         if self.json {
             let object = serde_json::json!({
                 "bleu": bleu.score,
@@ -58,7 +72,8 @@ impl Evaluate {
                 "reference_length": bleu.reference_length,
                 "sentences": sources.len(),
                 "lowercase": self.lowercase,
-                "tokenizer": "13a",
+                "tokenizer": tokenizer.name(),
+                "signature": kind.to_string(),
                 "beam": self.search.beam().width,
                 "length_penalty": self.search.beam().length_penalty,
             });

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Args;
-use wgrad::text::{ParallelText, Tokenizer, TokenizerSettings, read_pairs, test_halves, test_splits};
+use wgrad::text::{BleuTokenizer, ParallelText, Tokenizer, TokenizerSettings, read_pairs, test_halves, test_splits};
 use wgrad::train::config::Config;
 use wgrad::train::metrics::{EpochMetrics, Record, read_records};
 use wgrad::train::run_directory::{RunDirectory, next_free};
+use wgrad::train::score::score_name;
 use wgrad::train::{Outcome, Trainer};
 
 use super::data::bundled_captions;
@@ -163,6 +164,11 @@ impl Train {
                 "          is finished; for longer: {program} train --resume {path} --set {key}=N, N a larger number{none}"
             );
         }
+        tell!("score     {} of greedy translations of the validation set", score_name(&run.config().data));
+        let target = &run.config().data.target;
+        if let Some(caveat) = BleuTokenizer::for_language(target).caveat(target) {
+            tell!("          {caveat}");
+        }
         tell!("          * behind an epoch: the smallest validation loss so far");
         let train = &run.config().train;
         let mut progress = Progress::new(train.epochs, train.log_every);
@@ -268,9 +274,10 @@ fn summarize(run: &RunDirectory, corpus: &Corpus, device: &DeviceChoice) -> anyh
     let better = |a: &EpochMetrics, b: &EpochMetrics| a.validation_loss.total_cmp(&b.validation_loss);
     let best = epochs.min_by(better).context("the run has no finished epoch: is train.epochs 0?")?;
     println!(
-        "best epoch {}: validation perplexity {:.2}, BLEU {:.1}\n",
+        "best epoch {}: validation perplexity {:.2}, {} {:.1}\n",
         best.epoch,
         best.validation_perplexity,
+        score_name(&run.config().data),
         best.bleu.unwrap_or(0.0)
     );
     let (name, test) = &corpus.test;

@@ -123,6 +123,7 @@ const BYTE_ORDER_MARK: char = '\u{feff}';
 pub struct TrainedModel {
     device: Box<dyn Device>,
     translator: Translator,
+    language: String,
     /// The longest source that training took.
     seen: usize,
     pub warnings: Warnings,
@@ -137,8 +138,13 @@ impl TrainedModel {
         let data = &run.config().data;
         let seen = trained.map_or(data.max_tokens, |trained| trained.lengths.source.max(1));
         let search = Search::new(model, data.frame, choice.beam(), choice.limit(trained));
-        let translator = Translator::new(tokenizers, search, seen);
-        Ok(Self { device, translator, seen, warnings: Warnings::default() })
+        let (translator, language) = (Translator::new(tokenizers, search, seen), data.target.clone());
+        Ok(Self { device, translator, language, seen, warnings: Warnings::default() })
+    }
+
+    /// The tokenizer of the language that it translates into, and that language as the run's files name it.
+    pub fn target(&self) -> (&Tokenizer, &str) {
+        (&self.translator.tokenizers()[1], &self.language)
     }
 
     /// The translations of all lines; one that the device cannot hold is empty.

@@ -25,7 +25,7 @@ mod random;
 pub mod tokenizer;
 
 pub use batches::{Batch, BatchShape, BatchSize, Batcher, Frame, within_limit};
-pub use bleu::{Bleu, corpus_bleu};
+pub use bleu::{Bleu, BleuKind, BleuTokenizer, corpus_bleu};
 pub use corpus::{ParallelText, read_lines, read_pairs, test_halves, test_splits};
 pub use error::TextError;
 pub use pieces::pieces;

@@ -14,7 +14,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use tokenizers::decoders::DecoderWrapper;
 use tokenizers::pre_tokenizers::metaspace::Metaspace;
-use tokenizers::{Decoder, ModelWrapper};
+use tokenizers::{Decoder, ModelWrapper, NormalizedString, Normalizer};
 
 use crate::text::TextError;
 pub use training::TokenizerSettings;
@@ -125,6 +125,14 @@ impl Tokenizer {
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
         let encodings = library(self.0.encode_batch_fast(lines, false));
         encodings.iter().map(|encoding| encoding.get_ids().to_vec()).collect()
+    }
+
+    /// A line as [`decode`](Self::decode) gives it back where no word is unknown: in NFC, with one space between words, for some tokenizers in lower case
+    /// or without punctuation.
+    pub fn normalize(&self, line: &str) -> String {
+        let mut line = NormalizedString::from(line);
+        library(self.0.get_normalizer().map_or(Ok(()), |normalizer| normalizer.normalize(&mut line)));
+        line.get().to_owned()
     }
 
     /// The text of token ids. `<pad>`, `<sos>` and `<eos>` are left out; [`UNK`] and ids outside the vocabulary appear

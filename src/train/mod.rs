@@ -11,6 +11,7 @@ pub mod rehearsal;
 mod resident;
 pub mod run_directory;
 pub mod schedule;
+pub mod score;
 pub mod step;
 mod trainer;
 mod watch;

@@ -11,7 +11,7 @@ use crate::graph::TensorType;
 use crate::models::{self, Model, ModelConfig};
 use crate::nn::Parameters;
 use crate::plan::{Device, DeviceError, Plan, Prepared};
-use crate::text::{Batch, BatchShape, BatchSize, Batcher, ParallelText, Tokenizer, corpus_bleu};
+use crate::text::{Batch, BatchShape, BatchSize, Batcher, ParallelText, Tokenizer};
 
 use super::checkpoint::{
     CheckpointError, Last, NamedTensor, Trained, TrainingState, cut, load_last, load_model, load_trained, save_last,
@@ -23,6 +23,7 @@ use super::fingerprint::{Fingerprints, fingerprints, tokenizer_fingerprint};
 use super::metrics::{EpochMetrics, Metrics, Record, StepMetrics};
 use super::run_directory::{Lock, RunDirectory};
 use super::schedule::{ScheduleState, Scheduler};
+use super::score::ValidationScore;
 use super::step::{StepBatch, StepResult, allocate, control_words, training_plan, validation_plan};
 use super::watch::{Speed, Watch};
 use super::{Split, TrainError};
@@ -54,9 +55,11 @@ pub struct Trainer<'a> {
     run: &'a RunDirectory,
     model: Arc<dyn Model>,
     splits: [Split; 2],
-    validation_text: ParallelText,
     /// What the model says of its training.
     trained: Trained,
+    /// The validation text's source, which is translated after every epoch.
+    validation_source: Vec<String>,
+    validation_score: ValidationScore,
     batches: [Batcher; 2],
     plans: [HashMap<BatchShape, Prepared>; 2],
     /// The most sentences that a batch holds.
@@ -143,10 +146,11 @@ impl<'a> Trainer<'a> {
         Ok(Self {
             device,
             run,
+            validation_score: ValidationScore::new(&config.data, &tokenizers[1], &validation.target),
+            validation_source: validation.source,
             translator: Translator::new(tokenizers, search, lengths.source),
             model,
             splits,
-            validation_text: validation,
             trained,
             batches,
             plans: [training_plans?, validation_plans?],
@@ -427,13 +431,13 @@ impl<'a> Trainer<'a> {
             }
         };
         let go_on = || !stop.load(Ordering::Relaxed);
-        if !self.translator.translate(self.device, &self.validation_text.source, &go_on, &mut said)? {
+        if !self.translator.translate(self.device, &self.validation_source, &go_on, &mut said)? {
             return Ok(None);
         }
         if let Some(message) = lost {
             return Err(DeviceError::OutOfMemory { device: self.device.describe(), message }.into());
         }
-        Ok(Some(corpus_bleu(&hypotheses, &self.validation_text.target).score))
+        Ok(Some(self.validation_score.of(&hypotheses)))
     }
 
     fn seconds(&self) -> f64 {
