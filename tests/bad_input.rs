@@ -226,6 +226,39 @@ fn damaged_and_truncated_checkpoints() {
 }
 
 #[test]
+fn a_score_that_nobody_computes() {
+    let sandbox = Sandbox::with_run();
+    let command = "evaluate run --src data/val.de --ref data/val.en --device cpu";
+    sandbox.refuse(&format!("{command} --tokenize intl"), &["'intl'", "expected one of 13a, zh, char, none"]);
+}
+
+/// Whoever hands over a run hands over its tokenizers. Each of these made the library panic, abort or never end.
+#[test]
+fn tokenizers_made_to_hurt() {
+    let sandbox = Sandbox::with_run();
+    let whole = String::from_utf8(sandbox.read("run/tokenizer.de.json")).unwrap();
+    let nested = "{\"type\":\"Sequence\",\"normalizers\":[".repeat(50_000) + &"]}".repeat(50_000);
+    let truncation = r#"{"direction":"Right","max_length":4,"strategy":"LongestFirst","stride":4}"#;
+    let padding = r#"{"strategy":{"Fixed":1099511627776},"direction":"Right","pad_to_multiple_of":null,"pad_id":0,"pad_type_id":0,"pad_token":""}"#;
+    for (from, to, parts) in [
+        ("\"padding\": null", format!("\"padding\": {nested}"), ["recursion limit exceeded at line ", ""]),
+        ("\"padding\": null", format!("\"padding\": {padding}"), ["padding is {", "expected null"]),
+        ("\"truncation\": null", format!("\"truncation\": {truncation}"), ["truncation is {", "expected null"]),
+        (r"\\s+", r"(\\s+)+$".into(), ["pattern.Regex is ", "expected "]),
+        ("\"unk_token\": \"<unk>\"", "\"unk_token\": \"x\"".into(), ["model.unk_token is \"x\"", "expected \"<unk>\""]),
+    ] {
+        assert!(whole.contains(from), "{from}");
+        sandbox.write("run/tokenizer.de.json", whole.replacen(from, &to, 1));
+        for command in ["translate run --device cpu", "train --resume run --device cpu"] {
+            sandbox.refuse(
+                command,
+                &["run/tokenizer.de.json is not a tokenizer of this program: ", parts[0], parts[1], "restore the file"],
+            );
+        }
+    }
+}
+
+#[test]
 fn a_tokenizer_of_another_model() {
     let sandbox = Sandbox::with_run();
     sandbox.succeed("train --preset tiny --data data --out smaller --device cpu --set data.target_vocabulary=20");

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use cli::{Sandbox, stderr};
 use safetensors::SafeTensors;
 use same::state;
-use wgrad::text::{corpus_bleu, read_lines};
+use wgrad::text::{BleuKind, BleuTokenizer, corpus_bleu, read_lines};
 use wgrad::train::checkpoint::{load_last, save_last};
 use wgrad::train::metrics::{EpochMetrics, Record, read_records};
 
@@ -321,18 +321,69 @@ fn as_many_lines_out_as_in() {
     assert!(said.contains("; it is translated in pieces; so it is with one line after it\n"), "{said}");
 
     let hypotheses = translate("data/test.de");
-    for (flag, lowercase) in [("", false), ("--lowercase", true)] {
+    for (flag, lowercase, tokenizer, signature) in [
+        ("", false, BleuTokenizer::V13a, "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp"),
+        ("--lowercase", true, BleuTokenizer::V13a, "nrefs:1|case:lc|eff:no|tok:13a|smooth:exp"),
+        ("--tokenize char", false, BleuTokenizer::Char, "nrefs:1|case:mixed|eff:no|tok:char|smooth:exp"),
+    ] {
         let arguments = format!("evaluate run --src data/test.de --ref data/test.en --device cpu --json {flag}");
         let scored: serde_json::Value = serde_json::from_str(&sandbox.succeed(&arguments)).unwrap();
-        let case = |line: &String| if lowercase { line.to_lowercase() } else { line.clone() };
         let references = read_lines(sandbox.path("data/test.en")).unwrap();
-        let [hypotheses, references] =
-            [&hypotheses, &references].map(|lines| lines.iter().map(case).collect::<Vec<_>>());
-        let bleu = corpus_bleu(&hypotheses, &references);
+        let bleu = corpus_bleu(&hypotheses, &references, BleuKind { tokenizer, lowercase });
         assert_eq!(scored["bleu"], bleu.score);
+        assert_eq!((&scored["tokenizer"], &scored["signature"]), (&tokenizer.name().into(), &signature.into()));
         assert_eq!(scored["sentences"], 20);
         assert_eq!(scored["lowercase"], lowercase);
     }
+}
+
+/// Chinese is written without spaces: as 13a counts words, one is a whole clause. And a model that writes no capitals cannot be held to any.
+#[test]
+fn a_score_says_of_what_kind_it_is() {
+    let sandbox = Sandbox::with_captions(40);
+    for split in ["train", "val", "test"] {
+        let english = String::from_utf8(sandbox.read(&format!("data/{split}.en"))).unwrap();
+        sandbox.write(&format!("data/{split}.zh"), english.replace(' ', "的"));
+        sandbox.write(&format!("data/{split}.ja"), english.replace(' ', "の"));
+    }
+    let head = |language: &str, flags: &str| {
+        let train = "train --preset tiny --data data --device cpu --set train.epochs=1";
+        let output =
+            sandbox.wgrad(&format!("{train} --out {language} --set data.target={language} {flags}"), None).output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        (stderr(&output), String::from_utf8(output.stdout).unwrap())
+    };
+    let evaluate = |run: &str, flags: &str| {
+        let command = format!("evaluate {run} --src data/test.de --ref data/test.{run} --device cpu {flags}");
+        let output = sandbox.wgrad(&command, None).output().unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        (stderr(&output), String::from_utf8(output.stdout).unwrap())
+    };
+    let (log, printed) = head("en", "--set data.lowercase=true");
+    assert!(
+        log.contains("\nscore     BLEU (lower-cased, 13a) of greedy translations of the validation set\n"),
+        "{log}"
+    );
+    assert!(printed.contains(", BLEU (lower-cased, 13a) "), "{printed}");
+    let (note, printed) = evaluate("en", "");
+    assert!(
+        note.contains("note: this model writes normalized text only: the references themselves, in its form, score "),
+        "{note}"
+    );
+    assert!(printed.starts_with("BLEU|nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp = "), "{printed}");
+    assert!(!evaluate("en", "--lowercase").0.contains("note: "));
+
+    assert!(head("zh", "").0.contains("score     BLEU (zh) of "));
+    let (note, printed) = evaluate("zh", "");
+    assert!(!note.contains("note: ") && printed.contains("|tok:zh|"), "{note}{printed}");
+    let (note, printed) = evaluate("zh", "--tokenize 13a");
+    assert!(note.contains("--tokenize zh is the usual one") && printed.contains("|tok:13a|"), "{note}{printed}");
+
+    let (log, _) = head("ja", "");
+    assert!(log.contains("score     BLEU (char) of ") && log.contains("MeCab"), "{log}");
+    let (note, printed) = evaluate("ja", "");
+    assert!(note.contains("MeCab") && printed.contains("|tok:char|"), "{note}{printed}");
 }
 
 /// A model that cannot learn eight sentences by heart has a wrong gradient somewhere, or a search that loses words.

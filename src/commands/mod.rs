@@ -9,6 +9,7 @@ mod dump;
 mod evaluate;
 mod graph;
 mod init;
+mod learning;
 mod progress;
 mod signals;
 mod train;

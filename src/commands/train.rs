@@ -14,6 +14,7 @@ use wgrad::train::{Outcome, Trainer};
 
 use super::data::bundled_captions;
 use super::device::{DeviceChoice, Opened};
+use super::learning::LearningBar;
 use super::progress::{Progress, thousands};
 use super::signals::Signals;
 use super::translate::{SearchChoice, TrainedModel};
@@ -243,14 +244,18 @@ impl Corpus {
             min_frequency: data.min_frequency,
             lowercase: data.lowercase,
         };
+        let learn = |lines: &[String], vocabulary, files: &str| {
+            Tokenizer::train(lines, &settings(vocabulary), &mut LearningBar::new(files))
+        };
+        let [source, target] = [&data.source, &data.target].map(|language| format!("train.{language}"));
         if data.joint_vocabulary {
             let both = [&sides.source[..], &sides.target[..]].concat();
-            let tokenizer = Tokenizer::train(&both, &settings(data.source_vocabulary))?;
+            let tokenizer = learn(&both, data.source_vocabulary, &format!("{source} and {target}"))?;
             return Ok([tokenizer.clone(), tokenizer]);
         }
         Ok([
-            Tokenizer::train(&sides.source, &settings(data.source_vocabulary))?,
-            Tokenizer::train(&sides.target, &settings(data.target_vocabulary))?,
+            learn(&sides.source, data.source_vocabulary, &source)?,
+            learn(&sides.target, data.target_vocabulary, &target)?,
         ])
     }
 

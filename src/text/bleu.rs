@@ -1,8 +1,9 @@
 //! Corpus BLEU (Papineni et al. 2002) exactly as sacreBLEU computes it (Post 2018, "A Call for Clarity in Reporting
 //! BLEU Scores"), so that scores can be compared with published ones.
 //!
-//! One reference, n-grams up to 4, n-gram precisions without a match smoothed exponentially (Chen and Cherry 2014, method 3). What counts as a word, and
-//! whether case does, is a [`BleuKind`]: sacreBLEU's default is `nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp`. Both sides are plain text, not tokens.
+//! One reference, n-grams up to 4, n-gram precisions without a match smoothed exponentially (Chen and Cherry 2014,
+//! method 3). What counts as a word, and whether case does, is a [`BleuKind`]: sacreBLEU's default is
+//! `nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp`. Both sides are plain text, not tokens.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -115,7 +116,8 @@ fn count_ngrams(words: &[String], order: usize) -> HashMap<&[String], usize> {
     counts
 }
 
-/// As sacreBLEU prints it: `BLEU|nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp = 35.12 68.0/42.5/28.1/19.0 (BP = 0.998 ratio = 0.998 hyp_len = 12 ref_len = 13)`.
+/// As sacreBLEU prints it: `BLEU|nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp = 35.12 68.0/42.5/28.1/19.0 (BP = 0.998
+/// ratio = 0.998 hyp_len = 12 ref_len = 13)`.
 impl fmt::Display for Bleu {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [p1, p2, p3, p4] = self.precisions;
@@ -195,7 +197,8 @@ mod tests {
         );
     }
 
-    /// Hypothesis, reference, and the scores that sacreBLEU 2.6.0 gives the pair with `--tokenize 13a`, `zh`, `char` and `none`.
+    /// Hypothesis, reference, and the scores that sacreBLEU 2.6.0 gives the pair with `--tokenize 13a`, `zh`, `char`
+    /// and `none`.
     const UNSPACED: [(&str, &str, [f64; 4]); 7] = [
         (
             "两只狗在草地上奔跑，旁边有一个孩子。",

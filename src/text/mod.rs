@@ -29,4 +29,6 @@ pub use bleu::{Bleu, BleuKind, BleuTokenizer, corpus_bleu};
 pub use corpus::{ParallelText, read_lines, read_pairs, test_halves, test_splits};
 pub use error::TextError;
 pub use pieces::pieces;
-pub use tokenizer::{EOS, PAD, SOS, Tokenizer, TokenizerKind, TokenizerSettings, UNK};
+pub use tokenizer::{
+    EOS, LONGEST_WORD, Learning, MOST_TOKENS, PAD, SOS, Tokenizer, TokenizerKind, TokenizerSettings, UNK,
+};

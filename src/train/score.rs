@@ -1,8 +1,9 @@
 //! Validation's BLEU: how near a model's words come to the references, in the form that the model writes.
 //!
-//! A model that learns lower-cased text in Unicode's composed form (NFC) cannot write otherwise. Held to references as they lie in the file, a perfect one
-//! would read 91 on cased text and 8 on decomposed text. So the references go through the target tokenizer's normalization first, and the score says so.
-//! `wgrad evaluate` scores against the file as it is, as sacreBLEU does.
+//! A model that learns lower-cased text in Unicode's composed form (NFC) cannot write otherwise. Held to references as
+//! they lie in the file, a perfect one would read 91 on cased text and 8 on decomposed text. So the references go
+//! through the target tokenizer's normalization first, and the score says so. `wgrad evaluate` scores against the file
+//! as it is, as sacreBLEU does.
 
 use crate::text::{BleuKind, BleuTokenizer, Tokenizer, TokenizerKind, corpus_bleu};
 
@@ -45,6 +46,7 @@ pub fn score_name(data: &DataConfig) -> String {
 mod tests {
     use super::*;
     use crate::text::TokenizerSettings;
+    use crate::train::config::Config;
 
     /// The second line is decomposed (NFD), as files from macOS are.
     const REFERENCES: [&str; 4] = [
@@ -60,8 +62,8 @@ mod tests {
         for kind in [TokenizerKind::Word, TokenizerKind::WordsOnly, TokenizerKind::Bpe] {
             for (lowercase, language) in [(false, "en"), (true, "en"), (false, "zh"), (true, "ja")] {
                 let settings = TokenizerSettings { kind, vocabulary: 300, min_frequency: 1, lowercase };
-                let tokenizer = Tokenizer::train(&references, &settings).unwrap();
-                let data = DataConfig { target: language.into(), tokenizer: kind, lowercase, ..DataConfig::default() };
+                let tokenizer = Tokenizer::train(&references, &settings, &mut ()).unwrap();
+                let data = DataConfig { target: language.into(), tokenizer: kind, lowercase, ..Config::default().data };
                 let score = ValidationScore::new(&data, &tokenizer, &references);
                 let written = |line: &String| tokenizer.decode(&tokenizer.encode(line));
                 let perfect = score.of(&references.each_ref().map(written));
@@ -75,7 +77,7 @@ mod tests {
     #[test]
     fn the_name_says_what_was_scored() {
         let name = |tokenizer, lowercase, target: &str| {
-            score_name(&DataConfig { tokenizer, lowercase, target: target.into(), ..DataConfig::default() })
+            score_name(&DataConfig { tokenizer, lowercase, target: target.into(), ..Config::default().data })
         };
         assert_eq!(name(TokenizerKind::Bpe, false, "en"), "BLEU (13a)");
         assert_eq!(name(TokenizerKind::Word, true, "en"), "BLEU (lower-cased, 13a)");

@@ -19,8 +19,8 @@ pub enum BleuTokenizer {
 impl BleuTokenizer {
     pub const ALL: [Self; 4] = [Self::V13a, Self::Zh, Self::Char, Self::None];
 
-    /// What sacreBLEU takes for a target language, given as in a file's ending: `zh`, `zh-TW`, `zho_Hans`. For Japanese that is MeCab, a morphological
-    /// analyser with a dictionary, which is not here: characters take its place.
+    /// What sacreBLEU takes for a target language, given as in a file's ending: `zh`, `zh-TW`, `zho_Hans`. For Japanese
+    /// that is MeCab, a morphological analyser with a dictionary, which is not here: characters take its place.
     pub fn for_language(language: &str) -> Self {
         match primary(language).as_str() {
             "zh" | "zho" | "chi" | "cmn" | "yue" => Self::Zh,
@@ -109,8 +109,9 @@ fn is_space(character: char) -> bool {
     character.is_whitespace() || ('\x1c'..='\x1f').contains(&character)
 }
 
-/// What sacreBLEU 2.6.0 takes for a Chinese character: ideographs, radicals, strokes, full-width forms, and also all from U+2001 to U+2A6D, typographic
-/// punctuation among them, for its table writes Extension B as `\u20000`, which Python reads as two characters. Extension B itself is none.
+/// What sacreBLEU 2.6.0 takes for a Chinese character: ideographs, radicals, strokes, full-width forms, and also all
+/// from U+2001 to U+2A6D, typographic punctuation among them, for its table writes Extension B as `\u20000`, which
+/// Python reads as two characters. Extension B itself is none.
 fn is_chinese(character: char) -> bool {
     matches!(character,
         '\u{2001}'..='\u{2a6d}' | '\u{2e80}'..='\u{2fdf}' | '\u{2ff0}'..='\u{303f}' | '\u{3100}'..='\u{312f}'
@@ -186,7 +187,8 @@ mod tests {
         }
     }
 
-    /// The expected words are those of `TokenizerZh` of sacreBLEU 2.6.0, typographic quotes, arrows and Extension B as it takes them.
+    /// The expected words are those of `TokenizerZh` of sacreBLEU 2.6.0, typographic quotes, arrows and Extension B as
+    /// it takes them.
     #[test]
     fn tokenization_zh() {
         for (line, expected) in [
