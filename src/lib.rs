@@ -42,6 +42,7 @@ pub mod cpu;
 pub mod decode;
 pub mod gpu;
 pub mod graph;
+pub mod memory;
 pub mod models;
 pub mod nn;
 pub mod ops;

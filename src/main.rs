@@ -10,6 +10,10 @@ macro_rules! tell {
 }
 
 mod commands;
+mod out_of_memory;
+
+#[global_allocator]
+static ALLOCATOR: out_of_memory::Allocator = out_of_memory::Allocator;
 
 /// A closed or full standard output, as of `wgrad check | head`, is no fault of the program's: one line in place of a panic's many.
 fn end_quietly_without_output() {

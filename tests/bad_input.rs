@@ -375,7 +375,10 @@ fn what_no_configuration_has() {
         ("--config syntax.toml", "cannot read syntax.toml: TOML parse error at line 2"),
         ("--config nowhere.toml", "--config nowhere.toml: No such file"),
         ("--set train.epoch=3", "unknown key `train.epoch` in --set: did you mean `train.epochs`?"),
-        ("--set train.epochs=three", "`train.epochs = \"three\"` in --set: expected a whole number, at least 1"),
+        (
+            "--set train.epochs=three",
+            "`train.epochs = \"three\"` in --set: expected a whole number from 1 to 4294967295",
+        ),
         ("--set model.dropout=1.5", "`model.dropout = 1.5` in --set: expected a number from 0 to below 1"),
         (
             "--set train.epochs",
@@ -386,16 +389,6 @@ fn what_no_configuration_has() {
         sandbox.refuse(&format!("train --data data --out run {arguments}"), &[message]);
         assert!(!sandbox.path("run").exists());
     }
-}
-
-#[test]
-fn a_model_that_no_memory_holds() {
-    let sandbox = Sandbox::with_captions(8);
-    // 400 TiB of weights: more than a process can address.
-    sandbox.refuse(
-        &format!("{TRAIN} --set model.hidden=3000000"),
-        &["the device `cpu` ran out of memory: a tensor of ", " GiB. Take smaller batches ", "or a smaller model"],
-    );
 }
 
 #[test]

@@ -18,7 +18,7 @@ use wgrad::plan::{Counters, Device, DeviceError, Plan, Prepared, Profile, Region
 use wgrad::text::{ParallelText, Tokenizer, TokenizerSettings};
 use wgrad::train::config::{Config, PRESETS};
 use wgrad::train::run_directory::RunDirectory;
-use wgrad::train::{Outcome, TrainError, Trainer};
+use wgrad::train::{Outcome, Setup, TrainError, Trainer};
 
 /// What a device is asked to run.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -151,7 +151,8 @@ impl Subject {
             false => RunDirectory::new(path, self.config.clone()).expect("a new folder"),
         };
         run.change(&[format!("train.epochs={epochs}")]).expect("what may change");
-        Trainer::new(device, &run, self.tokenizers.clone(), texts, resume)?.train(stop, &mut ())
+        let setup = Setup::new(run.config(), self.tokenizers.clone(), texts, device)?;
+        Trainer::new(setup.allocate(device)?, &run, resume)?.train(stop, &mut ())
     }
 }
 

@@ -16,11 +16,13 @@ pub fn still_running(what: &str, launches: &[String]) -> String {
 pub fn watched<T>(patience: Duration, slow: impl FnOnce() + Send, work: impl FnOnce() -> T) -> T {
     let (working, ended) = mpsc::channel::<()>();
     thread::scope(|scope| {
-        scope.spawn(move || {
+        let watch = move || {
             if ended.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
                 slow();
             }
-        });
+        };
+        // Where the system gives no thread, the work is done unwatched.
+        let _ = thread::Builder::new().spawn_scoped(scope, watch);
         // Its end is that of the work, which may be a panic.
         let _working = working;
         work()

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
-use wgrad::text::captions::{Pair, generate};
+use wgrad::text::captions::{CAPACITY, Pair, generate};
 use wgrad::train::files::write_atomically;
 
 #[derive(Debug, Args)]
@@ -56,8 +56,11 @@ impl Data {
 
 /// The pairs that the grammar makes are all different, so cutting them apart keeps the splits disjoint.
 fn write_captions(directory: &Path, pairs: usize, seed: u64) -> anyhow::Result<()> {
-    if pairs == 0 {
-        bail!("--pairs 0: expected at least 1");
+    const MOST: usize = CAPACITY - 2 * HELD_OUT;
+    if !(1..=MOST).contains(&pairs) {
+        bail!(
+            "--pairs {pairs}: expected 1 to {MOST}; the grammar can surely make {CAPACITY}, of which val and test get {HELD_OUT} each"
+        );
     }
     let all = generate(pairs + 2 * HELD_OUT, seed).context("--pairs")?;
     fs::create_dir_all(directory).with_context(|| format!("creating {}", directory.display()))?;

@@ -7,6 +7,7 @@ use wgrad::models;
 use wgrad::train::TrainError;
 use wgrad::train::checkpoint::{cut, save_model};
 use wgrad::train::config::Config;
+use wgrad::train::footprint::Footprint;
 use wgrad::train::run_directory::RunDirectory;
 
 #[derive(Debug, Args)]
@@ -45,7 +46,9 @@ impl Init {
                 self.tgt_vocab
             );
         }
-        let model = models::build(&config.model, [self.src_vocab as usize, self.tgt_vocab as usize]);
+        let vocabularies = [self.src_vocab as usize, self.tgt_vocab as usize];
+        Footprint::of_model(&config.model, vocabularies).check_machine()?;
+        let model = models::build(&config.model, vocabularies);
         let flat = model.parameters().initial(config.train.seed);
         let tensors = cut(model.parameters(), &flat);
         let run = RunDirectory::new(self.out, config)?;

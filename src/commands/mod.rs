@@ -12,6 +12,7 @@ mod init;
 mod learning;
 mod progress;
 mod signals;
+mod threads;
 mod train;
 mod translate;
 mod warnings;
@@ -56,6 +57,7 @@ enum Command {
 
 impl Cli {
     pub fn run(self) -> anyhow::Result<()> {
+        threads::start()?;
         match self.command {
             Command::Train(command) => command.run(),
             Command::Translate(command) => command.run(),

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Args;
+use wgrad::plan::Device;
 use wgrad::text::{BleuTokenizer, ParallelText, Tokenizer, TokenizerSettings, read_pairs, test_halves, test_splits};
 use wgrad::train::config::Config;
+use wgrad::train::footprint::Footprint;
 use wgrad::train::metrics::{EpochMetrics, Record, read_records};
 use wgrad::train::run_directory::{RunDirectory, next_free};
 use wgrad::train::score::score_name;
-use wgrad::train::{Outcome, Trainer};
+use wgrad::train::{Outcome, Setup, Trainer};
 
 use super::data::bundled_captions;
 use super::device::{DeviceChoice, Opened};
@@ -69,7 +71,8 @@ impl Train {
                     directory.display()
                 );
             }
-            return self.train(&run, &Corpus::read(run.config())?, tokenizers, self.device.open()?, &signals, true);
+            let corpus = Corpus::read(run.config())?;
+            return self.train(&run, &corpus, tokenizers, self.device.open()?, &signals, true);
         }
         let (preset, config) = self.configuration()?;
         if self.print_config {
@@ -79,8 +82,11 @@ impl Train {
         let out = self.out.clone().unwrap_or_else(|| next_free(&Path::new("runs").join(preset)));
         let run = RunDirectory::new(out, config)?;
         let corpus = Corpus::read(run.config())?;
+        let opened = self.device.open()?;
+        // With the fewest words: what is too large for these need not learn any.
+        Footprint::of_model(&run.config().model, [5; 2]).check(opened.device.as_ref())?;
         let tokenizers = corpus.train_tokenizers(run.config())?;
-        self.train(&run, &corpus, tokenizers, self.device.open()?, &signals, false)
+        self.train(&run, &corpus, tokenizers, opened, &signals, false)
     }
 
     /// The preset's name, and it with the file and the assignments applied.
@@ -125,37 +131,17 @@ impl Train {
         signals: &Signals,
         resume: bool,
     ) -> anyhow::Result<()> {
+        let setup = Setup::new(run.config(), tokenizers, corpus.splits.clone(), device.as_ref())?;
         tell!("device    {}: {why}", device.describe());
         tell!("          take another with --device NAME; `wgrad devices` lists them");
         corpus.report();
-        let sizes = [tokenizers[0].vocabulary_size(), tokenizers[1].vocabulary_size()];
-        let mut trainer = Trainer::new(device.as_mut(), run, tokenizers, corpus.splits.clone(), resume)?;
+        self.report(run.config(), &setup, device.as_ref());
+        let mut trainer = Trainer::new(setup.allocate(device.as_mut())?, run, resume)?;
         if resume && (self.data.is_some() || !self.assignments.is_empty()) {
             run.save_changes()?;
         }
         if trainer.best_is_lost() {
             tell!("          model.safetensors is missing or damaged: the best epoch from now on takes its place");
-        }
-        let [training, validation] = trainer.too_long();
-        if training + validation > 0 {
-            let limit = run.config().data.max_tokens;
-            tell!(
-                "          {training} training and {validation} validation pairs have more than {limit} tokens on a side and are left out of the loss (data.max_tokens)"
-            );
-        }
-        let model = &run.config().model;
-        tell!(
-            "model     {}, {} parameters, vocabularies {} and {}",
-            model.kind(),
-            thousands(trainer.parameter_count() as f64),
-            sizes[0],
-            sizes[1]
-        );
-        let plan = trainer.largest_plan()?;
-        if self.verbose {
-            tell!("{plan}");
-        } else if plan.dispatch_count() > 0 {
-            tell!("step      {} kernel launches", plan.dispatch_count());
         }
         tell!("run       {}", run.path().display());
         if let Some(key) = trainer.finished() {
@@ -194,6 +180,32 @@ impl Train {
         }
         drop(trainer);
         summarize(run, corpus, &self.device)
+    }
+
+    /// Says what is to be trained, and what it takes.
+    fn report(&self, config: &Config, setup: &Setup, device: &dyn Device) {
+        let [training, validation] = setup.too_long();
+        if training + validation > 0 {
+            let limit = config.data.max_tokens;
+            tell!(
+                "          {training} training and {validation} validation pairs have more than {limit} tokens on a side and are left out of the loss (data.max_tokens)"
+            );
+        }
+        let [source, target] = setup.tokenizers();
+        tell!(
+            "model     {}, {} parameters, vocabularies {} and {}",
+            config.model.kind(),
+            thousands(setup.parameter_count() as f64),
+            source.vocabulary_size(),
+            target.vocabulary_size()
+        );
+        tell!("memory    {}", setup.footprint().describe(device));
+        let plan = setup.largest_plan();
+        if self.verbose {
+            tell!("{plan}");
+        } else if plan.dispatch_count() > 0 {
+            tell!("step      {} kernel launches", plan.dispatch_count());
+        }
     }
 }
 

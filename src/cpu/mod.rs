@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::time::Instant;
 
 use crate::graph::{Call, DType, Op, Real, Slice, SliceMut, Target, TensorType, Tracked};
+use crate::memory;
 use crate::plan::{Buffer, Clock, Counters, Device, DeviceError, Plan, Prepared, Profile, Region, Step, share_slots};
 
 /// A number type that ops have a reference for.
@@ -72,16 +73,13 @@ impl<T: Element> Data<T> {
 }
 
 fn lengthen<E: Clone + Default>(data: &mut Vec<E>, len: usize) -> Result<(), DeviceError> {
-    let more = len.saturating_sub(data.len());
-    data.try_reserve_exact(more).map_err(|_| {
+    memory::lengthen(data, len).map_err(|_| {
         let gib = len as f64 * size_of::<E>() as f64 / 2_f64.powi(30);
         DeviceError::OutOfMemory {
             device: "cpu".into(),
             message: format!("a tensor of {len} numbers takes {gib:.1} GiB"),
         }
-    })?;
-    data.resize(data.len() + more, E::default());
-    Ok(())
+    })
 }
 
 struct Ready {
@@ -201,6 +199,10 @@ fn split<'a, E>(mut rest: &'a mut [E], regions: &[(usize, Region)], mut give: im
 impl<T: Element> Device for Cpu<T> {
     fn describe(&self) -> String {
         format!("cpu ({} threads)", rayon::current_num_threads())
+    }
+
+    fn memory(&self) -> Option<u64> {
+        memory::available()
     }
 
     fn target(&self) -> Target {

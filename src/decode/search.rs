@@ -23,7 +23,7 @@ use super::plans::{NEVER, PART, Plans, ROWS, padded};
 pub enum DecodeError {
     #[error(transparent)]
     Device(#[from] DeviceError),
-    #[error("wgrad put a graph together wrongly, please report this: {0}")]
+    #[error("{}{0}", .0.blame())]
     Graph(#[from] GraphError),
     #[error(
         "the model's scores are infinite or not numbers: its weights overflow, and there is no translation. Train again with a lower \

@@ -32,6 +32,8 @@ pub struct Context {
     pub info: AdapterInfo,
     pub properties: Properties,
     pub target: Target,
+    /// Bytes of the adapter's own memory, where the driver tells.
+    pub memory: Option<u64>,
     kernels: Mutex<HashMap<Key, Arc<Kernel>>>,
     /// The first error since it was last taken; drivers report errors whenever they like.
     error: Arc<Mutex<Option<DeviceError>>>,
@@ -88,7 +90,8 @@ impl Context {
             }
         });
         let properties = Properties::of(adapter, info.clone());
-        Ok(Self { device, queue, info, properties, target, kernels: Mutex::default(), error })
+        let memory = memory_of(adapter);
+        Ok(Self { device, queue, info, properties, target, memory, kernels: Mutex::default(), error })
     }
 
     /// The first error that the driver reported since the last check.
@@ -218,6 +221,26 @@ impl Context {
         };
         lock(&self.error).get_or_insert(DeviceError::Shader { place, message });
     }
+}
+
+/// Bytes of the largest heap that is the adapter's own: Vulkan alone tells.
+#[cfg(not(target_vendor = "apple"))]
+fn memory_of(adapter: &wgpu::Adapter) -> Option<u64> {
+    /// `VK_MEMORY_HEAP_DEVICE_LOCAL_BIT`
+    const DEVICE_LOCAL: u32 = 1;
+    // SAFETY: the adapter lives as long as the reference, and a question changes nothing.
+    let heaps = unsafe {
+        let vulkan = adapter.as_hal::<wgpu::hal::api::Vulkan>()?;
+        let instance = vulkan.shared_instance().raw_instance();
+        let known = instance.get_physical_device_memory_properties(vulkan.raw_physical_device());
+        known.memory_heaps.into_iter().take(known.memory_heap_count as usize).collect::<Vec<_>>()
+    };
+    heaps.into_iter().filter(|heap| heap.flags.as_raw() & DEVICE_LOCAL != 0).map(|heap| heap.size).max()
+}
+
+#[cfg(target_vendor = "apple")]
+fn memory_of(_: &wgpu::Adapter) -> Option<u64> {
+    None
 }
 
 fn layout_entry(binding: u32, ty: wgpu::BufferBindingType) -> wgpu::BindGroupLayoutEntry {

@@ -21,6 +21,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::graph::{Dispatch, Operand, Target, TensorType};
+use crate::memory;
 use crate::plan::{Buffer, Counters, Device, DeviceError, Plan, Prepared, Profile, Region, Step, share_slots};
 
 use context::{Context, Kernel, TIMESTAMPS};
@@ -301,6 +302,11 @@ impl Uniforms {
 impl Device for Gpu {
     fn describe(&self) -> String {
         self.context.info.label()
+    }
+
+    /// A software adapter has the machine's memory.
+    fn memory(&self) -> Option<u64> {
+        if self.context.info.kind == "software" { memory::available() } else { self.context.memory }
     }
 
     fn target(&self) -> Target {

@@ -107,9 +107,10 @@ impl Graph {
     /// For each node up to `last`: does it depend on one of `values`, through numbers?
     fn depend_on(&self, values: &[Value], last: usize) -> Vec<bool> {
         let mut depends = vec![false; last + 1];
+        values.iter().filter(|value| value.node <= last).for_each(|value| depends[value.node] = true);
         for node in 0..=last {
-            depends[node] = values.iter().any(|v| v.node == node)
-                || self.nodes[node].inputs.iter().any(|v| depends[v.node] && self.type_of(*v).dtype == DType::F32);
+            let through = |v: &Value| depends[v.node] && self.type_of(*v).dtype == DType::F32;
+            depends[node] |= self.nodes[node].inputs.iter().any(through);
         }
         depends
     }

@@ -15,14 +15,18 @@ pub use gradient::Backward;
 pub(crate) use op::reference;
 pub use op::{Alias, Call, Op, Slice, SliceMut, Types, Work, expect};
 pub use real::{Real, Tracked};
-pub use tensor_type::{DType, TensorType};
+pub use tensor_type::{DType, TensorType, elements};
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use thiserror::Error;
 
 /// Parts of a flat buffer start at multiples of this many elements: 256 bytes, which every adapter can bind.
 pub const ALIGNMENT: usize = 64;
+
+/// Most elements of a tensor: kernels number them in 32 bits.
+pub const MOST_ELEMENTS: usize = u32::MAX as usize;
 
 /// One output of one node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -64,12 +68,29 @@ pub enum GraphError {
     Shape { op: String, inputs: String, rule: String },
     #[error("{op} has no derivative, and the loss depends on a parameter through it")]
     NotDifferentiable { op: String },
+    #[error(
+        "{op} would make {tensor}, and a tensor has at most {MOST_ELEMENTS} elements; take smaller batches or a smaller model"
+    )]
+    TooLarge { op: String, tensor: String },
+}
+
+impl GraphError {
+    /// What stands before the message for a user: a shape that breaks a rule is wgrad's fault, one that is too large is not.
+    pub fn blame(&self) -> &'static str {
+        match self {
+            GraphError::TooLarge { .. } => "",
+            _ => "wgrad put a graph together wrongly, please report this: ",
+        }
+    }
 }
 
 /// The computation of one step for one batch shape.
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
     nodes: Vec<Node>,
+    /// The node of each input, and of each view by its source, offset and shape: models ask for the same ones thousands of times.
+    inputs: HashMap<String, usize>,
+    views: HashMap<(Value, usize, Vec<usize>), usize>,
 }
 
 impl Graph {
@@ -94,8 +115,7 @@ impl Graph {
     /// # Errors
     /// When the name is already taken by a buffer of another shape or type.
     pub fn input(&mut self, name: &str, tensor: TensorType) -> Result<Value, GraphError> {
-        let known = |n: &Node| matches!(&n.kind, Kind::Input { name: other } if other == name);
-        if let Some(node) = self.nodes.iter().position(known) {
+        if let Some(&node) = self.inputs.get(name) {
             return if self.nodes[node].outputs[0] == tensor {
                 Ok(Value { node, output: 0 })
             } else {
@@ -103,7 +123,9 @@ impl Graph {
                 Err(shape_error("input", &[tensor], rule))
             };
         }
-        Ok(self.append(Kind::Input { name: name.into() }, vec![], vec![tensor]))
+        let value = self.append(Kind::Input { name: name.into() }, vec![], vec![tensor])?;
+        self.inputs.insert(name.into(), value.node);
+        Ok(value)
     }
 
     /// `source` from element `offset` on, seen with another shape.
@@ -113,20 +135,19 @@ impl Graph {
     pub fn view(&mut self, source: Value, offset: usize, shape: &[usize]) -> Result<Value, GraphError> {
         let from = self.type_of(source).clone();
         let tensor = TensorType { shape: shape.to_vec(), dtype: from.dtype };
-        if offset + tensor.len() > from.len() {
-            let rule = format!("a view of {tensor} from element {offset} on needs {} elements", offset + tensor.len());
+        let end = offset.saturating_add(tensor.len());
+        if end > from.len() {
+            let rule = format!("a view of {tensor} from element {offset} on needs {end} elements");
             return Err(shape_error("view", &[from], rule));
         }
         // The same view again is the same value, so that gradients meet on it instead of on copies of it.
-        let same = |n: &Node| {
-            matches!(n.kind, Kind::View { offset: other } if other == offset)
-                && n.inputs == [source]
-                && n.outputs[0] == tensor
-        };
-        match self.nodes.iter().position(same) {
-            Some(node) => Ok(Value { node, output: 0 }),
-            None => Ok(self.append(Kind::View { offset }, vec![source], vec![tensor])),
+        let key = (source, offset, tensor.shape.clone());
+        if let Some(&node) = self.views.get(&key) {
+            return Ok(Value { node, output: 0 });
         }
+        let value = self.append(Kind::View { offset }, vec![source], vec![tensor])?;
+        self.views.insert(key, value.node);
+        Ok(value)
     }
 
     /// The same elements under another shape.
@@ -135,7 +156,7 @@ impl Graph {
     /// When the number of elements differs.
     pub fn reshape(&mut self, source: Value, shape: &[usize]) -> Result<Value, GraphError> {
         let from = self.type_of(source);
-        if from.len() != shape.iter().product::<usize>() {
+        if from.len() != elements(shape) {
             return Err(shape_error(
                 "reshape",
                 std::slice::from_ref(from),
@@ -152,7 +173,7 @@ impl Graph {
     pub fn pack(&mut self, target: Value, values: &[(Value, usize)]) -> Result<Value, GraphError> {
         let flat = self.type_of(target).clone();
         for &(value, offset) in values {
-            if offset + self.type_of(value).len() > flat.len() {
+            if offset.saturating_add(self.type_of(value).len()) > flat.len() {
                 let inputs = [flat, self.type_of(value).clone()];
                 return Err(shape_error("pack", &inputs, format!("no room from element {offset} on")));
             }
@@ -163,13 +184,13 @@ impl Graph {
         }
         let inputs = std::iter::once(target).chain(values.iter().map(|v| v.0)).collect();
         let offsets = values.iter().map(|v| v.1).collect();
-        Ok(self.append(Kind::Pack { offsets }, inputs, vec![flat]))
+        self.append(Kind::Pack { offsets }, inputs, vec![flat])
     }
 
     /// Appends an op after checking its shape rule; gives its outputs.
     ///
     /// # Errors
-    /// [`GraphError::Shape`] names the op, the shapes and the rule broken.
+    /// [`GraphError::Shape`] names the op, the shapes and the rule broken; [`GraphError::TooLarge`] an output of more than [`MOST_ELEMENTS`].
     pub fn push(&mut self, op: impl Op, inputs: &[Value]) -> Result<Vec<Value>, GraphError> {
         self.push_shared(Arc::new(op), inputs)
     }
@@ -190,13 +211,22 @@ impl Graph {
         let types: Vec<_> = inputs.iter().map(|&v| self.type_of(v).clone()).collect();
         let outputs = op.infer(&types).map_err(|rule| shape_error(op.name(), &types, rule))?;
         let count = outputs.len();
-        let first = self.append(Kind::Op(op), inputs.to_vec(), outputs);
+        let first = self.append(Kind::Op(op), inputs.to_vec(), outputs)?;
         Ok((0..count).map(|output| Value { output, ..first }).collect())
     }
 
-    fn append(&mut self, kind: Kind, inputs: Vec<Value>, outputs: Vec<TensorType>) -> Value {
+    fn append(&mut self, kind: Kind, inputs: Vec<Value>, outputs: Vec<TensorType>) -> Result<Value, GraphError> {
+        if let Some(tensor) = outputs.iter().find(|tensor| tensor.len() > MOST_ELEMENTS) {
+            let op = match &kind {
+                Kind::Input { name } => name,
+                Kind::View { .. } => "view",
+                Kind::Pack { .. } => "pack",
+                Kind::Op(op) => op.name(),
+            };
+            return Err(GraphError::TooLarge { op: op.into(), tensor: tensor.to_string() });
+        }
         self.nodes.push(Node { kind, inputs, outputs });
-        Value { node: self.nodes.len() - 1, output: 0 }
+        Ok(Value { node: self.nodes.len() - 1, output: 0 })
     }
 }
 

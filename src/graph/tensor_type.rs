@@ -29,7 +29,7 @@ impl TensorType {
 
     /// Number of elements.
     pub fn len(&self) -> usize {
-        self.shape.iter().product()
+        elements(&self.shape)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -43,8 +43,14 @@ impl TensorType {
 
     /// Number of rows when all axes but the last are flattened.
     pub fn rows(&self) -> usize {
-        self.shape.iter().rev().skip(1).product()
+        elements(&self.shape[..self.shape.len().saturating_sub(1)])
     }
+}
+
+/// Elements of a shape; `usize::MAX` where there are more, which a [`Graph`](super::Graph) refuses.
+pub fn elements(shape: &[usize]) -> usize {
+    // A zero first: it makes the product zero, however large the rest.
+    if shape.contains(&0) { 0 } else { shape.iter().fold(1, |product: usize, &size| product.saturating_mul(size)) }
 }
 
 impl fmt::Display for TensorType {

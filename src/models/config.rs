@@ -24,6 +24,33 @@ impl ModelConfig {
         }
     }
 
+    /// The keys that say how large the model is, with their values.
+    pub fn sizes(&mut self) -> Vec<(&'static str, &mut usize)> {
+        match self {
+            ModelConfig::Seq2Seq(config) => vec![
+                ("model.layers", &mut config.layers),
+                ("model.embedding", &mut config.embedding),
+                ("model.hidden", &mut config.hidden),
+            ],
+            ModelConfig::TransformerEncoder(config) => vec![
+                ("model.hidden", &mut config.hidden),
+                ("model.heads", &mut config.heads),
+                ("model.head_width", &mut config.head_width),
+                ("model.value_width", &mut config.value_width),
+                ("model.feed_forward", &mut config.feed_forward),
+                ("model.max_positions", &mut config.max_positions),
+            ],
+            ModelConfig::Transformer(config) => vec![
+                ("model.hidden", &mut config.hidden),
+                ("model.heads", &mut config.heads),
+                ("model.feed_forward", &mut config.feed_forward),
+                ("model.encoder_layers", &mut config.encoder_layers),
+                ("model.decoder_layers", &mut config.decoder_layers),
+                ("model.max_positions", &mut config.max_positions),
+            ],
+        }
+    }
+
     /// Probability with which training sets an activation to zero.
     pub fn dropout(&self) -> f32 {
         match self {

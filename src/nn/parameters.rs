@@ -1,6 +1,6 @@
 //! The parameters of a model: parts of one flat buffer, with the names that PyTorch gives them.
 
-use crate::graph::ALIGNMENT;
+use crate::graph::{ALIGNMENT, elements};
 use crate::ops::threefry::{threefry, uniform};
 
 /// How a parameter starts. The defaults of torch.nn, so that a model starts where its PyTorch twin would.
@@ -35,7 +35,7 @@ pub struct Parameter {
 
 impl Parameter {
     pub fn len(&self) -> usize {
-        self.shape.iter().product()
+        elements(&self.shape)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -73,7 +73,9 @@ impl Parameters {
 
     fn place(&mut self, name: String, shape: &[usize], init: Init) -> Parameter {
         let parameter = Parameter { name, shape: shape.to_vec(), offset: self.flat_len, init };
-        self.flat_len += parameter.len().next_multiple_of(ALIGNMENT);
+        // Saturating, as `elements` is: what is too large to count is refused where it is planned.
+        let padded = parameter.len().checked_next_multiple_of(ALIGNMENT).unwrap_or(usize::MAX);
+        self.flat_len = self.flat_len.saturating_add(padded);
         parameter
     }
 
@@ -88,7 +90,7 @@ impl Parameters {
 
     /// Elements of all parameters.
     pub fn count(&self) -> usize {
-        self.list.iter().map(Parameter::len).sum()
+        self.list.iter().map(Parameter::len).fold(0, usize::saturating_add)
     }
 
     /// The flat buffer at the start of training: a function of the seed, the same on every machine. Gaps are zero.

@@ -66,6 +66,11 @@ pub trait Device {
     /// What to tell the user: "cpu (2 threads)", "NVIDIA H100 (Vulkan)".
     fn describe(&self) -> String;
 
+    /// Bytes of memory that can still be taken, or that the device has in all, where that is known.
+    fn memory(&self) -> Option<u64> {
+        None
+    }
+
     /// What a plan for this device must respect.
     fn target(&self) -> Target;
 
@@ -186,4 +191,26 @@ pub fn share_slots(
         result[slot] = pool[place];
     }
     Ok(result)
+}
+
+/// Elements of the buffers that a device makes for the slots of these plans, prepared in this order.
+pub fn pool_elements<'p>(plans: impl IntoIterator<Item = &'p Plan>, target: &Target) -> usize {
+    let (mut pool, mut buffers): (Vec<usize>, Vec<Slot>) = (vec![], vec![]);
+    for plan in plans {
+        let provide = |dtype, index: Option<usize>, len| {
+            let Some(index) = index else {
+                buffers.push(Slot { dtype, len });
+                return Ok(Some(buffers.len() - 1));
+            };
+            let buffer = &mut buffers[index];
+            // As the devices do: the CPU makes a buffer longer, a GPU takes another one.
+            let fits = if target.is_cpu() { buffer.dtype == dtype } else { buffer.len >= len };
+            if fits {
+                buffer.len = buffer.len.max(len);
+            }
+            Ok(fits.then_some(index))
+        };
+        share_slots(&plan.slots, &mut pool, provide).expect("nothing is allocated");
+    }
+    buffers.iter().fold(0, |sum, slot| sum.saturating_add(slot.len))
 }

@@ -10,7 +10,7 @@ mod place;
 #[cfg(test)]
 mod tests;
 
-pub use device::{Clock, Counters, Device, DeviceError, Prepared, Profile, share_slots};
+pub use device::{Clock, Counters, Device, DeviceError, Prepared, Profile, pool_elements, share_slots};
 
 use std::fmt;
 use std::sync::Arc;

@@ -209,6 +209,10 @@ impl Placer<'_> {
                 last_use[home] = usize::MAX;
             }
         }
+        let mut ends: Vec<Vec<usize>> = vec![vec![]; self.drafts.len()];
+        for (home, &step) in last_use.iter().enumerate().filter(|(_, step)| **step != usize::MAX) {
+            ends[step].push(home);
+        }
         let mut slots: Vec<Slot> = vec![];
         let mut free: Vec<usize> = vec![];
         let mut slot_of: Vec<Option<usize>> = vec![None; self.homes.len()];
@@ -238,11 +242,7 @@ impl Placer<'_> {
                 types: draft.types,
                 dispatches,
             });
-            for home in 0..last_use.len() {
-                if last_use[home] == number {
-                    free.extend(slot_of[home]);
-                }
-            }
+            free.extend(ends[number].iter().filter_map(|&home| slot_of[home]));
         }
         let fetches = fetches.iter().map(|value| {
             let (spot, tensor) = (self.spots[value], self.graph.type_of(*value).clone());

@@ -17,7 +17,7 @@ use crate::text::random::SplitMix64;
 /// Shape of a batch: the graph is built once for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BatchShape {
-    /// Rows: sentence pairs of a full batch.
+    /// Rows: sentence pairs of a full batch, at most those of the corpus.
     pub sentences: usize,
     /// Tokens of each source row, padding included.
     pub source: usize,
@@ -133,7 +133,9 @@ impl Batcher {
         let mut groups: Vec<Group> = members
             .into_iter()
             .map(|((_, source, target), members)| {
-                let shape = BatchShape { sentences: size.sentences(source, target), source, target };
+                // Rows that no epoch could fill would be computed all the same.
+                let sentences = size.sentences(source, target).min(source_lengths.len());
+                let shape = BatchShape { sentences, source, target };
                 Group { shape, members, next: None }
             })
             .collect();
@@ -150,7 +152,7 @@ impl Batcher {
     /// If `sentences` is 0.
     pub fn sequential(count: usize, sentences: usize, length: usize) -> Self {
         assert!(sentences > 0, "a batch needs at least one sentence");
-        let shape = BatchShape { sentences, source: length, target: length };
+        let shape = BatchShape { sentences: sentences.min(count), source: length, target: length };
         let group = Group { shape, members: (0..count as u32).collect(), next: None };
         Self { groups: if count > 0 { vec![group] } else { vec![] }, shuffled: false }
     }
@@ -327,6 +329,17 @@ mod tests {
         assert_eq!(sentences(12, 8), 80, "1000 / 12 = 83, rounded down to a multiple of 8");
         assert_eq!(sentences(8, 12), 80);
         assert_eq!((sentences(120, 4), sentences(140, 4), sentences(2000, 4)), (8, 7, 1));
+    }
+
+    #[test]
+    fn a_batch_has_no_more_rows_than_the_corpus_has_pairs() {
+        let (source, target) = captions(32);
+        let whole = Batcher::new(&source, &target, BatchSize::Sentences(32), 4);
+        for size in [BatchSize::Sentences(8192), BatchSize::Tokens(1 << 40)] {
+            let larger = Batcher::new(&source, &target, size, 4);
+            assert_eq!((larger.shapes(), larger.epoch(7, 2)), (whole.shapes(), whole.epoch(7, 2)));
+        }
+        assert_eq!(Batcher::sequential(32, 8192, 20).epoch(7, 2), Batcher::sequential(32, 32, 20).epoch(7, 2));
     }
 
     #[test]

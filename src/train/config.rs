@@ -14,7 +14,7 @@ use crate::nn::{AttentionKind, RnnKind};
 use crate::text::{BatchSize, Frame, TokenizerKind};
 use read::{expected, nearest};
 
-mod read;
+pub(in crate::train) mod read;
 
 /// Everything that determines a run besides the text itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -220,25 +220,25 @@ impl Config {
     pub fn check(&self) -> Result<(), ConfigError> {
         let train = &self.train;
         let batch = match train.batch {
-            BatchSize::Sentences(size) | BatchSize::Tokens(size) => size >= 1,
+            BatchSize::Sentences(size) | BatchSize::Tokens(size) => count(size),
         };
         let schedule = match train.schedule {
             Schedule::Constant {} => true,
             Schedule::Plateau { factor, patience, min_learning_rate, .. } => {
-                positive(factor) && factor < 1.0 && patience >= 1 && (0.0..f32::INFINITY).contains(&min_learning_rate)
+                positive(factor) && factor < 1.0 && count(patience) && (0.0..f32::INFINITY).contains(&min_learning_rate)
             }
-            Schedule::InverseSqrt { warmup_steps } => warmup_steps >= 1,
+            Schedule::InverseSqrt { warmup_steps } => count(warmup_steps),
         };
         let data = &self.data;
         let ending = |language: &str| !language.is_empty() && !language.contains(['/', '\\', '.']);
         let mut in_range: Vec<(&str, &dyn Debug, bool)> = vec![
             ("data.source", &data.source, ending(&data.source)),
             ("data.target", &data.target, ending(&data.target) && data.target != data.source),
-            ("data.source_vocabulary", &data.source_vocabulary, data.source_vocabulary >= 5),
-            ("data.target_vocabulary", &data.target_vocabulary, data.target_vocabulary >= 5),
+            ("data.source_vocabulary", &data.source_vocabulary, vocabulary(data.source_vocabulary)),
+            ("data.target_vocabulary", &data.target_vocabulary, vocabulary(data.target_vocabulary)),
             ("data.min_frequency", &data.min_frequency, data.min_frequency >= 1),
-            ("data.max_tokens", &data.max_tokens, data.max_tokens >= 1),
-            ("train.epochs", &train.epochs, train.epochs >= 1),
+            ("data.max_tokens", &data.max_tokens, width(data.max_tokens)),
+            ("train.epochs", &train.epochs, count(train.epochs)),
             ("train.seed", &train.seed, i64::try_from(train.seed).is_ok()),
             ("train.learning_rate", &train.learning_rate, positive(train.learning_rate)),
             ("train.beta1", &train.beta1, probability(train.beta1)),
@@ -247,8 +247,14 @@ impl Config {
             ("train.clip_norm", &train.clip_norm, positive(train.clip_norm)),
             ("train.label_smoothing", &train.label_smoothing, probability(train.label_smoothing)),
             ("train.teacher_forcing", &train.teacher_forcing, (0.0..=1.0).contains(&train.teacher_forcing)),
-            ("train.average_epochs", &train.average_epochs, train.average_epochs >= 1),
-            ("train.log_every", &train.log_every, train.log_every >= 1),
+            ("train.average_epochs", &train.average_epochs, count(train.average_epochs)),
+            ("train.patience", &train.patience, train.patience == 0 || count(train.patience)),
+            ("train.log_every", &train.log_every, count(train.log_every)),
+            (
+                "train.checkpoint_every",
+                &train.checkpoint_every,
+                train.checkpoint_every == 0 || count(train.checkpoint_every),
+            ),
             ("train.batch", &train.batch, batch),
             ("train.schedule", &train.schedule, schedule),
         ];
@@ -339,6 +345,25 @@ fn probability(p: f32) -> bool {
     (0.0..1.0).contains(&p)
 }
 
+/// What is counted in 32 bits.
+fn count(number: usize) -> bool {
+    number >= 1 && u32::try_from(number).is_ok()
+}
+
+fn vocabulary(tokens: usize) -> bool {
+    tokens >= 5 && count(tokens)
+}
+
+/// A width or a length, whose square is below 2³².
+fn width(elements: usize) -> bool {
+    elements >= 1 && u16::try_from(elements).is_ok()
+}
+
+/// A plan of 1,024 layers takes seconds.
+fn layers(number: usize) -> bool {
+    (1..=1024).contains(&number)
+}
+
 fn positive(x: f32) -> bool {
     x > 0.0 && x.is_finite()
 }
@@ -346,15 +371,18 @@ fn positive(x: f32) -> bool {
 /// Each key of the model with its value and whether that is in range.
 fn model_ranges(model: &ModelConfig) -> Vec<(&'static str, &dyn Debug, bool)> {
     fn size<'a>(key: &'static str, value: &'a usize) -> (&'static str, &'a dyn Debug, bool) {
-        (key, value, *value >= 1)
+        (key, value, width(*value))
+    }
+    fn depth<'a>(key: &'static str, value: &'a usize) -> (&'static str, &'a dyn Debug, bool) {
+        (key, value, layers(*value))
     }
     match model {
         ModelConfig::Seq2Seq(model) => {
             let even = !model.bidirectional || model.hidden.is_multiple_of(2);
             vec![
-                size("model.layers", &model.layers),
+                depth("model.layers", &model.layers),
                 size("model.embedding", &model.embedding),
-                ("model.hidden", &model.hidden, model.hidden >= 1 && even),
+                ("model.hidden", &model.hidden, width(model.hidden) && even),
                 ("model.dropout", &model.dropout, probability(model.dropout)),
             ]
         }
@@ -372,8 +400,8 @@ fn model_ranges(model: &ModelConfig) -> Vec<(&'static str, &dyn Debug, bool)> {
             size("model.hidden", &model.hidden),
             size("model.heads", &model.heads),
             size("model.feed_forward", &model.feed_forward),
-            size("model.encoder_layers", &model.encoder_layers),
-            size("model.decoder_layers", &model.decoder_layers),
+            depth("model.encoder_layers", &model.encoder_layers),
+            depth("model.decoder_layers", &model.decoder_layers),
             size("model.max_positions", &model.max_positions),
             ("model.dropout", &model.dropout, probability(model.dropout)),
             ("model.attention_dropout", &model.attention_dropout, probability(model.attention_dropout)),

@@ -49,7 +49,7 @@ pub enum DumpError {
     NothingToScore,
     #[error(transparent)]
     Device(#[from] DeviceError),
-    #[error("wgrad put a graph together wrongly, please report this: {0}")]
+    #[error("{}{0}", .0.blame())]
     Graph(#[from] GraphError),
 }
 

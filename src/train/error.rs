@@ -10,12 +10,15 @@ use crate::plan::DeviceError;
 
 use super::checkpoint::CheckpointError;
 use super::files::FileError;
+use super::footprint::NoRoom;
 use super::metrics::MetricsError;
 use super::run_directory::RunError;
 
 /// A run that could not go on. Everything up to the last checkpoint is on disk.
 #[derive(Debug, Error)]
 pub enum TrainError {
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
     #[error(transparent)]
     Device(#[from] DeviceError),
     #[error(transparent)]
@@ -28,7 +31,7 @@ pub enum TrainError {
     Run(#[from] RunError),
     #[error(transparent)]
     Decode(#[from] DecodeError),
-    #[error("wgrad put a graph together wrongly, please report this: {0}")]
+    #[error("{}{0}", .0.blame())]
     Graph(#[from] GraphError),
     #[error(
         "{} has {tokens} tokens but the model in {} was trained with {expected}: it is the tokenizer of another model. Restore the one that \

@@ -90,6 +90,11 @@ impl Split {
         ]
     }
 
+    /// Bytes of its buffers on a device.
+    pub fn bytes(&self) -> u64 {
+        self.buffers().iter().map(|(_, values)| size_of_val(*values) as u64).sum()
+    }
+
     /// Makes the corpus resident.
     ///
     /// # Errors

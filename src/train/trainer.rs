@@ -10,26 +10,24 @@ use crate::decode::{Beam, End, Limit, Search, Translated, Translator};
 use crate::graph::TensorType;
 use crate::models::{self, Model, ModelConfig};
 use crate::nn::Parameters;
-use crate::plan::{Device, DeviceError, Plan, Prepared};
-use crate::text::{Batch, BatchShape, BatchSize, Batcher, ParallelText, Tokenizer};
+use crate::plan::{Device, DeviceError, Prepared};
+use crate::text::{Batch, BatchShape, Batcher, Tokenizer};
 
+use super::TrainError;
 use super::checkpoint::{
     CheckpointError, Last, NamedTensor, Trained, TrainingState, cut, load_last, load_model, load_trained, save_last,
     save_model, stored_shape,
 };
 use super::config::{Config, TrainConfig};
 use super::files::{remove, remove_temporaries, write_atomically};
-use super::fingerprint::{Fingerprints, fingerprints, tokenizer_fingerprint};
+use super::fingerprint::{Fingerprints, tokenizer_fingerprint};
 use super::metrics::{EpochMetrics, Metrics, Record, StepMetrics};
 use super::run_directory::{Lock, RunDirectory};
 use super::schedule::{ScheduleState, Scheduler};
 use super::score::ValidationScore;
-use super::step::{StepBatch, StepResult, allocate, control_words, training_plan, validation_plan};
+use super::setup::{Ready, Setup, TRAINING, VALIDATION};
+use super::step::{StepResult, control_words};
 use super::watch::{Speed, Watch};
-use super::{Split, TrainError};
-
-/// Lengths are rounded up to a multiple of this: 24 shapes and 11 % padding on Multi30k (at 2, 53 shapes and 5 %; at 8, 13 and 21 %).
-const BUCKET: usize = 4;
 
 /// Steps after a resume within which a divergence is told apart: moments that were restored wrongly ended a run at the second.
 const SOON: u64 = 10;
@@ -54,7 +52,6 @@ pub struct Trainer<'a> {
     device: &'a mut dyn Device,
     run: &'a RunDirectory,
     model: Arc<dyn Model>,
-    splits: [Split; 2],
     /// What the model says of its training.
     trained: Trained,
     /// The validation text's source, which is translated after every epoch.
@@ -79,46 +76,21 @@ pub struct Trainer<'a> {
     started: Instant,
 }
 
-/// Index of the training split; validation follows.
-const TRAINING: usize = 0;
-const VALIDATION: usize = 1;
-
 impl<'a> Trainer<'a> {
     /// Prepares a run in `run`: new, or with `resume` from its last checkpoint. Nothing of a new run is written yet, however this ends:
     /// [`train`](Self::train) makes its folder.
     ///
     /// # Errors
-    /// When the device cannot hold the model, the checkpoint is damaged, the text or a tokenizer is not what the run began with, or another process
-    /// trains in the folder.
-    pub fn new(
-        device: &'a mut dyn Device,
-        run: &'a RunDirectory,
-        tokenizers: [Tokenizer; 2],
-        [training, validation]: [ParallelText; 2],
-        resume: bool,
-    ) -> Result<Self, TrainError> {
-        let config = run.config();
+    /// When the checkpoint is damaged, the text or a tokenizer is not what the run began with, or another process trains in the folder.
+    pub fn new(ready: Ready<'a>, run: &'a RunDirectory, resume: bool) -> Result<Self, TrainError> {
         let lock = if resume { Some(run.lock()?) } else { None };
+        let Ready { device, setup, plans } = ready;
+        let Setup { tokenizers, validation_text, files, batches, most, model, splits, .. } = setup;
+        let config = run.config();
         let sides = [&tokenizers[0], &tokenizers[1]];
-        let files = fingerprints(&config.data, [&training, &validation], sides);
-        let splits = [("training", &training), ("validation", &validation)].map(|(name, text)| {
-            let ids = [sides[0].encode_all(&text.source), sides[1].encode_all(&text.target)];
-            Split::new(name, [&ids[0], &ids[1]], config.data.max_tokens, config.data.frame)
-        });
-        for (split, name, text) in [(&splits[0], "training", &training), (&splits[1], "validation", &validation)] {
-            if split.is_empty() {
-                let (split, count) = (name.into(), text.source.len());
-                return Err(TrainError::NothingLeft { split, count, limit: config.data.max_tokens });
-            }
-            split.upload(device)?;
-        }
         let lengths = splits[TRAINING].pair_lengths(config.data.frame);
         let trained = Trained { tokenizers: sides.map(tokenizer_fingerprint), lengths };
-        let batches = [&splits[0], &splits[1]].map(|split| batcher(config, split));
-        let most = batches.iter().flat_map(Batcher::shapes).map(|s| s.sentences).max().expect("no split is empty");
         let vocabularies = sides.map(Tokenizer::vocabulary_size);
-        let model = models::build(&config.model, vocabularies);
-        allocate(device, model.parameters(), config.train.seed, most)?;
         let (state, metrics) = if resume {
             let last =
                 load_last(&run.last_path(), &expected(model.parameters())).map_err(|e| blame(e, run, vocabularies))?;
@@ -133,27 +105,17 @@ impl<'a> Trainer<'a> {
         } else {
             (first_state(config, files), None)
         };
-        let plans = [TRAINING, VALIDATION].map(|kind| {
-            let mut plans = HashMap::new();
-            for shape in batches[kind].shapes() {
-                let plan = plan_for(&*model, config, kind, StepBatch { split: &splits[kind], shape, most }, &*device)?;
-                plans.insert(shape, device.prepare(plan)?);
-            }
-            Ok::<_, TrainError>(plans)
-        });
-        let [training_plans, validation_plans] = plans;
         let search = Search::new(model.clone(), config.data.frame, Beam::GREEDY, Limit::Trained(lengths));
         Ok(Self {
             device,
             run,
-            validation_score: ValidationScore::new(&config.data, &tokenizers[1], &validation.target),
-            validation_source: validation.source,
+            validation_score: ValidationScore::new(&config.data, &tokenizers[1], &validation_text.target),
+            validation_source: validation_text.source,
             translator: Translator::new(tokenizers, search, lengths.source),
             model,
-            splits,
             trained,
             batches,
-            plans: [training_plans?, validation_plans?],
+            plans,
             most,
             scheduler: Scheduler::resume(config.train.schedule, state.schedule),
             speed: Speed::start(),
@@ -190,29 +152,9 @@ impl<'a> Trainer<'a> {
         self.metrics.as_mut().expect("the run has begun")
     }
 
-    /// The plan of a whole training step on the largest batch, to be shown with `-v`.
-    ///
-    /// # Errors
-    /// When the model's shapes don't fit.
-    pub fn largest_plan(&self) -> Result<Plan, TrainError> {
-        let shape = self.batches[TRAINING].shapes()[0];
-        let batch = StepBatch { split: &self.splits[TRAINING], shape, most: self.most };
-        plan_for(&*self.model, self.run.config(), TRAINING, batch, &*self.device)
-    }
-
-    /// Number of parameters.
-    pub fn parameter_count(&self) -> usize {
-        self.model.parameters().count()
-    }
-
     /// Whether a resumed run had a best model that is missing now, or cannot be read: the next epoch's is the best then.
     pub fn best_is_lost(&self) -> bool {
         self.state.best_epoch > 0 && self.state.best_validation_loss.is_none()
-    }
-
-    /// Pairs of training and validation that were left out for their length.
-    pub fn too_long(&self) -> [usize; 2] {
-        [self.splits[0].too_long, self.splits[1].too_long]
     }
 
     /// The key that keeps the run from going on: all of its epochs are done, or validation has not improved for as many as its patience.
@@ -457,30 +399,6 @@ impl<'a> Trainer<'a> {
     /// A flat buffer, cut into the model's parameters.
     fn tensors(&mut self, buffer: &str) -> Result<Vec<NamedTensor>, TrainError> {
         Ok(cut(self.model.parameters(), &self.device.read_f32(buffer)?))
-    }
-}
-
-fn plan_for(
-    model: &dyn Model,
-    config: &Config,
-    kind: usize,
-    batch: StepBatch,
-    device: &dyn Device,
-) -> Result<Plan, TrainError> {
-    let target = device.target();
-    Ok(match kind {
-        TRAINING => training_plan(model, config, batch, &target)?,
-        _ => validation_plan(model, config, batch, &target)?,
-    })
-}
-
-/// The batches of a split: of similar lengths, or in its own order.
-fn batcher(config: &Config, split: &Split) -> Batcher {
-    match config.train.batch {
-        BatchSize::Sentences(sentences) if !config.train.shuffle => {
-            Batcher::sequential(split.len(), sentences, config.data.frame.positions(config.data.max_tokens))
-        }
-        size => Batcher::new(&split.lengths[0], &split.lengths[1], size, BUCKET),
     }
 }
 

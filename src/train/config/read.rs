@@ -5,6 +5,9 @@ use toml::{Table, Value};
 
 use super::{Config, ConfigError};
 
+const WIDTH: &str = "a whole number from 1 to 65535 (kernels number a matrix of that width squared in 32 bits)";
+const LAYERS: &str = "a whole number from 1 to 1024 (more would take minutes to plan)";
+
 /// Every key and the values it takes, in the words of error messages.
 const KEYS: [(&str, &str); 49] = [
     (
@@ -14,39 +17,48 @@ const KEYS: [(&str, &str); 49] = [
     ("data.source", "the language of the source files, e.g. \"de\" for train.de: a file name's ending"),
     ("data.target", "the language of the target files, e.g. \"en\" for train.en: another ending than data.source"),
     ("data.tokenizer", "\"word\", \"bpe\" or \"words-only\""),
-    ("data.source_vocabulary", "a whole number, at least 5 (four tokens are special)"),
-    ("data.target_vocabulary", "a whole number, at least 5 (four tokens are special)"),
-    ("data.min_frequency", "a whole number, at least 1"),
+    ("data.source_vocabulary", "a whole number from 5 (four tokens are special) to 4294967295 (ids have 32 bits)"),
+    ("data.target_vocabulary", "a whole number from 5 (four tokens are special) to 4294967295 (ids have 32 bits)"),
+    ("data.min_frequency", "a whole number from 1 to 4294967295"),
     ("data.lowercase", "true or false"),
     ("data.joint_vocabulary", "true or false"),
-    ("data.max_tokens", "a whole number, at least 1"),
+    (
+        "data.max_tokens",
+        "a whole number from 1 to 65535 (kernels number the attention between two sentences in 32 bits)",
+    ),
     (
         "data.frame",
         "\"target\", or \"both\" to put <sos> and <eos> around the source too and to predict the target's <sos>",
     ),
     ("model.kind", "\"seq2seq\", \"transformer-encoder\" or \"transformer\""),
     ("model.rnn", "\"rnn\", \"lstm\", \"gru\" or \"unit\""),
-    ("model.layers", "a whole number, at least 1"),
+    ("model.layers", LAYERS),
     ("model.attention", "\"none\", \"dot\", \"general\", \"additive\", \"cosine-concat\" or \"cosine-replace\""),
     ("model.input_feeding", "true or false"),
     ("model.mask_padding", "true or false"),
-    ("model.embedding", "a whole number, at least 1"),
-    ("model.hidden", "a whole number, at least 1, even where model.bidirectional = true"),
+    ("model.embedding", WIDTH),
+    (
+        "model.hidden",
+        "a whole number from 1 to 65535 (kernels number a matrix of that width squared in 32 bits), even where model.bidirectional = true",
+    ),
     ("model.bidirectional", "true or false"),
     ("model.dropout", "a number from 0 to below 1"),
     ("model.attention_dropout", "a number from 0 to below 1"),
     ("model.variational_dropout", "true or false"),
-    ("model.heads", "a whole number, at least 1, by which model.hidden can be divided in a transformer"),
-    ("model.head_width", "a whole number, at least 1"),
-    ("model.value_width", "a whole number, at least 1"),
-    ("model.feed_forward", "a whole number, at least 1"),
-    ("model.encoder_layers", "a whole number, at least 1"),
-    ("model.decoder_layers", "a whole number, at least 1"),
+    ("model.heads", "a whole number from 1 to 65535, by which model.hidden can be divided in a transformer"),
+    ("model.head_width", WIDTH),
+    ("model.value_width", WIDTH),
+    ("model.feed_forward", WIDTH),
+    ("model.encoder_layers", LAYERS),
+    ("model.decoder_layers", LAYERS),
     ("model.norm_first", "true or false"),
     ("model.positions", "\"learned\" or \"sinusoidal\""),
-    ("model.max_positions", "a whole number, at least 1"),
+    (
+        "model.max_positions",
+        "a whole number from 1 to 65535 (kernels number the attention between two sentences in 32 bits)",
+    ),
     ("model.tied", "\"none\", \"target\" or \"all\""),
-    ("train.epochs", "a whole number, at least 1"),
+    ("train.epochs", "a whole number from 1 to 4294967295"),
     ("train.seed", "a whole number from 0 to 9223372036854775807"),
     ("train.learning_rate", "a number above 0"),
     ("train.beta1", "a number from 0 to below 1"),
@@ -56,16 +68,16 @@ const KEYS: [(&str, &str); 49] = [
     ("train.label_smoothing", "a number from 0 to below 1"),
     ("train.teacher_forcing", "a number from 0 (free-running) to 1 (always the right token)"),
     ("train.shuffle", "true or false"),
-    ("train.average_epochs", "a whole number, at least 1"),
-    ("train.patience", "a whole number (0 = never stop early)"),
-    ("train.log_every", "a whole number, at least 1"),
-    ("train.checkpoint_every", "a whole number (0 = at the end of an epoch only)"),
-    ("train.batch", "{ sentences = 128 } or { tokens = 4096 }, with a whole number, at least 1"),
+    ("train.average_epochs", "a whole number from 1 to 4294967295"),
+    ("train.patience", "a whole number from 0 to 4294967295 (0 = never stop early)"),
+    ("train.log_every", "a whole number from 1 to 4294967295"),
+    ("train.checkpoint_every", "a whole number from 0 to 4294967295 (0 = at the end of an epoch only)"),
+    ("train.batch", "{ sentences = 128 } or { tokens = 4096 }, with a whole number from 1 to 4294967295"),
     (
         "train.schedule",
         "{ kind = \"constant\" }, { kind = \"plateau\", metric = \"validation\", factor = 0.5, patience = 1, \
-         min_learning_rate = 1e-5 } with the metric \"training\" or \"validation\", a factor between 0 and 1 and a patience of at least 1, or { kind = \"inverse-sqrt\", warmup_steps = 4000 } with \
-         at least 1 step",
+         min_learning_rate = 1e-5 } with the metric \"training\" or \"validation\", a factor between 0 and 1 and a patience from 1 to 4294967295, or { kind = \"inverse-sqrt\", warmup_steps = 4000 } with \
+         1 to 4294967295 steps",
     ),
 ];
 
@@ -255,6 +267,12 @@ fn section_of(key: &str) -> &str {
     key.split_once('.').map_or(key, |(section, _)| section)
 }
 
+/// Every key.
+#[cfg(test)]
+pub(in crate::train) fn keys() -> impl Iterator<Item = &'static str> {
+    KEYS.iter().map(|(key, _)| *key)
+}
+
 /// The values that a key takes, or `None` if there is no such key.
 pub(super) fn expected(key: &str) -> Option<&'static str> {
     KEYS.iter().find(|(known, _)| *known == key).map(|(_, expected)| *expected)
@@ -384,16 +402,13 @@ mod tests {
     #[test]
     fn values_of_the_wrong_type_name_the_expected_one() {
         let error = Config::default().overlay("[train]\nepochs = \"ten\"", "my.toml").unwrap_err().to_string();
-        assert_eq!(error, "`train.epochs = \"ten\"` in my.toml: expected a whole number, at least 1");
+        assert_eq!(error, "`train.epochs = \"ten\"` in my.toml: expected a whole number from 1 to 4294967295");
         assert_eq!(
             error_of("model.rnn=elman"),
             "`model.rnn = \"elman\"` in --set: expected \"rnn\", \"lstm\", \"gru\" or \"unit\""
         );
         for (assignment, message) in [
-            (
-                "model.hidden=-1",
-                "`model.hidden = -1` in --set: expected a whole number, at least 1, even where model.bidirectional = true",
-            ),
+            ("model.hidden=-1", "`model.hidden = -1` in --set: expected a whole number from 1 to 65535 ("),
             ("model.hidden=1.5", "`model.hidden = 1.5` in --set"),
             ("model.dropout=1.0", "expected a number from 0 to below 1"),
             ("train.clip_norm=inf", "expected a number above 0"),
@@ -427,10 +442,8 @@ mod tests {
     fn a_complete_file_needs_every_key() {
         let text = Config::default().to_toml().replace("hidden = 256\n", "");
         let error = Config::from_toml(&text, "run/config.toml").unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "`model.hidden` is missing in run/config.toml; expected a whole number, at least 1, even where model.bidirectional = true"
-        );
+        let start = "`model.hidden` is missing in run/config.toml; expected a whole number from 1 to 65535";
+        assert!(error.starts_with(start), "{error}");
         let text = Config::default().to_toml().replace("kind = \"plateau\"\n", "");
         let error = Config::from_toml(&text, "run/config.toml").unwrap_err().to_string();
         assert!(error.contains("missing field `kind`"), "{error}");

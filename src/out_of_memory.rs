@@ -1,0 +1,41 @@
+//! Where there is no memory left the program ends with a word and exit status 1. Rust's own answer is an abort, which looks like a crash.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The system's allocator, which ends the program when it has nothing to give to those who cannot do without.
+pub struct Allocator;
+
+// SAFETY: everything is handed on to the system's allocator as it came.
+unsafe impl GlobalAlloc for Allocator {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller keeps to the contract of `GlobalAlloc`, here and below.
+        given(unsafe { System.alloc(layout) }, layout.size())
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        given(unsafe { System.alloc_zeroed(layout) }, layout.size())
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        given(unsafe { System.realloc(pointer, layout, size) }, size)
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+fn given(pointer: *mut u8, size: usize) -> *mut u8 {
+    static ENDING: AtomicBool = AtomicBool::new(false);
+    // What fails while the program ends already is left to Rust.
+    if pointer.is_null() && !wgrad::memory::trying() && !ENDING.swap(true, Ordering::Relaxed) {
+        // Neither line takes memory.
+        tell!(
+            "error: ran out of memory: {size} bytes more are not to be had. Take smaller batches (--set train.batch.sentences=64) or a smaller model, \
+             end other programs, or raise the limit (ulimit -v)"
+        );
+        std::process::exit(1);
+    }
+    pointer
+}

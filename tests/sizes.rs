@@ -1,0 +1,142 @@
+//! Sizes that a machine has no room for: what a run takes is known before it begins, and where it is not there after all, an error says so.
+
+mod cli;
+#[path = "cli/refuse.rs"]
+mod refuse;
+
+use std::time::{Duration, Instant};
+
+use cli::{Sandbox, stderr};
+
+/// Trains a small model on the folder `data` on the CPU, into the folder that follows.
+const TRAIN: &str = "train --preset tiny --data data --device cpu --set train.epochs=2 --out";
+
+/// What a run says of itself under a heading.
+fn said(sandbox: &Sandbox, arguments: &str, heading: &str) -> String {
+    let output = sandbox.wgrad(arguments, None).output().expect("wgrad runs");
+    let text = stderr(&output);
+    assert!(output.status.success(), "{text}");
+    text.lines().find(|line| line.starts_with(heading)).unwrap_or_else(|| panic!("no {heading} in\n{text}")).into()
+}
+
+/// "memory    46 MiB on cpu (2 threads) of 23410 MiB": 46.
+fn mebibytes(line: &str) -> u64 {
+    line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("{line}"))
+}
+
+#[test]
+fn a_batch_that_is_larger_than_the_corpus_is_the_corpus() {
+    let sandbox = Sandbox::with_captions(32);
+    let memory = mebibytes(&said(&sandbox, &format!("{TRAIN} whole --set train.batch.sentences=32"), "memory"));
+    let model = sandbox.read("whole/model.safetensors");
+    for (run, size) in [("sentences", "train.batch.sentences=8192"), ("tokens", "train.batch.tokens=1000000")] {
+        let line = said(&sandbox, &format!("{TRAIN} {run} --set {size}"), "memory");
+        assert_eq!(mebibytes(&line), memory, "{line}");
+        assert!(sandbox.read(&format!("{run}/model.safetensors")) == model, "{size} trained another model");
+    }
+}
+
+#[test]
+fn numbers_without_a_machine_are_refused_at_once() {
+    let sandbox = Sandbox::with_captions(8);
+    for (arguments, parts) in [
+        ("--set model.layers=2147483648", &["`model.layers = 2147483648` in --set: expected", "from 1 to 1024"][..]),
+        (
+            "--set model.embedding=4611686018427387904",
+            &["`model.embedding = 4611686018427387904` in --set: expected a whole number from 1 to 65535"],
+        ),
+        (
+            "--set model.hidden=60000",
+            &[" MiB of memory are needed, and the machine has ", "Lower model.hidden = 60000"],
+        ),
+        ("--set train.batch.sentences=4294967296", &["`train.batch = { sentences = 4294967296 }` in --set: expected"]),
+    ] {
+        let start = Instant::now();
+        sandbox.refuse(&format!("{TRAIN} run {arguments}"), parts);
+        let init = format!("init --preset tiny --src-vocab 9 --tgt-vocab 9 --out model {arguments}");
+        sandbox.refuse(&init, parts);
+        // A busy machine takes longer than the fraction of a second that this is.
+        assert!(start.elapsed() < Duration::from_secs(20), "{arguments}: {:?}", start.elapsed());
+    }
+    let transformer = "train --preset seed-full-transformer --data data --device cpu --out run";
+    sandbox.refuse(
+        &format!("{transformer} --set model.encoder_layers=65536"),
+        &["`model.encoder_layers = 65536` in --set: expected a whole number from 1 to 1024"],
+    );
+    for pairs in ["18446744073709551615", "499001", "0"] {
+        sandbox.refuse(
+            &format!("data captions --out more --pairs {pairs}"),
+            &[&format!("--pairs {pairs}: expected 1 to 499000; the grammar can surely make 500000")],
+        );
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod limits {
+    use std::os::unix::process::CommandExt;
+    use std::process::Command;
+
+    use super::*;
+
+    impl Sandbox {
+        /// `wgrad` under a limit of `prlimit`.
+        fn limited(&self, limit: &str, arguments: &str) -> Command {
+            let wgrad = self.wgrad(arguments, None);
+            let mut command = Command::new("prlimit");
+            command.arg(limit).arg("--").arg(wgrad.get_program()).args(wgrad.get_args());
+            command.current_dir(self.path("")).env("RUST_BACKTRACE", "0").stdin(std::process::Stdio::null());
+            command
+        }
+    }
+
+    /// The plan of the largest batch is counted before it is asked for.
+    #[test]
+    fn batches_that_the_limit_of_memory_does_not_hold() {
+        let sandbox = Sandbox::with_captions(2000);
+        let large = "--set train.batch.sentences=100000 --set model.hidden=1024";
+        let command = sandbox.limited("--as=1000000000", &format!("{TRAIN} run {large}"));
+        sandbox.refuse_command(
+            command,
+            &[
+                " of memory are needed, and the machine has ",
+                "for batches of up to 2000 pairs of ",
+                "Lower train.batch.sentences = 100000",
+            ],
+        );
+    }
+
+    /// From what holds nothing to what holds all: never an abort, never a folder that cannot be used.
+    #[test]
+    fn memory_that_ends_anywhere() {
+        let sandbox = Sandbox::with_captions(40);
+        let mut refused = 0;
+        for megabytes in [24, 32, 40, 48, 56, 64, 80, 96, 128, 192, 256, 384, 512, 1024] {
+            let command = || sandbox.limited(&format!("--as={}", megabytes * 1_000_000), &format!("{TRAIN} run"));
+            let output = command().output().expect("prlimit runs");
+            match output.status.code() {
+                Some(0) => std::fs::remove_dir_all(sandbox.path("run")).expect("a run"),
+                Some(1) if stderr(&output).contains("error: ") => {
+                    assert!(!sandbox.path("run").exists(), "{megabytes} MB: {}", stderr(&output));
+                    refused += 1;
+                }
+                other => panic!("{megabytes} MB: {other:?} {}", stderr(&output)),
+            }
+        }
+        assert!(refused >= 1);
+    }
+
+    #[test]
+    fn threads_that_the_system_does_not_give() {
+        let sandbox = Sandbox::with_captions(40);
+        std::fs::set_permissions(sandbox.path(""), std::os::unix::fs::PermissionsExt::from_mode(0o777)).expect("mine");
+        let mut command = sandbox.limited("--nproc=1", &format!("{TRAIN} run"));
+        // The superuser has no limit.
+        if std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").expect("Linux")) == 0 {
+            command.uid(64_123).gid(64_123);
+        }
+        let output = command.output().expect("prlimit runs");
+        let text = stderr(&output);
+        assert!(text.contains("threads   1 in place of ") && text.contains("ulimit -u"), "{text}");
+        assert_eq!(output.status.code(), Some(0), "{text}");
+    }
+}
