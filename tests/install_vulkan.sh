@@ -3,9 +3,10 @@
 # on it, so that they need no GPU. Does nothing in no time where both are there.
 #
 # On Debian 12 Mesa comes from bookworm-backports: its version 25 runs our kernels 5 to 8 times as fast as Debian's own
-# version 22. The system's package sources stay as they are.
+# version 22. It is taken from the mirror that the system uses, whose package sources stay as they are.
 set -eu
 . "$(dirname "$0")/system.sh"
+. "$(dirname "$0")/debian_archives.sh"
 
 LOADER_APT=libvulkan1
 MESA_APT=mesa-vulkan-drivers
@@ -51,12 +52,16 @@ install_backport() {
     # apt reads it as a user of its own.
     chmod 755 "$temporary"
     mkdir -p "$temporary/lists/partial"
-    for source in 'debian bookworm' 'debian bookworm-updates' 'debian-security bookworm-security' 'debian bookworm-backports'; do
-        echo "deb [signed-by=$key] http://deb.debian.org/$source main"
-    done > "$temporary/sources.list"
+    say "installing the Vulkan loader, and Mesa from bookworm-backports"
+    # A mirror need not have backports.
+    install_from "$(debian_archives)" || install_from "$(debian_archives http://deb.debian.org/debian/)"
+}
+
+# install_from ARCHIVES: lines as debian_archives writes them.
+install_from() {
+    echo "$1" | sed "s|.*|deb [signed-by=$key] & main|" > "$temporary/sources.list"
     set -- -o Dir::Etc::SourceList="$temporary/sources.list" -o Dir::Etc::SourceParts=/dev/null \
         -o Dir::State::Lists="$temporary/lists" -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=
-    say "installing the Vulkan loader, and Mesa from bookworm-backports"
     apt "$@" update && apt "$@" install -y --no-install-recommends $LOADER_APT &&
         apt "$@" install -y --no-install-recommends -t bookworm-backports $MESA_APT
 }
