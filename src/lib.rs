@@ -47,5 +47,6 @@ pub mod models;
 pub mod nn;
 pub mod ops;
 pub mod plan;
+pub mod shell;
 pub mod text;
 pub mod train;

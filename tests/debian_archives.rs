@@ -29,8 +29,10 @@ fn archives(before: &str, after: &str, arguments: &str) -> Vec<String> {
     String::from_utf8(output.stdout).expect("UTF-8").lines().map(str::to_owned).collect()
 }
 
-const MIRROR: &str = "Debian http://mirror.example/debian/ bookworm\nDebian http://mirror.example/debian/ bookworm-updates\n\
-                      Debian http://mirror.example/security/ bookworm-security\nDocker https://docker.example/ bookworm\n";
+const MIRROR: &str = "Debian http://mirror.example/debian/ bookworm\n\
+                      Debian http://mirror.example/debian/ bookworm-updates\n\
+                      Debian http://mirror.example/security/ bookworm-security\n\
+                      Docker https://docker.example/ bookworm\n";
 
 #[test]
 fn the_mirror_is_the_one_that_the_system_uses() {

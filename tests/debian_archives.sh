@@ -1,7 +1,8 @@
 # Sourced by install_vulkan.sh, after system.sh: where this system takes Debian 12 from.
 
-# debian_archives [URI]: a line "URI SUITE" for each suite of Debian 12 that apt has sources of, in whatever format they are written, and last one for backports:
-# from URI if it is given, else from where the system has them, else from beside the distribution itself. Where apt knows of no Debian, all are deb.debian.org's.
+# debian_archives [URI]: a line "URI SUITE" for each suite of Debian 12 that apt has sources of, in whatever format they
+# are written. The last is for backports: from URI if it is given, else from where the system has them, else from beside
+# the distribution itself. Where apt knows of no Debian, all are deb.debian.org's.
 debian_archives() {
     known=$(debian_suites)
     if [ -z "$known" ]; then

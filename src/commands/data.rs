@@ -85,7 +85,14 @@ pub fn bundled_captions() -> anyhow::Result<PathBuf> {
         // Another program may be writing the same bytes, each file at once. A system that does not let a file be replaced while it is read refuses.
         let written = write_captions(&directory, pairs, seed);
         if !is_complete() {
-            written?;
+            written.with_context(|| {
+                let variable = if cfg!(windows) { "LOCALAPPDATA" } else { "XDG_CACHE_HOME" };
+                format!(
+                    "the corpus that comes with wgrad is kept in {}: set {variable} to an absolute path where you may \
+                     write, or train on text of your own with --data DIR",
+                    directory.display()
+                )
+            })?;
         }
     }
     Ok(directory)

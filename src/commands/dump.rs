@@ -51,7 +51,9 @@ impl Dump {
             .with_context(|| self.batch.display().to_string())?;
         save_model(&self.out, &tensors, None)?;
         let loss = tensors.iter().find(|tensor| tensor.name == "loss").map_or(f32::NAN, |tensor| tensor.values[0]);
-        println!("{}: {} tensors, loss {loss}", self.out.display(), tensors.len());
+        let looks = tensors.iter().any(|tensor| tensor.name == "attention");
+        let without = if looks { "" } else { "; no attention, since the model has none" };
+        println!("{}: {} tensors, loss {loss}{without}", self.out.display(), tensors.len());
         Ok(())
     }
 }

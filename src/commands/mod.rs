@@ -22,6 +22,7 @@ use clap::{Parser, Subcommand};
 use thiserror::Error;
 use wgrad::gpu::{self, OpenError};
 use wgrad::ops::OPS;
+use wgrad::shell::word;
 
 /// Trains translation models on any GPU, without CUDA, and translates with them.
 #[derive(Debug, Parser)]
@@ -111,4 +112,9 @@ fn known_ops(ops: &[String]) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// How this program was called, as a word of the shell: after `cargo run` there is no `wgrad` on the path.
+fn program() -> String {
+    word(std::env::args_os().next().unwrap_or_else(|| "wgrad".into()))
 }

@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::Args;
 use wgrad::plan::Device;
-use wgrad::text::{BleuTokenizer, ParallelText, Tokenizer, TokenizerSettings, read_pairs, test_halves, test_splits};
+use wgrad::shell::word;
+use wgrad::text::{
+    BleuTokenizer, ParallelText, TextError, Tokenizer, TokenizerSettings, read_pairs, test_halves, test_splits,
+};
 use wgrad::train::config::Config;
 use wgrad::train::footprint::Footprint;
 use wgrad::train::metrics::{EpochMetrics, Record, read_records};
@@ -17,6 +20,7 @@ use wgrad::train::{Outcome, Setup, Trainer};
 use super::data::bundled_captions;
 use super::device::{DeviceChoice, Opened};
 use super::learning::LearningBar;
+use super::program;
 use super::progress::{Progress, thousands};
 use super::signals::Signals;
 use super::translate::{SearchChoice, TrainedModel};
@@ -71,7 +75,7 @@ impl Train {
                     directory.display()
                 );
             }
-            let corpus = Corpus::read(run.config())?;
+            let corpus = Corpus::read(run.config(), true)?;
             return self.train(&run, &corpus, tokenizers, self.device.open()?, &signals, true);
         }
         let (preset, config) = self.configuration()?;
@@ -81,7 +85,7 @@ impl Train {
         }
         let out = self.out.clone().unwrap_or_else(|| next_free(&Path::new("runs").join(preset)));
         let run = RunDirectory::new(out, config)?;
-        let corpus = Corpus::read(run.config())?;
+        let corpus = Corpus::read(run.config(), false)?;
         let opened = self.device.open()?;
         // With the fewest words: what is too large for these need not learn any.
         Footprint::of_model(&run.config().model, [5; 2]).check(opened.device.as_ref())?;
@@ -145,7 +149,7 @@ impl Train {
         }
         tell!("run       {}", run.path().display());
         if let Some(key) = trainer.finished() {
-            let (program, path) = (program(), run.path().display());
+            let (program, path) = (program(), word(run.path()));
             let none = if key == "train.patience" { ", 0 for no end" } else { "" };
             tell!(
                 "          is finished; for longer: {program} train --resume {path} --set {key}=N, N a larger number{none}"
@@ -162,7 +166,7 @@ impl Train {
         let was_finished = trainer.finished().is_some();
         let outcome = trainer.train(signals.defer(), &mut progress);
         signals.heed();
-        let resume = format!("{} train --resume {}", program(), run.path().display());
+        let resume = format!("{} train --resume {}", program(), word(run.path()));
         match outcome {
             Ok(Outcome::Finished) => (),
             Ok(Outcome::Interrupted) => {
@@ -223,10 +227,20 @@ struct Corpus {
 }
 
 impl Corpus {
-    fn read(config: &Config) -> anyhow::Result<Self> {
+    /// `resume`: a run began with it, so that no other text takes its place.
+    fn read(config: &Config, resume: bool) -> anyhow::Result<Self> {
         let data = &config.data;
         let directory = if data.directory.is_empty() { bundled_captions()? } else { PathBuf::from(&data.directory) };
-        let read = |split: &str| read_pairs(&directory, split, &data.source, &data.target);
+        let read = |split: &str| match read_pairs(&directory, split, &data.source, &data.target) {
+            Err(TextError::MissingFile { path, .. }) if resume => {
+                bail!(
+                    "{} does not exist, and the run began with it: put it back, or say where the text is with \
+                     --data DIR",
+                    path.display()
+                )
+            }
+            text => Ok(text?),
+        };
         let (training, blank_training) = read("train")?.without_blanks();
         let (validation, blank_validation) = read("val")?.without_blanks();
         for (text, split) in [(&training, "train"), (&validation, "val")] {
@@ -306,13 +320,9 @@ fn summarize(run: &RunDirectory, corpus: &Corpus, device: &DeviceChoice) -> anyh
     for (&i, translation) in chosen.iter().zip(&translations) {
         println!("  {}\n    wgrad      {translation}\n    reference  {}", test.source[i], test.target[i]);
     }
-    let (program, data) = (program(), &run.config().data);
+    let data = &run.config().data;
+    let [from, to] = [&data.source, &data.target].map(|language| word(format!("text.{language}")));
     println!("\nmodel      {}", run.model_path().display());
-    println!("translate  {program} translate {} < text.{} > text.{}", run.path().display(), data.source, data.target);
+    println!("translate  {} translate {} < {from} > {to}", program(), word(run.path()));
     Ok(())
-}
-
-/// How this program was called: after `cargo run` there is no `wgrad` on the path.
-fn program() -> String {
-    std::env::args().next().unwrap_or_else(|| "wgrad".into())
 }

@@ -7,12 +7,14 @@ use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use wgrad::decode::{Beam, Limit, Search, Translated, Translator};
 use wgrad::plan::Device;
-use wgrad::text::Tokenizer;
+use wgrad::shell::word;
+use wgrad::text::{Foreign, Tokenizer};
 use wgrad::train::checkpoint::Trained;
 use wgrad::train::load;
 use wgrad::train::run_directory::RunDirectory;
 
 use super::device::DeviceChoice;
+use super::program;
 use super::warnings::Warnings;
 
 #[derive(Debug, Args)]
@@ -69,6 +71,7 @@ const END_OF_INPUT: &str = if cfg!(windows) { "Ctrl-Z, Enter" } else { "Ctrl-D" 
 
 impl Translate {
     pub fn run(self) -> anyhow::Result<()> {
+        let run = self.run.clone();
         let mut model = TrainedModel::open(self.run, self.search, &self.device)?;
         let mut lines = vec![];
         let interactive = stdin().is_terminal();
@@ -76,6 +79,15 @@ impl Translate {
             tell!("type sentences, one a line; {END_OF_INPUT} ends");
         }
         let mut input = BufReader::with_capacity(1 << 16, stdin().lock());
+        if let Some(foreign) = input.fill_buf().ok().and_then(Foreign::of) {
+            let decoder = foreign.decoder("FILE");
+            bail!(
+                "standard input is {}; expected UTF-8, one sentence a line. Convert it: {decoder} | {} translate {}",
+                foreign.description(),
+                program(),
+                word(&run)
+            );
+        }
         for number in 1.. {
             let mut line = String::new();
             let read = input.read_line(&mut line);

@@ -65,7 +65,7 @@ pub struct Decoded {
 pub enum Weights {
     /// [B, T, S], or [B, heads, T, S].
     Whole(Value),
-    /// [T, B, S]: stacked step by step.
+    /// [T, B, S], or [T, B, heads, S]: stacked step by step.
     Steps(Value),
 }
 

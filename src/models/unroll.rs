@@ -59,11 +59,10 @@ pub fn unroll(
         let (decoded, next) = model.step(scope, encoded, input, &state, t)?;
         features.push(decoded.features);
         if let Some(Weights::Whole(step)) = decoded.weights {
-            // [B, 1, S] or [B, heads, 1, S]: only the former can be stacked to [T, B, S].
-            let source = scope.graph.type_of(step).columns();
-            if scope.graph.type_of(step).len() == batch * source {
-                weights.push(scope.graph.reshape(step, &[1, batch, source])?);
-            }
+            // [B, 1, S] or [B, heads, 1, S]: the step's axis comes first.
+            let [rows @ .., 1, source] = scope.graph.shape(step) else { unreachable!("a step has one position") };
+            let shape = [&[1], rows, &[*source]].concat();
+            weights.push(scope.graph.reshape(step, &shape)?);
         }
         state = next;
     }

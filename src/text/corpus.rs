@@ -8,6 +8,9 @@ use std::path::Path;
 
 use crate::text::TextError;
 
+use super::foreign::Foreign;
+use super::missing::Missing;
+
 /// Sentences and their translations: `target[n]` translates `source[n]`, and both have the same length.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ParallelText {
@@ -38,10 +41,14 @@ impl ParallelText {
 ///
 /// # Errors
 ///
-/// The file cannot be read, is empty, or is not UTF-8 (the error names the line and the byte).
+/// The file cannot be read, is empty, or is not UTF-8 with newlines; the error names what it is and the command that
+/// converts it.
 pub fn read_lines(path: impl AsRef<Path>) -> Result<Vec<String>, TextError> {
     let path = path.as_ref();
     let bytes = fs::read(path).map_err(|error| TextError::Read { path: path.into(), error })?;
+    if let Some(foreign) = Foreign::of(&bytes) {
+        return Err(TextError::Foreign { path: path.into(), foreign });
+    }
     let text = std::str::from_utf8(&bytes).map_err(|error| {
         let at = error.valid_up_to();
         let line_start = bytes[..at].iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
@@ -61,24 +68,30 @@ pub fn read_lines(path: impl AsRef<Path>) -> Result<Vec<String>, TextError> {
     Ok(text.strip_suffix('\r').unwrap_or(text).lines().map(str::to_owned).collect())
 }
 
+/// Whether a language can be a file's ending. What a person calls `train.de.txt` is no other language.
+pub fn is_ending(language: &str) -> bool {
+    !language.is_empty() && !language.contains(['/', '\\', '.'])
+}
+
 /// Reads `directory/split.source` and `directory/split.target`, e.g. `data/train.de` and `data/train.en`.
 ///
 /// # Errors
 ///
-/// Those of [`read_lines`]; a missing file (the error lists the languages that the split has); different numbers of
+/// Those of [`read_lines`]; a missing file (the error says how to make it of what is there); different numbers of
 /// lines.
 pub fn read_pairs(directory: &Path, split: &str, source: &str, target: &str) -> Result<ParallelText, TextError> {
-    let read = |language: &str, partner: &str, key: &str| {
-        let path = directory.join(format!("{split}.{language}"));
+    let languages = [source, target];
+    let read = |side: usize| {
+        let path = directory.join(format!("{split}.{}", languages[side]));
         if path.exists() {
             read_lines(path)
         } else {
-            let hint = other_languages(directory, split, partner, key)?;
+            let names = file_names(directory)?;
+            let hint = Missing { directory, names: &names, split, languages, side }.hint();
             Err(TextError::MissingFile { path, hint })
         }
     };
-    let text =
-        ParallelText { source: read(source, target, "data.source")?, target: read(target, source, "data.target")? };
+    let text = ParallelText { source: read(0)?, target: read(1)? };
     let (source_lines, target_lines) = (text.source.len(), text.target.len());
     if source_lines != target_lines {
         return Err(TextError::LineCounts {
@@ -120,23 +133,6 @@ pub fn test_halves(directory: &Path, source: &str, target: &str) -> Result<Vec<S
         split.starts_with("test") && other.is_some_and(|(_, other)| !names.contains(&format!("{split}.{other}")))
     };
     Ok(names.iter().filter(lacks_other).cloned().collect())
-}
-
-/// What to do about a missing file of `split`: `key` is the configuration key that names its language, `partner` the
-/// language on the other side.
-fn other_languages(directory: &Path, split: &str, partner: &str, key: &str) -> Result<String, TextError> {
-    let names = file_names(directory)?;
-    let languages: Vec<&str> = names.iter().filter_map(|name| name.strip_prefix(split)?.strip_prefix('.')).collect();
-    if names.is_empty() {
-        return Ok(format!("{} is empty", directory.display()));
-    }
-    if languages.is_empty() {
-        return Ok(format!("{} holds no {split}.* but {}", directory.display(), names.join(", ")));
-    }
-    let found: Vec<String> = languages.iter().map(|language| format!("{split}.{language}")).collect();
-    let other = languages.iter().find(|&&language| language != partner);
-    let remedy = other.map_or(String::new(), |language| format!("; --set {key}={language} takes another"));
-    Ok(format!("found {}{remedy}", found.join(", ")))
 }
 
 /// The names in a directory, sorted. A name that is not UTF-8 cannot be asked for and is left out.
@@ -194,19 +190,6 @@ mod tests {
         let text = read_pairs(data.path(), "train", "de", "en").unwrap();
         assert_eq!(text.source, ["ein Hund", "zwei Hunde"]);
         assert_eq!(text.target, ["a dog", "two dogs"]);
-    }
-
-    #[test]
-    fn a_missing_language_lists_the_others() {
-        let data = directory(&[("train.cs", b"x"), ("train.fr", b"x"), ("val.de", b"x")]);
-        let error = |split, target| read_pairs(data.path(), split, "cs", target).unwrap_err().to_string();
-        let message = error("train", "en");
-        assert!(message.contains("train.en does not exist"), "{message}");
-        assert!(message.ends_with("found train.cs, train.fr; --set data.target=fr takes another"), "{message}");
-        let message = error("val", "en");
-        assert!(message.ends_with("found val.de; --set data.source=de takes another"), "{message}");
-        let message = error("test", "en");
-        assert!(message.ends_with("holds no test.* but train.cs, train.fr, val.de"), "{message}");
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::foreign::{Foreign, from_latin1};
+
 /// A text file or a tokenizer that cannot be used. The message names the file, what was expected and what to do.
 #[derive(Debug, Error)]
 pub enum TextError {
@@ -11,11 +13,18 @@ pub enum TextError {
     #[error("cannot read {}: {error}", path.display())]
     Read { path: PathBuf, error: std::io::Error },
 
+    /// A file that is no text, or text of another kind.
+    #[error(
+        "{} is {}; expected UTF-8, one sentence a line. Convert it with `{}`",
+        path.display(), foreign.description(), foreign.conversion(path)
+    )]
+    Foreign { path: PathBuf, foreign: Foreign },
+
     /// A file that is not UTF-8. `line` and `column` count from 1, the column in bytes.
     #[error(
-        "{}, line {line}: byte {column} of the line (0x{byte:02x}) is not valid UTF-8; convert the file, e.g. with \
-         `iconv -f {} -t utf8`",
-        path.display(), encoding_with(*line, *column, *byte)
+        "{}, line {line}: byte {column} of the line (0x{byte:02x}) is not valid UTF-8; convert the file, \
+         e.g. from Latin-1 with `{}`",
+        path.display(), from_latin1(path)
     )]
     NotUtf8 { path: PathBuf, line: usize, column: usize, byte: u8 },
 
@@ -60,9 +69,4 @@ pub enum TextError {
     /// A tokenizer file that is damaged or does not hold what [`Tokenizer::to_json`](crate::text::Tokenizer::to_json) gives.
     #[error("{} is not a tokenizer of this program: {reason}; train again, or restore the file", path.display())]
     TokenizerFile { path: PathBuf, reason: String },
-}
-
-/// What a file is likely to be in that has this byte where UTF-8 has none: UTF-16 begins with the bytes 0xff 0xfe, or the other way round.
-fn encoding_with(line: usize, column: usize, byte: u8) -> &'static str {
-    if (line, column) == (1, 1) && byte >= 0xfe { "utf16" } else { "latin1" }
 }

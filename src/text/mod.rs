@@ -20,6 +20,8 @@ pub mod bleu;
 pub mod captions;
 pub mod corpus;
 mod error;
+mod foreign;
+mod missing;
 mod pieces;
 mod random;
 pub mod tokenizer;
@@ -28,6 +30,7 @@ pub use batches::{Batch, BatchShape, BatchSize, Batcher, Frame, within_limit};
 pub use bleu::{Bleu, BleuKind, BleuTokenizer, corpus_bleu};
 pub use corpus::{ParallelText, read_lines, read_pairs, test_halves, test_splits};
 pub use error::TextError;
+pub use foreign::Foreign;
 pub use pieces::pieces;
 pub use tokenizer::{
     EOS, LONGEST_WORD, Learning, MOST_TOKENS, PAD, SOS, Tokenizer, TokenizerKind, TokenizerSettings, UNK,

@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use crate::models::{ModelConfig, Tied};
 use crate::nn::{AttentionKind, RnnKind};
+use crate::text::corpus::is_ending;
 use crate::text::{BatchSize, Frame, TokenizerKind};
 use read::{expected, nearest};
 
@@ -230,10 +231,9 @@ impl Config {
             Schedule::InverseSqrt { warmup_steps } => count(warmup_steps),
         };
         let data = &self.data;
-        let ending = |language: &str| !language.is_empty() && !language.contains(['/', '\\', '.']);
         let mut in_range: Vec<(&str, &dyn Debug, bool)> = vec![
-            ("data.source", &data.source, ending(&data.source)),
-            ("data.target", &data.target, ending(&data.target) && data.target != data.source),
+            ("data.source", &data.source, is_ending(&data.source)),
+            ("data.target", &data.target, is_ending(&data.target) && data.target != data.source),
             ("data.source_vocabulary", &data.source_vocabulary, vocabulary(data.source_vocabulary)),
             ("data.target_vocabulary", &data.target_vocabulary, vocabulary(data.target_vocabulary)),
             ("data.min_frequency", &data.min_frequency, data.min_frequency >= 1),

@@ -197,8 +197,9 @@ pub fn dump(
         match weights {
             Weights::Whole(value) => add("attention", graph.shape(value), values),
             Weights::Steps(value) => {
-                let [time, sentences, source] = *graph.shape(value) else { unreachable!("steps are [T, B, S]") };
-                add("attention", &[sentences, time, source], swap(&values, [time, sentences, source]));
+                let [time, rows @ .., source] = graph.shape(value) else { unreachable!("steps are [T, B, .., S]") };
+                let shape = [rows, &[*time, *source]].concat();
+                add("attention", &shape, swap(&values, [*time, rows.iter().product(), *source]));
             }
         }
     }
@@ -218,4 +219,57 @@ fn lengths(ids: &[u32], sentences: usize) -> Vec<u32> {
 /// [a, b, c] to [b, a, c].
 fn swap(values: &[f32], [a, b, c]: [usize; 3]) -> Vec<f32> {
     (0..b).flat_map(|j| (0..a).flat_map(move |i| values[(i * b + j) * c..][..c].iter().copied())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::Cpu;
+    use crate::models;
+
+    /// A decoder that runs free gives what it gives when it is forced to say the same words: logits and where it looked.
+    #[test]
+    fn a_free_transformer_looks_where_the_forced_one_does() {
+        for (heads, seed) in [(1, 3), (2, 3)] {
+            let mut config = Config::preset("seed-full-transformer").unwrap();
+            let sizes = ["model.hidden=8", &format!("model.heads={heads}"), "model.feed_forward=12"];
+            config.set_all(&sizes).unwrap();
+            let vocabularies = [9, 8];
+            let model = models::build(&config.model, vocabularies);
+            let mut batch = IdBatch {
+                sentences: 2,
+                source: vec![2, 5, 6, 3, 2, 7, 3, 1],
+                target: vec![2, 5, 6, 7, 3, 2, 4, 4, 4, 3],
+            };
+            let mut run = |teacher_forcing: &str, batch: &IdBatch| {
+                config.set(&format!("train.teacher_forcing={teacher_forcing}")).unwrap();
+                let mut device = Cpu::<f32>::new();
+                let flat = model.parameters().initial(seed);
+                device.allocate("parameters", &TensorType::f32(&[flat.len()])).unwrap();
+                device.write_f32("parameters", &flat);
+                dump(&mut device, &*model, &config, vocabularies, batch).unwrap()
+            };
+            let find = |tensors: &[NamedTensor], name: &str| tensors.iter().find(|t| t.name == name).unwrap().clone();
+            let free = run("0", &batch);
+            let logits = find(&free, "logits");
+            let [sentences, time, vocabulary] = logits.shape[..] else { panic!("{:?}", logits.shape) };
+            let said = |row: &[f32]| (0..vocabulary).max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap() as i64;
+            let words: Vec<i64> = logits.values.chunks(vocabulary).map(said).collect();
+            let columns = batch.target.len() / sentences;
+            for b in 0..sentences {
+                // The last word is said, and not read again.
+                batch.target[b * columns + columns - time..][..time - 1]
+                    .copy_from_slice(&words[b * time..][..time - 1]);
+            }
+            let forced = run("1", &batch);
+            let (looked, expected) = (find(&free, "attention"), find(&forced, "attention"));
+            assert_eq!(looked.shape, expected.shape);
+            assert_eq!(looked.shape, [2, heads, time, 4]);
+            for (name, [a, b]) in [("attention", [&looked, &expected]), ("logits", [&logits, &find(&forced, "logits")])]
+            {
+                let worst = a.values.iter().zip(&b.values).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                assert!(worst < 1e-5, "{heads} heads, {name}: {worst}");
+            }
+        }
+    }
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 use toml_edit::DocumentMut;
 
+use crate::shell::word;
 use crate::train::config::{Config, ConfigError};
 use crate::train::files::{FileError, is_own, is_temporary, open_to_write, read, stands_for, write_atomically};
 
@@ -25,7 +26,7 @@ pub enum RunError {
     #[error(
         "{} already has a run in it; continue it with `wgrad train --resume {}`, or take another folder with --out",
         path.display(),
-        path.display()
+        word(path)
     )]
     Run { path: PathBuf },
 
@@ -36,7 +37,7 @@ pub enum RunError {
     NotAFolder { path: PathBuf, advice: &'static str },
 
     #[error("{} has no {file}; {advice}", path.display())]
-    Missing { path: PathBuf, file: String, advice: &'static str },
+    Missing { path: PathBuf, file: String, advice: String },
 
     #[error(
         "`{key}` cannot change in the middle of a run: with --resume, --set takes {}. For another value begin a run of its own with --out",
@@ -214,9 +215,13 @@ impl RunDirectory {
     /// The folder, its configuration, a tokenizer or the model is missing, or the configuration is not in order.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, RunError> {
         let run = Self::with_tokenizers(path.into())?;
+        let resume = format!("`wgrad train --resume {}`", word(run.path()));
         run.require(
             MODEL,
-            "the run has not finished an epoch yet, or the file is gone: continue it with `wgrad train --resume`, a finished one with more --set train.epochs",
+            &format!(
+                "the run has not finished an epoch yet, or the file is gone: continue it with {resume}, a finished one \
+                 with more --set train.epochs"
+            ),
         )?;
         Ok(run)
     }
@@ -279,11 +284,11 @@ impl RunDirectory {
         Ok(run)
     }
 
-    fn require(&self, file: &str, advice: &'static str) -> Result<(), RunError> {
+    fn require(&self, file: &str, advice: &str) -> Result<(), RunError> {
         if is_own(&self.path.join(file))? {
             return Ok(());
         }
-        Err(RunError::Missing { path: self.path.clone(), file: file.to_owned(), advice })
+        Err(RunError::Missing { path: self.path.clone(), file: file.to_owned(), advice: advice.to_owned() })
     }
 
     pub fn path(&self) -> &Path {
@@ -570,7 +575,7 @@ mod tests {
         for (file, to_open, to_resume) in [
             (CONFIG, "expected the folder of a run", "expected the folder of a run"),
             (METRICS, "", "restore the file"),
-            (MODEL, "continue it with `wgrad train --resume`", ""),
+            (MODEL, "continue it with `wgrad train --resume ", ""),
             (LAST, "", "train again with --out and this folder"),
             ("tokenizer.de.json", "restore the file", "restore the file"),
             ("tokenizer.en.json", "restore the file", "restore the file"),

@@ -186,7 +186,7 @@ impl<'a> Screen<'a> {
 /// The command that repeats one case.
 pub fn again(check: &Check, op: &str, failure: &Failure) -> String {
     let cpu = matches!(failure.kernels, Kernels::Cpu | Kernels::Derivative);
-    let device = if cpu { "--device 'cpu'".into() } else { check.choice.arguments() };
+    let device = if cpu { "--device cpu".into() } else { check.choice.arguments() };
     let mut command = format!("wgrad check --op {op} --case {} {device}", failure.case);
     if check.cases == Cases::Full && failure.kernels != Kernels::Derivative {
         command += " --cases full";

@@ -9,6 +9,7 @@ use wgrad::check::{Open, Subject};
 use wgrad::cpu::Cpu;
 use wgrad::gpu::{self, Gpu, Limits, OpenError, Properties, Shaders};
 use wgrad::plan::Device;
+use wgrad::shell::word;
 
 use super::super::expected_adapter;
 
@@ -36,9 +37,9 @@ pub struct Chosen {
 impl Choice {
     /// The arguments that choose the same again.
     pub fn arguments(&self) -> String {
-        let mut arguments = format!("--device '{}'", self.device);
+        let mut arguments = format!("--device {}", word(&self.device));
         if let Some(shaders) = &self.shaders {
-            arguments += &format!(" --shaders '{}'", shaders.display());
+            arguments += &format!(" --shaders {}", word(shaders));
         }
         if self.webgpu_limits {
             arguments += " --webgpu-limits";
