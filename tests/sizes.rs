@@ -58,6 +58,11 @@ fn numbers_without_a_machine_are_refused_at_once() {
         // A busy machine takes longer than the fraction of a second that this is.
         assert!(start.elapsed() < Duration::from_secs(20), "{arguments}: {:?}", start.elapsed());
     }
+    sandbox.write("mine.toml", "[model]\nembedding = 4611686018427387904\n");
+    sandbox.refuse(
+        &format!("{TRAIN} run --config mine.toml"),
+        &["`model.embedding = 4611686018427387904` in mine.toml: expected a whole number from 1 to 65535"],
+    );
     let transformer = "train --preset seed-full-transformer --data data --device cpu --out run";
     sandbox.refuse(
         &format!("{transformer} --set model.encoder_layers=65536"),

@@ -32,7 +32,7 @@ pub enum BenchError {
          {tolerance:.0e} is rounding. `wgrad check --op {op}` says where"
     )]
     Wrong { op: String, name: String, difference: f64, tolerance: f64 },
-    #[error("{}{0}", .0.blame())]
+    #[error("{blame}{0}", blame = .0.blame())]
     Graph(#[from] GraphError),
 }
 

@@ -23,7 +23,7 @@ use super::plans::{NEVER, PART, Plans, ROWS, padded};
 pub enum DecodeError {
     #[error(transparent)]
     Device(#[from] DeviceError),
-    #[error("{}{0}", .0.blame())]
+    #[error("{blame}{0}", blame = .0.blame())]
     Graph(#[from] GraphError),
     #[error(
         "the model's scores are infinite or not numbers: its weights overflow, and there is no translation. Train again with a lower \

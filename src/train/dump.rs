@@ -49,7 +49,7 @@ pub enum DumpError {
     NothingToScore,
     #[error(transparent)]
     Device(#[from] DeviceError),
-    #[error("{}{0}", .0.blame())]
+    #[error("{blame}{0}", blame = .0.blame())]
     Graph(#[from] GraphError),
 }
 

@@ -31,7 +31,7 @@ pub enum TrainError {
     Run(#[from] RunError),
     #[error(transparent)]
     Decode(#[from] DecodeError),
-    #[error("{}{0}", .0.blame())]
+    #[error("{blame}{0}", blame = .0.blame())]
     Graph(#[from] GraphError),
     #[error(
         "{} has {tokens} tokens but the model in {} was trained with {expected}: it is the tokenizer of another model. Restore the one that \
