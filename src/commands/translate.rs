@@ -171,7 +171,7 @@ impl TrainedModel {
 
     /// Hands each translation on as soon as it and those before it are there.
     pub fn translate_each(&mut self, lines: &[String], said: &mut dyn FnMut(String)) -> anyhow::Result<()> {
-        let Self { device, translator, seen, warnings } = self;
+        let Self { device, translator, seen, warnings, .. } = self;
         let limits = [*seen, translator.whole(), translator.longest()];
         let noted = &mut |line: Translated| {
             warnings.note(&line, limits);
