@@ -188,7 +188,7 @@ fn scores_that_are_no_numbers_end_a_search() {
             let output =
                 model.parameters().iter().filter(|p| p.name.contains("output") || p.name.contains("tgt_embedding"));
             output.for_each(|p| parameters[p.offset..][..p.len()].iter_mut().for_each(|x| *x = factor * x.signum()));
-            for beam in [Beam::GREEDY] {
+            for beam in [Beam::GREEDY, BEAM] {
                 for device in [&mut Cpu::<f32>::new() as &mut dyn Device, &mut gpu] {
                     let mut search = open(device, &config, &parameters, beam, Limit::Tokens(5));
                     let error = search.translate(device, &sources());
@@ -302,7 +302,7 @@ fn a_long_line_does_not_hold_up_those_before_it() {
     let config = config("tiny", &[]);
     let words = ["A b c d E".to_owned()];
     let settings = TokenizerSettings { kind: TokenizerKind::Word, vocabulary: 9, min_frequency: 1, lowercase: false };
-    let tokenizer = Tokenizer::train(&words, &settings).expect("a tokenizer");
+    let tokenizer = Tokenizer::train(&words, &settings, &mut ()).expect("a tokenizer");
     assert_eq!(tokenizer.vocabulary_size(), VOCABULARY);
     let mut device = Counting::new(usize::MAX);
     let runs = device.runs.clone();
