@@ -128,7 +128,7 @@ impl Subject {
             min_frequency: 1,
             lowercase: config.data.lowercase,
         };
-        let learn = |text: &[String]| Tokenizer::train(text, &settings).expect("a tokenizer");
+        let learn = |text: &[String]| Tokenizer::train(text, &settings, &mut ()).expect("a tokenizer");
         let tokenizers = match config.data.joint_vocabulary {
             true => [(); 2].map(|()| learn(&[&source[..], &target[..]].concat())),
             false => [learn(&source), learn(&target)],
