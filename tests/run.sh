@@ -33,8 +33,8 @@ tests/install_vulkan.sh
 swiftshader=$(tests/install_targets.sh)
 
 step cargo fmt --check
-# The mutants are no part of --all-targets.
-step cargo clippy --all-targets --test mutation -- -D warnings
+# The mutants and the torture are no part of --all-targets.
+step cargo clippy --all-targets --test mutation --test torture -- -D warnings
 step env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 step cargo test
 # A second driver, and Vulkan's validation layers, in one go.
