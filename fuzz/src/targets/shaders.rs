@@ -1,0 +1,108 @@
+//! WGSL from a folder: reading and imports, naga's front end, the checks before a driver sees it, and messages with lines.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::LazyLock;
+
+use arbitrary::Arbitrary;
+use naga::front::wgsl::parse_str;
+use naga::valid::{Capabilities, ValidationFlags, Validator};
+use wgrad::check::plan_of;
+use wgrad::gpu::{Shaders, straighten};
+use wgrad::graph::Target;
+use wgrad::ops::OPS;
+use wgrad::ops::case::CaseSet;
+
+use super::{Fuzzed, names_file};
+use crate::mutate::Edits;
+use crate::parts;
+
+/// A shader and the constants that a launch gives it.
+type Kernel = (&'static str, Vec<(&'static str, u32)>);
+
+/// By file, the kernels that it is part of: at most a few, whose constants differ.
+static KERNELS: LazyLock<BTreeMap<&'static str, Vec<Kernel>>> = LazyLock::new(|| {
+    let software = Target { software: true, subgroup: 8, ..Target::webgpu() };
+    let mut kernels: Vec<Kernel> = vec![];
+    for case in OPS.iter().flat_map(|(_, cases)| cases(&CaseSet::default())) {
+        for target in [&software, &Target::webgpu()] {
+            for dispatch in plan_of(&case, target).0.steps.iter().flat_map(|step| &step.dispatches) {
+                let kernel = (dispatch.shader, dispatch.constants.clone());
+                if !kernels.contains(&kernel) {
+                    kernels.push(kernel);
+                }
+            }
+        }
+    }
+    let built_in = Shaders::default();
+    let assembled: Vec<_> =
+        kernels.iter().map(|(shader, constants)| built_in.assemble(shader, constants).text).collect();
+    let of_file = |&(name, text): &(&'static str, &'static str)| {
+        let with_it = |text: &str, whole: &str| whole.contains(text.trim());
+        let own = kernels.iter().zip(&assembled).filter(|((shader, _), whole)| *shader == name || with_it(text, whole));
+        (name, own.map(|(kernel, _)| kernel.clone()).take(2).collect())
+    };
+    Shaders::built_in().iter().map(of_file).collect()
+});
+
+#[derive(Arbitrary, Debug)]
+pub struct Change {
+    file: u8,
+    edits: Edits,
+    /// Now and then under another name.
+    name: u8,
+}
+
+impl Fuzzed for Change {
+    fn case(&self) -> Vec<u8> {
+        let all = Shaders::built_in();
+        let (name, text) = all[usize::from(self.file) % all.len()];
+        let name = if self.name == 255 { all[all.len() / 2].0 } else { name };
+        parts::join(&[(name, &self.edits.apply(text.as_bytes().to_vec()))])
+    }
+
+    fn judge(case: &[u8]) -> bool {
+        let parts = parts::split(case);
+        let (name, text) = &parts[0];
+        let folder = super::scratch().join("shaders");
+        let path = folder.join(name).with_extension("wgsl");
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a temporary folder");
+        fs::write(&path, text).expect("a temporary file");
+        let shaders = Shaders::read(&folder);
+        fs::remove_dir_all(&folder).expect("a temporary folder");
+        let shaders = match shaders {
+            Ok(shaders) => shaders,
+            Err(error) => {
+                names_file(error, &path);
+                return false;
+            }
+        };
+        let mut taken = true;
+        for (shader, constants) in &KERNELS[name.as_str()] {
+            let source = shaders.assemble(shader, constants);
+            let lines = source.text.lines().count();
+            let told = |line: Option<u32>, message: String| {
+                assert!(line.is_none_or(|line| line as usize <= lines), "line {line:?} of {lines}");
+                assert!(source.place(line.map(|line| line as usize)).contains(".wgsl"));
+                assert!(!source.renumber(&message).is_empty());
+            };
+            match parse_str(&source.text) {
+                Ok(mut module) => {
+                    straighten(&mut module);
+                    let mut validator = Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP);
+                    if let Err(error) = validator.validate(&module) {
+                        let line = error.location(&source.text).map(|location| location.line_number);
+                        told(line, error.emit_to_string(&source.text));
+                        taken = false;
+                    }
+                }
+                Err(error) => {
+                    let line = error.location(&source.text).map(|location| location.line_number);
+                    told(line, error.emit_to_string(&source.text));
+                    taken = false;
+                }
+            }
+        }
+        taken
+    }
+}
