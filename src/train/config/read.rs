@@ -242,11 +242,18 @@ impl Config {
 fn table_of(assignment: &str) -> Result<Table, ConfigError> {
     let (key, text) =
         assignment.split_once('=').ok_or_else(|| ConfigError::Assignment { assignment: assignment.to_owned() })?;
+    let key = key.trim();
+    // No key has more parts than `train.schedule.kind`; 60,000 tables in each other overflow the stack when they are freed.
+    if key.split('.').count() > 3 {
+        return Err(unknown_key(key.to_owned(), "--set"));
+    }
+    // A line end would begin another assignment, which nobody would hear of.
     let value = toml::from_str::<Table>(&format!("value = {text}"))
         .ok()
+        .filter(|table| table.len() == 1)
         .and_then(|mut table| table.remove("value"))
         .unwrap_or_else(|| Value::String(text.trim().to_owned()));
-    let nested = key.trim().rsplit('.').fold(value, |value, name| Table::from_iter([(name.to_owned(), value)]).into());
+    let nested = key.rsplit('.').fold(value, |value, name| Table::from_iter([(name.to_owned(), value)]).into());
     let Value::Table(table) = nested else { unreachable!("a split has at least one part") };
     Ok(table)
 }
@@ -284,9 +291,10 @@ fn unknown_key(key: String, origin: &str) -> ConfigError {
 }
 
 /// The name that was most likely meant. Of a key, `section.name`, either half alone counts as well: `dropout` means
-/// `model.dropout`. Capitals do not count.
+/// `model.dropout`. Capitals do not count, nor what follows the first 64 characters: time grows with the length, and a
+/// key of 900,000 took minutes.
 pub(super) fn nearest<const N: usize>(name: &str, known: [&'static str; N]) -> &'static str {
-    let name = name.to_lowercase();
+    let name: String = name.chars().take(64).flat_map(char::to_lowercase).collect();
     let distance = |known: &str| {
         let halves = known.split('.').chain([known]);
         halves.map(|part| strsim::damerau_levenshtein(&name, part)).min()
@@ -422,6 +430,21 @@ mod tests {
             let error = error_of(assignment);
             assert!(error.contains(message), "{assignment}: {error}");
         }
+    }
+
+    /// Each of these ended the process, took minutes, or was taken for what it is not.
+    #[test]
+    fn keys_without_end_are_refused_at_once() {
+        for deep in ["a.".repeat(60_000) + "b=1", format!("train.seed{}=1", ".a".repeat(60_000))] {
+            assert!(error_of(&deep).starts_with("unknown key `"), "{} bytes", deep.len());
+        }
+        let long = format!("train.seed{}", "d".repeat(900_000));
+        assert!(error_of(&format!("{long}=1")).ends_with("did you mean `train.seed`?"));
+        let begun = std::time::Instant::now();
+        Config::default().overlay(&format!("{long} = 1"), "my.toml").unwrap_err();
+        assert!(begun.elapsed() < std::time::Duration::from_secs(10), "{:?}", begun.elapsed());
+        let error = error_of("train.seed=3\ntrain.epochs=4");
+        assert!(error.starts_with("`train.seed = ") && error.contains("expected a whole number"), "{error}");
     }
 
     #[test]
