@@ -87,8 +87,8 @@ fn backward_walk(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
     let used = p.time * p.columns;
     let block = block_of(group, groups, used, HELD * LANES);
     for (var i = block.x + local; i < block.y; i += HELD * LANES) {
-        var at: array<u32, HELD>;
-        var sums: array<Numbers, HELD>;
+        var at = array<u32, HELD>();
+        var sums = array<Numbers, HELD>();
         for (var h = 0u; h < HELD; h++) {
             let cell = cell_of(min(i + h * LANES, block.y - 1u), p.columns);
             at[h] = cell.row * p.batch * p.columns + cell.column;

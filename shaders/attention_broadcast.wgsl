@@ -5,6 +5,7 @@
 // lane reads one of eight, four numbers at a time, and tells the others, at an instruction a number. It looks at 8 · EIGHTS at a time, since so many scores
 // stay in registers; where there are not MORE, the forward pass computes them once. 2 cores of a Zen 5, 2 heads of 96, 20 tokens, batch 128: 6.6 ms with
 // attention.wgsl, 1.8 so; backward 16.6 and 6.2.
+enable subgroups;
 #import shared/attention
 #import shared/four
 #import shared/grid
@@ -74,20 +75,42 @@ fn query_scores(o: Parameters, q_at: u32, k_at: Places, first: u32, end: u32) ->
     return sums;
 }
 
-// Eight neighbouring positions of a head of a sentence, and this lane's.
+// Eight neighbouring positions of a head of a sentence. What differs between lanes stands apart from it: by WGSL one such number makes the whole struct
+// differ, and no broadcast may lie in a loop that ends at a number of it.
 struct Group {
     b: u32,
     h: u32,
     first: u32,
-    own: u32, // past the end the last one again, which is not stored
+}
+
+fn group_of(index: u32, heads: u32, positions: u32) -> Group {
+    let groups = (positions + 7u) / 8u;
+    let head = index / groups;
+    return Group(head / heads, head % heads, 8u * (index % groups));
+}
+
+// This lane's position of a group; past the end the last one again, which is not stored
+struct Own {
+    position: u32,
     is_there: bool,
 }
 
-fn group_of(index: u32, local: u32, heads: u32, positions: u32) -> Group {
-    let groups = (positions + 7u) / 8u;
-    let first = 8u * (index % groups);
-    let head = index / groups;
-    return Group(head / heads, head % heads, first, min(first + local, positions - 1u), first + local < positions);
+fn own_of(g: Group, local: u32, positions: u32) -> Own {
+    return Own(min(g.first + local, positions - 1u), g.first + local < positions);
+}
+
+// The keys that the queries of a group look at, where they and their values lie
+struct Keys {
+    last: u32, // end of those that any of the eight queries sees
+    k_at: u32, // key 0; the next is `step` further
+    v_at: u32,
+    step: u32,
+}
+
+fn keys_of(g: Group, o: Parameters) -> Keys {
+    let last = visible(o, g.b, min(g.first + 7u, o.queries - 1u));
+    let at = g.b * o.kv_width;
+    return Keys(last, at + o.k_start + g.h * o.key, at + o.v_start + g.h * o.value, o.batch * o.kv_width);
 }
 
 // This lane's query, where it and what belongs to it lie
@@ -95,27 +118,20 @@ struct Query {
     is_there: bool,
     row: u32, // of [batch, heads, queries]
     end: u32, // of the keys that it sees
-    last: u32, // of those that any of the eight queries sees
     q_at: u32,
     y_at: u32,
-    k_at: u32, // key 0; the next is `step` further
-    v_at: u32,
-    step: u32,
 }
 
-fn query_of(index: u32, local: u32, o: Parameters) -> Query {
-    let g = group_of(index, local, o.heads, o.queries);
-    var query: Query;
-    query.is_there = g.is_there;
-    query.row = (g.b * o.heads + g.h) * o.queries + g.own;
-    query.end = visible(o, g.b, g.own);
-    query.last = visible(o, g.b, min(g.first + 7u, o.queries - 1u));
-    query.q_at = (g.own * o.batch + g.b) * o.q_width + g.h * o.key;
-    query.y_at = ((g.own * o.batch + g.b) * o.heads + g.h) * o.value;
-    query.k_at = g.b * o.kv_width + o.k_start + g.h * o.key;
-    query.v_at = g.b * o.kv_width + o.v_start + g.h * o.value;
-    query.step = o.batch * o.kv_width;
-    return query;
+fn query_of(g: Group, local: u32, o: Parameters) -> Query {
+    let own = own_of(g, local, o.queries);
+    let at = own.position * o.batch + g.b;
+    return Query(
+        own.is_there,
+        (g.b * o.heads + g.h) * o.queries + own.position,
+        visible(o, g.b, own.position),
+        at * o.q_width + g.h * o.key,
+        (at * o.heads + g.h) * o.value,
+    );
 }
 
 @group(0) @binding(4) var<storage, read_write> y: array<Numbers>; // [queries, batch, heads·value]
@@ -128,14 +144,16 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     if index >= p.count {
         return;
     }
-    let t = query_of(index, local, p);
+    let g = group_of(index, p.heads, p.queries);
+    let keys = keys_of(g, p);
+    let t = query_of(g, local, p);
     let drop_key = dropout_key(p);
     // The sum follows the largest score so far (Milakov and Gimelshein 2018).
     var largest = LOWEST;
     var sum = 0.0;
     var scores: Row;
-    for (var s = 0u; s < t.last; s += AT_ONCE) {
-        scores = query_scores(p, t.q_at, places(t.k_at, t.step, s + local, t.last), s, t.end);
+    for (var s = 0u; s < keys.last; s += AT_ONCE) {
+        scores = query_scores(p, t.q_at, places(keys.k_at, keys.step, s + local, keys.last), s, t.end);
         var larger = largest;
         for (var e = 0u; e < EIGHTS; e++) {
             larger = max(larger, max(largest_of_four(scores[e].low), largest_of_four(scores[e].high)));
@@ -155,20 +173,20 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
         kept[t.row] = total;
     }
     // Of a sentence without keys; the loop below writes everyone else's.
-    for (var c = select(p.value, 0u, t.last == 0u && t.is_there); c < p.value; c++) {
+    for (var c = select(p.value, 0u, keys.last == 0u && t.is_there); c < p.value; c++) {
         y[t.y_at + c] = Numbers();
     }
-    for (var s = 0u; s < t.last; s += AT_ONCE) {
+    for (var s = 0u; s < keys.last; s += AT_ONCE) {
         if MORE == 1u {
-            scores = query_scores(p, t.q_at, places(t.k_at, t.step, s + local, t.last), s, t.end);
+            scores = query_scores(p, t.q_at, places(keys.k_at, keys.step, s + local, keys.last), s, t.end);
         }
-        var weights: Row;
+        var weights = Row();
         for (var e = 0u; e < EIGHTS; e++) {
             let block = (s + 8u * e) / 4u;
             weights[e].low = exp(scores[e].low - total) * dropout_factors(p, t.row, block, drop_key);
             weights[e].high = exp(scores[e].high - total) * dropout_factors(p, t.row, block + 1u, drop_key);
         }
-        let at = places(t.v_at, t.step, s + local, t.last);
+        let at = places(keys.v_at, keys.step, s + local, keys.last);
         for (var c = 0u; c < p.value; c++) {
             var result = Numbers();
             for (var e = 0u; e < EIGHTS; e++) {
@@ -211,18 +229,20 @@ fn backward_queries(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups
     if index >= o.count {
         return;
     }
-    let t = query_of(index, local, o);
+    let g = group_of(index, o.heads, o.queries);
+    let keys = keys_of(g, o);
+    let t = query_of(g, local, o);
     let drop_key = dropout_key(o);
     let total = known[t.row];
     let dots = known_dots[t.row];
-    for (var c = select(o.key, 0u, t.last == 0u && t.is_there); c < o.key; c++) {
+    for (var c = select(o.key, 0u, keys.last == 0u && t.is_there); c < o.key; c++) {
         dq[t.q_at + c] = Numbers();
     }
-    for (var s = 0u; s < t.last; s += AT_ONCE) {
-        let keys = places(t.k_at, t.step, s + local, t.last);
-        let scores = query_scores(o, t.q_at, keys, s, t.end);
-        let products = upstream_times_values(o, t.y_at, places(t.v_at, t.step, s + local, t.last));
-        var d: Row;
+    for (var s = 0u; s < keys.last; s += AT_ONCE) {
+        let at = places(keys.k_at, keys.step, s + local, keys.last);
+        let scores = query_scores(o, t.q_at, at, s, t.end);
+        let products = upstream_times_values(o, t.y_at, places(keys.v_at, keys.step, s + local, keys.last));
+        var d = Row();
         for (var e = 0u; e < EIGHTS; e++) {
             let block = (s + 8u * e) / 4u;
             let low = dropout_factors(o, t.row, block, drop_key) * products[e].low - dots;
@@ -232,7 +252,7 @@ fn backward_queries(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups
         for (var c = 0u; c < o.key; c++) {
             var result = Numbers();
             for (var e = 0u; e < EIGHTS; e++) {
-                result += weighted(d[e], kv[keys[e] + c]);
+                result += weighted(d[e], kv[at[e] + c]);
             }
             if MORE == 1u {
                 if s > 0u {
@@ -301,10 +321,11 @@ fn backward_keys(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
     if index >= o.count {
         return;
     }
-    let g = group_of(index, local, o.heads, o.keys);
+    let g = group_of(index, o.heads, o.keys);
+    let own = own_of(g, local, o.keys);
     let seen = visible(o, g.b, o.queries - 1u);
-    let k_at = (g.own * o.batch + g.b) * o.kv_width + o.k_start + g.h * o.key;
-    let v_at = (g.own * o.batch + g.b) * o.kv_width + o.v_start + g.h * o.value;
+    let k_at = (own.position * o.batch + g.b) * o.kv_width + o.k_start + g.h * o.key;
+    let v_at = (own.position * o.batch + g.b) * o.kv_width + o.v_start + g.h * o.value;
     let row = (g.b * o.heads + g.h) * o.queries;
     let drop_key = dropout_key(o);
     // The first query that sees any of these keys, if one does, and the first that sees this lane's.
@@ -312,15 +333,15 @@ fn backward_keys(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
     var first = 0u;
     if o.causal == 1u {
         start = g.first;
-        first = g.own;
+        first = own.position;
     }
     if g.first >= seen {
         start = o.queries;
     }
-    if g.own >= seen {
+    if own.position >= seen {
         first = o.queries;
     }
-    let nobody = start >= o.queries && g.is_there;
+    let nobody = start >= o.queries && own.is_there;
     for (var c = select(o.key, 0u, nobody); c < o.key; c++) {
         dkv[k_at + c] = Numbers();
     }
@@ -332,8 +353,8 @@ fn backward_keys(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
         let y_at = places((g.b * o.heads + g.h) * o.value, o.batch * o.heads * o.value, t + local, o.queries);
         let scores = key_times_queries(o, k_at, q_at);
         let products = value_times_upstreams(o, v_at, y_at);
-        var d: Row;
-        var weights: Row;
+        var d = Row();
+        var weights = Row();
         for (var e = 0u; e < EIGHTS; e++) {
             let from_here = t + 8u * e;
             let place = row + min(from_here + local, o.queries - 1u);
@@ -358,7 +379,7 @@ fn backward_keys(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
                     result += dkv[k_at + c];
                 }
             }
-            if g.is_there {
+            if own.is_there {
                 dkv[k_at + c] = result;
             }
         }
@@ -372,7 +393,7 @@ fn backward_keys(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
                     result += dkv[v_at + c];
                 }
             }
-            if g.is_there {
+            if own.is_there {
                 dkv[v_at + c] = result;
             }
         }

@@ -78,7 +78,7 @@ fn sort(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
         if id != NOBODY {
             sorted[first + count(lower) + count(earlier)] = first + i;
             if count(earlier) == 0u {
-                runs[table + id] = count(same) << 16u | count(lower);
+                runs[table + id] = (count(same) << 16u) | count(lower);
             }
         }
     }

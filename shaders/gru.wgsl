@@ -91,8 +91,8 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
         let old = (s % 2u) * THREADS;
         let new_states = ((s + 1u) % 2u) * THREADS;
         if u < hidden {
-            var sums: array<vec3f, ROWS>;
-            var x: array<vec3f, ROWS>;
+            var sums = array<vec3f, ROWS>();
+            var x = array<vec3f, ROWS>();
             for (var r = 0u; r < ROWS; r++) {
                 x[r] = inputs[r];
                 inputs[r] = inputs_of(min(first + r, p.batch - 1u), time_of_step(min(s + 1u, p.time - 1u), p.time, p.reverse), u);

@@ -71,9 +71,9 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     for (var s = p.time; s > 0u; s--) {
         let t = time_of_step(s - 1u, p.time, p.reverse);
         if u < hidden {
-            var d_reset: array<f32, ROWS>;
-            var d_keep: array<f32, ROWS>;
-            var d_q: array<f32, ROWS>;
+            var d_reset = array<f32, ROWS>();
+            var d_keep = array<f32, ROWS>();
+            var d_q = array<f32, ROWS>();
             for (var r = 0u; r < ROWS; r++) {
                 let row = first + r;
                 var d = vec4f(0.0); // dr, dz, dn, dq
@@ -108,7 +108,7 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
         }
         workgroupBarrier();
         if u < hidden {
-            var sums: array<f32, ROWS>;
+            var sums = array<f32, ROWS>();
             for (var r = 0u; r < ROWS; r++) {
                 kept[r] = kept_of(min(first + r, p.batch - 1u), time_of_step(max(s, 2u) - 2u, p.time, p.reverse), u);
             }

@@ -89,7 +89,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     let a = affine(local, p.columns);
     for (var row = block.x; row < block.y; row++) {
         let start = row * p.columns;
-        var held: array<Numbers, HELD>;
+        var held = array<Numbers, HELD>();
         var sum = Numbers();
         for (var k = 0u; k < HELD; k++) {
             if inside(local + k * LANES, p.columns) {
@@ -118,7 +118,7 @@ fn add(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec
     let a = affine(local, p.columns);
     for (var row = block.x; row < block.y; row++) {
         let start = row * p.columns;
-        var held: array<Numbers, HELD>;
+        var held = array<Numbers, HELD>();
         var sum = Numbers();
         for (var k = 0u; k < HELD; k++) {
             let c = local + k * LANES;
@@ -195,11 +195,11 @@ fn forward_longer(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) 
     let p = parameters;
     let block = block_of(group, groups, p.rows, ROWS);
     for (var first = block.x; first < block.y; first += ROWS) {
-        var all: Moments;
+        var all = Moments();
         for (var r = 0u; r < ROWS; r++) {
             let row = min(first + r, p.rows - 1u);
             let start = row * p.columns + local;
-            var held: array<Numbers, FIRST>;
+            var held = array<Numbers, FIRST>();
             for (var k = 0u; k < FIRST; k++) {
                 held[k] = x[start + k * LANES];
             }
@@ -229,11 +229,11 @@ fn add_longer(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grou
     let p = add_parameters;
     let block = block_of(group, groups, p.rows, ROWS);
     for (var first = block.x; first < block.y; first += ROWS) {
-        var all: Moments;
+        var all = Moments();
         for (var r = 0u; r < ROWS; r++) {
             let row = min(first + r, p.rows - 1u);
             let start = row * p.columns + local;
-            var held: array<Numbers, FIRST>;
+            var held = array<Numbers, FIRST>();
             for (var k = 0u; k < FIRST; k++) {
                 held[k] = x[start + k * LANES] + residual[start + k * LANES];
                 s[start + k * LANES] = held[k];

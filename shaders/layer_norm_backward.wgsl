@@ -47,8 +47,8 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     for (var row = block.x; row < block.y; row++) {
         let start = row * p.columns;
         let m = moments[row]; // mean, scale
-        var normed: array<Numbers, HELD>;
-        var upstream: array<Numbers, HELD>;
+        var normed = array<Numbers, HELD>();
+        var upstream = array<Numbers, HELD>();
         var sum_g = Numbers();
         var sum_gn = Numbers();
         for (var k = 0u; k < HELD; k++) {

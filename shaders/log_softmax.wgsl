@@ -26,7 +26,7 @@ fn forward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
     let rows = elements(group, groups, local, parameters.rows);
     for (var row = rows.first; row < rows.end; row += LANES) {
         let start = row * columns;
-        var held: array<Numbers, HELD>;
+        var held = array<Numbers, HELD>();
         var largest = Numbers(LOWEST);
         for (var c = 0u; c < HELD; c++) {
             if inside(c, columns) {
@@ -89,7 +89,7 @@ fn backward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) 
     let rows = elements(group, groups, local, backward_parameters.rows);
     for (var row = rows.first; row < rows.end; row += LANES) {
         let start = row * columns;
-        var upstream: array<Numbers, HELD>;
+        var upstream = array<Numbers, HELD>();
         var sums = Numbers();
         for (var c = 0u; c < HELD; c++) {
             if inside(c, columns) {

@@ -95,7 +95,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     workgroupBarrier();
     for (var s = 0u; s < p.time; s++) {
         let t = time_of_step(s, p.time, p.reverse);
-        var sums: array<vec4f, ROWS>;
+        var sums = array<vec4f, ROWS>();
         if active_unit {
             let bias = weights[hidden * hidden + u];
             for (var r = 0u; r < ROWS; r++) {
@@ -242,7 +242,7 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
         }
         workgroupBarrier(); // all gates' gradients are there
         if active_unit {
-            var sums: array<f32, ROWS>;
+            var sums = array<f32, ROWS>();
             for (var r = 0u; r < ROWS; r++) {
                 kept[r] = kept_of(min(first + r, p.batch - 1u), time_of_step(max(s, 2u) - 2u, p.time, p.reverse), u);
             }

@@ -10,6 +10,7 @@
 //     eight lanes, a column at a time, A in registers (this one)        0.36   2.2
 //
 // A k longer than HELD vectors of eight lanes is taken part by part, A read again for each eight columns.
+enable subgroups;
 #import shared/activation
 #import shared/grid
 #import shared/product
@@ -46,7 +47,7 @@ fn dots(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     let longer = vectors > HELD * LANES;
     var left: array<array<Numbers, HELD>, ROWS>;
     for (var eight = first; eight < end; eight += LANES) {
-        var sums: array<f32, ROWS>;
+        var sums = array<f32, ROWS>();
         for (var part = 0u; part < vectors; part += HELD * LANES) {
             if longer || eight == first {
                 left = left_of(group.z, part + local, vectors);

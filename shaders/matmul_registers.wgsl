@@ -34,7 +34,7 @@ fn registers(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) group
         b_at[i] = p.b_offset + group.z * p.b_batch + min(first_column + i * LANES, p.n - 1u) * p.b_column;
     }
     for (var k = 0u; k < p.k; k++) {
-        var right: array<f32, COLUMNS>;
+        var right = array<f32, COLUMNS>();
         for (var i = 0u; i < COLUMNS; i++) {
             right[i] = b[b_at[i] + k * p.b_row];
         }

@@ -46,7 +46,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     let block = block_of(group, groups, p.rows, 1u);
     for (var row = block.x; row < block.y; row++) {
         let start = row * p.columns;
-        var held: array<Numbers, HELD>;
+        var held = array<Numbers, HELD>();
         let squares = read_row(&held, start, local, p.columns);
         let norm = max(length_of(reduce_sum(squares, local)), p.epsilon);
         for (var k = 0u; k < HELD; k++) {
@@ -78,12 +78,12 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     let block = block_of(group, groups, p.rows, 1u);
     for (var row = block.x; row < block.y; row++) {
         let start = row * p.columns;
-        var held: array<Numbers, HELD>;
+        var held = array<Numbers, HELD>();
         let squares = read_row(&held, start, local, p.columns);
         let norm = length_of(reduce_sum(squares, local));
         // A row shorter than ε has no y, and `gradient` asks for none.
         let divisor = max(norm, p.epsilon);
-        var upstream: array<Numbers, HELD>;
+        var upstream = array<Numbers, HELD>();
         var products = Numbers();
         for (var k = 0u; k < HELD; k++) {
             if inside(local + k * LANES, p.columns) {

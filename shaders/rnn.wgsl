@@ -76,7 +76,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
         let old = (s % 2u) * THREADS;
         let new_states = ((s + 1u) % 2u) * THREADS;
         if u < hidden {
-            var sums: array<f32, ROWS>;
+            var sums = array<f32, ROWS>();
             for (var r = 0u; r < ROWS; r++) {
                 sums[r] = weights[hidden * hidden + u] + inputs[r];
                 inputs[r] = xw[(time_of_step(min(s + 1u, p.time - 1u), p.time, p.reverse) * p.batch + min(first + r, p.batch - 1u)) * hidden + u];
@@ -153,7 +153,7 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     for (var s = backward_p.time; s > 0u; s--) {
         let t = time_of_step(s - 1u, backward_p.time, backward_p.reverse);
         if u < hidden {
-            var z: array<f32, ROWS>;
+            var z = array<f32, ROWS>();
             for (var r = 0u; r < ROWS; r++) {
                 let row = first + r;
                 if row < batch {
@@ -169,7 +169,7 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
         }
         workgroupBarrier();
         if u < hidden {
-            var sums: array<f32, ROWS>;
+            var sums = array<f32, ROWS>();
             for (var r = 0u; r < ROWS; r++) {
                 kept[r] = kept_of(min(first + r, batch - 1u), time_of_step(max(s, 2u) - 2u, backward_p.time, backward_p.reverse), u);
             }

@@ -42,7 +42,7 @@ fn forward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
         let start = row * columns;
         let valid = Words(valid_columns(cell.row, WIDTH * columns));
         cell = walk_on(cell, step, parameters.rows_per_sequence);
-        var held: array<Numbers, HELD>;
+        var held = array<Numbers, HELD>();
         var largest = Numbers(LOWEST);
         for (var c = 0u; c < HELD; c++) {
             if inside(c, columns) {
@@ -127,8 +127,8 @@ fn backward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) 
     let rows = elements(group, groups, local, parameters.rows);
     for (var row = rows.first; row < rows.end; row += LANES) {
         let start = row * columns;
-        var held: array<Numbers, HELD>;
-        var upstream: array<Numbers, HELD>;
+        var held = array<Numbers, HELD>();
+        var upstream = array<Numbers, HELD>();
         var products = Numbers();
         for (var c = 0u; c < HELD; c++) {
             if inside(c, columns) {

@@ -160,3 +160,32 @@ fn a_whole_step_names_the_first_wrong_op() {
         assert!(message.starts_with("shaders/linear_cross_entropy.wgsl, line "), "{message}");
     }
 }
+
+/// naga takes all of it, and llvmpipe computes what it should.
+#[test]
+fn what_other_compilers_take_differently_is_told_with_file_and_line() {
+    let sandbox = Sandbox::new();
+    sandbox.edit_shader("softmax.wgsl", "var held = array<Numbers, HELD>();", "var held: array<Numbers, HELD>;");
+    sandbox.edit_shader("shared/reduce0.wgsl", "workgroupBarrier();", "if local < LANES { workgroupBarrier(); }");
+    sandbox.edit_shader("shared/reduce1.wgsl", "enable subgroups;", "");
+    sandbox.edit_shader("shared/elements.wgsl", "const ", "const ODD: u32 = 1u << 2u | 3u; const ");
+    let told = stderr(&sandbox.check("--op softmax --shaders shaders"));
+    let line = |file: &str, part: &str| {
+        let text = String::from_utf8(sandbox.read(&format!("shaders/{file}"))).unwrap();
+        1 + text.lines().position(|line| line.contains(part)).unwrap()
+    };
+    for (file, part, say) in [
+        ("softmax.wgsl", "var held: ", "write `var held = array<Numbers, HELD>();`"),
+        ("shared/reduce0.wgsl", "if local < LANES { ", "not all invocations come to this barrier"),
+        ("shared/reduce1.wgsl", "subgroupExclusiveAdd(", "without the line `enable subgroups;`"),
+        ("shared/elements.wgsl", "ODD", "need parentheses"),
+    ] {
+        let place = format!("warning: shaders/{file}, line {}: ", line(file, part));
+        assert!(told.lines().any(|told| told.starts_with(&place) && told.contains(say)), "`{place}{say}` in {told}");
+    }
+    assert_eq!(told.matches("warning: ").count(), 4, "{told}");
+    // Others have none.
+    sandbox.edit_shader("softmax.wgsl", "sum", "sum");
+    std::fs::remove_dir_all(sandbox.path("shaders/shared")).unwrap();
+    assert_eq!(stderr(&sandbox.check("--op softmax --shaders shaders")), "");
+}

@@ -1,6 +1,7 @@
 // For matmul_broadcast.wgsl: adds what 16 rows of A at four steps of k give with four columns of B. The constant A_ALONG_K chooses this file, where lane i has
 // A's rows 4·(i mod 4) to 4·(i mod 4) + 3 at steps i div 4 and 2 + i div 4, or add_products1.wgsl. `right`: four steps of k × four columns. The lane of a
 // broadcast must be a constant.
+enable subgroups;
 
 fn add_products(sums: ptr<function, Sums>, left: array<vec4f, 2>, right: array<vec4f, 4>) {
     (*sums)[0] = plus_products((*sums)[0], vec4f(subgroupBroadcast(left[0].x, 0u), subgroupBroadcast(left[0].x, 4u), subgroupBroadcast(left[1].x, 0u), subgroupBroadcast(left[1].x, 4u)), right);

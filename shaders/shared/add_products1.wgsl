@@ -1,4 +1,5 @@
 // The same as add_products0.wgsl where lane i has A's rows i and i + 8, each at all four steps
+enable subgroups;
 
 fn add_products(sums: ptr<function, Sums>, left: array<vec4f, 2>, right: array<vec4f, 4>) {
     (*sums)[0] = plus_products((*sums)[0], subgroupBroadcast(left[0], 0u), right);

@@ -4,7 +4,8 @@
 //
 // Every subgroup adds up all LANES numbers: each of its n invocations every n-th of them, then all of them together by one operation. So nobody needs to
 // know how invocations are shared out among subgroups, nor that all have the same size, and the result is right for every size; for 32, an invocation
-// reads 8 of 256 numbers. The order is fixed, for a size. (naga offers the operations without `enable subgroups`, which it does not take.)
+// reads 8 of 256 numbers. The order is fixed, for a size.
+enable subgroups;
 
 var<workgroup> reduced: array<f32, LANES>;
 

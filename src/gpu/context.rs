@@ -142,7 +142,7 @@ impl Context {
 
     fn compile(&self, dispatch: &Dispatch, source: &Source, checked: bool) -> Kernel {
         let label = format!("{}:{}", dispatch.shader, dispatch.entry);
-        let straight = naga::front::wgsl::parse_str(&source.text).map(|mut module| {
+        let straight = naga::front::wgsl::parse_str(&source.for_naga()).map(|mut module| {
             straighten(&mut module);
             self.module(dispatch, wgpu::ShaderSource::Naga(Cow::Owned(module)), checked)
         });
@@ -150,7 +150,7 @@ impl Context {
             Ok((module, None)) => module,
             // From the text, so that what is wrong is told with its line.
             _ => {
-                let wgsl = wgpu::ShaderSource::Wgsl(source.text.as_str().into());
+                let wgsl = wgpu::ShaderSource::Wgsl(source.for_naga());
                 let (module, error) = self.module(dispatch, wgsl, checked);
                 if let Some(error) = error {
                     self.refused(source, &module, &error);

@@ -9,18 +9,20 @@ mod log;
 mod loops;
 mod profile;
 mod shaders;
+mod standard;
 
 pub use adapter::{AdapterInfo, Limits, OpenError, Properties, install_hint, list};
 /// For tests that compile kernels as a [`Gpu`] does.
 #[doc(hidden)]
 pub use loops::straighten;
 pub use shaders::{Shaders, ShadersError};
+pub use standard::warnings;
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::graph::{Dispatch, Operand, Target, TensorType};
+use crate::graph::{Dispatch, Target, TensorType};
 use crate::memory;
 use crate::plan::{Buffer, Counters, Device, DeviceError, Plan, Prepared, Profile, Region, Step, share_slots};
 
@@ -160,14 +162,9 @@ impl Gpu {
         dispatch: &Dispatch,
         uniforms: &Uniforms,
     ) -> Launch {
-        let region = |operand: Operand| match operand {
-            Operand::Input(i) => step.inputs[i],
-            Operand::Output(o) => step.outputs[o].expect("an op binds only outputs that are wanted"),
-            Operand::Scratch(s) => step.scratch[s],
-        };
         let kernel = self.context.kernel(dispatch, &self.shaders, self.checked);
         let storage = dispatch.bindings.iter().map(|&(operand, _)| {
-            let (buffer, offset, size) = self.resolve(plan, slots, &region(operand));
+            let (buffer, offset, size) = self.resolve(plan, slots, &step.region(operand));
             let size = if self.spare == 0 { size } else { buffer.size() - offset };
             wgpu::BufferBinding { buffer, offset, size: wgpu::BufferSize::new(size) }
         });

@@ -1,6 +1,7 @@
 //! The WGSL of every op, and how a kernel's source is put together.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -177,6 +178,11 @@ impl Shaders {
         Ok(())
     }
 
+    /// The files that stand in for built-in ones: where they are, and their text.
+    pub fn replaced(&self) -> impl Iterator<Item = (PathBuf, &str)> {
+        self.replaced.iter().map(|(name, text)| (self.folder.join(format!("{name}.wgsl")), text.as_str()))
+    }
+
     /// The text of a file, and where it stands, for messages.
     fn text(&self, name: &str) -> (&str, PathBuf) {
         let found = SHADERS.iter().find(|(known, _)| *known == name);
@@ -190,8 +196,10 @@ impl Shaders {
 
     /// The source of a shader: its text, then that of every file that an `#import NAME` line names, then the constants. WGSL takes declarations
     /// in any order, and so the lines of the file keep their numbers. In `#import shared/vector{VECTOR}` a constant's value chooses the file.
+    /// `enable` must stand before all declarations, those of imports too: all of them come to the first line.
     pub fn assemble(&self, name: &str, constants: &[(&'static str, u32)]) -> Source {
         let mut source = Source { text: String::new(), files: vec![] };
+        let mut enabled = BTreeSet::new();
         let imported = |line: &str| {
             let named =
                 constants.iter().fold(line.strip_prefix(IMPORT)?.trim().to_string(), |name, (constant, value)| {
@@ -201,14 +209,16 @@ impl Shaders {
         };
         let (text, path) = self.text(name);
         // A line that names nothing, for want of its constant, stays for the compiler to complain of.
-        source.append(path, text.lines().map(|line| if imported(line).is_some() { "" } else { line }));
+        source.append(path, text.lines().map(|line| if imported(line).is_some() { "" } else { line }), &mut enabled);
         for import in text.lines().filter_map(imported) {
             let (text, path) = self.text(import);
-            source.append(path, text.lines());
+            source.append(path, text.lines(), &mut enabled);
         }
         for (constant, value) in constants {
             source.text += &format!("const {constant}: u32 = {value}u;\n");
         }
+        let enabled: String = enabled.into_iter().map(|extension| format!("enable {extension}; ")).collect();
+        source.text.insert_str(0, &enabled);
         source
     }
 }
@@ -220,26 +230,55 @@ fn names(wanted: impl Fn(&str) -> bool) -> String {
     names.join(", ")
 }
 
+/// The extensions that a line `enable f16, subgroups;` asks for, and what else stands in it.
+pub fn split_enable(line: &str) -> (Vec<&str>, &str) {
+    match line.trim_start().strip_prefix("enable ").and_then(|names| names.split_once(';')) {
+        Some((names, rest)) => (names.split(',').map(str::trim).filter(|name| !name.is_empty()).collect(), rest),
+        None => (vec![], line),
+    }
+}
+
+/// What kernels say that have subgroup operations, by the standard. naga has the operations without, and refuses the line.
+const ENABLE_SUBGROUPS: &str = "enable subgroups; ";
+
 /// A shader put together, and where its lines come from.
 pub struct Source {
+    /// WGSL by the standard.
     pub text: String,
     /// Files in order, each with its number of lines.
     files: Vec<(PathBuf, usize)>,
 }
 
 impl Source {
-    fn append<'a>(&mut self, path: PathBuf, lines: impl Iterator<Item = &'a str>) {
+    /// Takes lines up, without the extensions that they enable.
+    fn append<'a>(&mut self, path: PathBuf, lines: impl Iterator<Item = &'a str>, enabled: &mut BTreeSet<&'a str>) {
         let mut count = 0;
         for line in lines {
-            self.text += line;
+            let (extensions, rest) = split_enable(line);
+            enabled.extend(extensions);
+            self.text += rest;
             self.text.push('\n');
             count += 1;
         }
         self.files.push((path, count));
     }
 
+    /// Where its files stand, the shader's own first.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(|(path, _)| path.as_path())
+    }
+
+    /// The text as naga takes it.
+    pub fn for_naga(&self) -> Cow<'_, str> {
+        let head = self.text.lines().next().unwrap_or_default();
+        match head.find(ENABLE_SUBGROUPS) {
+            Some(at) => Cow::Owned(self.text[..at].to_string() + &self.text[at + ENABLE_SUBGROUPS.len()..]),
+            None => Cow::Borrowed(&self.text),
+        }
+    }
+
     /// The file that a line of `text` is from, and its number there, both counted from 1; `None` for the constants at the end.
-    fn locate(&self, mut line: usize) -> Option<(&Path, usize)> {
+    pub fn locate(&self, mut line: usize) -> Option<(&Path, usize)> {
         for (path, lines) in &self.files {
             if line <= *lines {
                 return Some((path, line));
@@ -280,7 +319,9 @@ impl Source {
 
 #[cfg(test)]
 mod tests {
-    use super::SHADERS;
+    use wgpu::naga::front::wgsl::parse_str;
+
+    use super::{SHADERS, Shaders, split_enable};
 
     #[test]
     fn every_file_is_listed() {
@@ -297,5 +338,35 @@ mod tests {
         let mut listed: Vec<_> = SHADERS.iter().map(|(name, _)| name.to_string()).collect();
         listed.sort();
         assert_eq!(files, listed);
+    }
+
+    #[test]
+    fn extensions_come_first_and_lines_keep_their_numbers() {
+        assert_eq!(split_enable("enable f16, subgroups; // both"), (vec!["f16", "subgroups"], " // both"));
+        assert_eq!(split_enable("// enable f16;"), (vec![], "// enable f16;"));
+        let shaders = Shaders::default();
+        for (name, constants, enabled) in [
+            ("softmax", &[("SUBGROUPS", 1), ("VECTOR", 4)][..], "enable subgroups; "),
+            ("softmax", &[("SUBGROUPS", 0), ("VECTOR", 4)], ""),
+            ("attention_broadcast", &[("VECTOR", 1)], "enable subgroups; "),
+            ("bench/multiply_add_f16", &[("ROUNDS", 1)], "enable f16; "),
+        ] {
+            let source = shaders.assemble(name, constants);
+            let (file, _) = shaders.text(name);
+            let first = file.lines().next().expect("a line");
+            assert_eq!(source.text.lines().next(), Some(format!("{enabled}{first}").as_str()), "{name}");
+            assert_eq!(source.text.matches("enable ").count(), usize::from(!enabled.is_empty()), "{name}");
+            for (line, own) in source.text.lines().zip(file.lines()).skip(1) {
+                assert!(line == own || line.is_empty() && (own.starts_with('#') || own.starts_with("enable")), "{own}");
+            }
+            assert!(!source.for_naga().contains("enable subgroups"), "{name}");
+        }
+    }
+
+    /// Once this fails, `for_naga` has no purpose.
+    #[test]
+    fn naga_refuses_enable_subgroups() {
+        let refused = parse_str("enable subgroups;").expect_err("as in naga 30");
+        assert!(refused.to_string().contains("subgroups"), "{refused}");
     }
 }

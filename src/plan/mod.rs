@@ -15,7 +15,7 @@ pub use device::{Clock, Counters, Device, DeviceError, Prepared, Profile, pool_e
 use std::fmt;
 use std::sync::Arc;
 
-use crate::graph::{DType, Dispatch, Graph, Op, Target, TensorType, Types, Value};
+use crate::graph::{DType, Dispatch, Graph, Op, Operand, Target, TensorType, Types, Value};
 
 /// A buffer of the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,6 +52,20 @@ pub struct Step {
     pub scratch: Vec<Region>,
     /// Empty on the CPU, which runs the op's reference.
     pub dispatches: Vec<Dispatch>,
+}
+
+impl Step {
+    /// Where an operand that a kernel binds lies.
+    ///
+    /// # Panics
+    /// If it is an output that nobody wants: an op binds none of those.
+    pub fn region(&self, operand: Operand) -> Region {
+        match operand {
+            Operand::Input(i) => self.inputs[i],
+            Operand::Output(o) => self.outputs[o].expect("an op binds only outputs that are wanted"),
+            Operand::Scratch(s) => self.scratch[s],
+        }
+    }
 }
 
 /// Everything that a device needs to run one graph, again and again.

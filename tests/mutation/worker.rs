@@ -85,8 +85,8 @@ impl Subject {
     fn new(file: &str) -> Self {
         let (_, text) = super::files().find(|(name, _)| *name == file).expect("a known file");
         let shaders = Shaders::default();
-        // Imports follow the shader unchanged.
-        let part_of = |d: &Dispatch| d.shader == file || shaders.assemble(d.shader, &d.constants).text.contains(text);
+        let path = format!("shaders/{file}.wgsl");
+        let part_of = |d: &Dispatch| shaders.assemble(d.shader, &d.constants).files().any(|f| f == Path::new(&path));
         let mut jobs: Vec<Job> = vec![];
         let targets = targets(&open(None));
         for (op, cases) in OPS {
@@ -167,7 +167,7 @@ fn launches(plan: &Plan) -> Vec<String> {
 
 /// The SPIR-V that training runs, without names and lines; nothing if the WGSL is not valid.
 fn compile(shaders: &Shaders, (shader, entry, constants): &Kernel) -> Result<Vec<u32>, ()> {
-    let mut module = naga::front::wgsl::parse_str(&shaders.assemble(shader, constants).text).map_err(drop)?;
+    let mut module = naga::front::wgsl::parse_str(&shaders.assemble(shader, constants).for_naga()).map_err(drop)?;
     straighten(&mut module);
     let info = Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP).validate(&module).map_err(drop)?;
     let flags = spv::WriterFlags::empty();

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::bail;
 use serde::Serialize;
 use wgrad::check::{Kernels, StepRow, check_steps, still_running, targets};
+use wgrad::ops::OPS;
 use wgrad::plan::Device;
 use wgrad::train::config::Config;
 use wgrad::train::rehearsal::{Rehearsal, SENTENCES, TOKENS, VOCABULARY};
@@ -71,7 +72,7 @@ pub fn reduced() -> String {
 
 pub fn run(preset: &str, choice: &Choice, seed: u64, json: bool) -> anyhow::Result<()> {
     let config = Config::preset(preset).map_err(usage)?;
-    let mut device = choice.resolve().map_err(usage)?.device().map_err(unopened)?;
+    let mut device = choice.resolve(OPS).map_err(usage)?.device().map_err(unopened)?;
     let checked = check(config, seed, &mut *device)?;
     let device = device.describe();
     if json {

@@ -54,7 +54,7 @@ struct Report {
 }
 
 pub fn run(file: &Path, check: &Check) -> anyhow::Result<()> {
-    let chosen = check.choice.resolve().map_err(usage)?;
+    let chosen = check.choice.resolve(OPS).map_err(usage)?;
     let device = chosen.device().map_err(unopened)?.describe();
     let adapter = chosen.properties()?;
     try_to_write(file).with_context(|| format!("cannot write {}", file.display())).map_err(usage)?;

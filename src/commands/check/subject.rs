@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
-use wgrad::check::{Open, Subject};
+use wgrad::check::{Open, Subject, plan_of};
 use wgrad::cpu::Cpu;
 use wgrad::gpu::{self, Gpu, Limits, OpenError, Properties, Shaders};
+use wgrad::graph::{Dispatch, Target};
+use wgrad::ops::Listed;
+use wgrad::ops::case::CaseSet;
 use wgrad::plan::Device;
 use wgrad::shell::word;
 
@@ -47,7 +50,8 @@ impl Choice {
         arguments
     }
 
-    pub fn resolve(&self) -> anyhow::Result<Chosen> {
+    /// Tells what other compilers take differently of WGSL from a folder, in kernels of these ops.
+    pub fn resolve(&self, ops: &[Listed]) -> anyhow::Result<Chosen> {
         let shaders = self.shaders.as_deref().map(Shaders::read).transpose()?.map(Arc::new);
         let adapter = match self.device.to_lowercase().as_str() {
             "cpu" => None,
@@ -60,9 +64,22 @@ impl Choice {
         if adapter.is_none() && self.webgpu_limits {
             return Err(expected_adapter("--webgpu-limits: the CPU has no such limits"));
         }
+        if let Some(shaders) = &shaders {
+            gpu::warnings(shaders, &kernels(ops)).iter().for_each(|warning| tell!("warning: {warning}"));
+        }
         let limits = if self.webgpu_limits { Limits::WebGpu } else { Limits::Adapter };
         Ok(Chosen { adapter, shaders, limits })
     }
+}
+
+/// What the ops' quick cases launch on every kind of adapter.
+fn kernels(ops: &[Listed]) -> Vec<Dispatch> {
+    let least = Target::webgpu();
+    let targets = [(false, 0), (false, 4), (true, 0), (true, 8)];
+    let targets = targets.map(|(software, subgroup)| Target { software, subgroup, ..least.clone() });
+    let cases = ops.iter().flat_map(|(_, cases)| cases(&CaseSet::default()));
+    let plans = cases.flat_map(|case| targets.each_ref().map(|target| plan_of(&case, target).0));
+    plans.flat_map(|plan| plan.steps).flat_map(|step| step.dispatches).collect()
 }
 
 impl Chosen {

@@ -1,0 +1,37 @@
+//! What WGSL's standard asks for and naga does not. Other compilers refuse such a kernel, or make something else of it, as Tint (Chrome, Edge, Node) does.
+
+mod text;
+mod uniformity;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use wgpu::naga::front::wgsl::parse_str;
+
+use super::shaders::Shaders;
+use crate::graph::Dispatch;
+
+/// What compilers take differently, each with file and line: in the files that stand in for built-in ones, and in those of these kernels that have such a
+/// file.
+pub fn warnings<'a>(shaders: &Shaders, kernels: impl IntoIterator<Item = &'a Dispatch>) -> Vec<String> {
+    let mut found: BTreeSet<(PathBuf, usize, String)> = BTreeSet::new();
+    for (path, text) in shaders.replaced() {
+        found.extend(text::departures(text).into_iter().map(|(line, what)| (path.clone(), line, what)));
+    }
+    let replaced: BTreeSet<PathBuf> = shaders.replaced().map(|(path, _)| path).collect();
+    let mut seen = BTreeSet::new();
+    for kernel in kernels {
+        let source = shaders.assemble(kernel.shader, &kernel.constants);
+        if !source.files().any(|path| replaced.contains(path)) || !seen.insert(source.text.clone()) {
+            continue;
+        }
+        let text = source.for_naga();
+        // What naga refuses, the check tells.
+        let Ok(module) = parse_str(&text) else { continue };
+        for (span, what) in uniformity::divergent(&module) {
+            let place = source.locate(span.location(&text).line_number as usize);
+            found.extend(place.map(|(path, line)| (path.to_path_buf(), line, what)));
+        }
+    }
+    found.into_iter().map(|(path, line, what)| format!("{}, line {line}: {what}", path.display())).collect()
+}
