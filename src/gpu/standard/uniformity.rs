@@ -310,7 +310,7 @@ mod tests {
     fn lines(body: &str) -> Vec<u32> {
         let text = format!(
             "{body} }}
-            var<workgroup> common: array<u32, 8>;
+            var<workgroup> told: array<u32, 8>;
             @group(0) @binding(0) var<storage, read> x: array<u32>;
             @group(0) @binding(1) var<storage, read_write> y: array<u32>;
             fn meet() {{ workgroupBarrier(); }}
@@ -334,13 +334,13 @@ mod tests {
             ("meet_if(group.x);\n meet_if(local);", &[9]),
             ("if local < 4u { return; }\n workgroupBarrier();", &[2]),
             ("for (var i = local; i < 9u; i += 8u) {\n workgroupBarrier(); }\n workgroupBarrier();", &[2]),
-            ("loop {\n workgroupBarrier(); if common[0] == 1u { break; }\n workgroupBarrier(); }", &[2, 3]),
+            ("loop {\n workgroupBarrier(); if told[0] == 1u { break; }\n workgroupBarrier(); }", &[2, 3]),
             (
                 "for (var i = 0u; i < 4u; i++) {\n workgroupBarrier(); if local == i { continue; }\n workgroupBarrier(); }",
                 &[3],
             ),
             ("switch local { case 0u: {\n storageBarrier(); } default: {} }\n storageBarrier();", &[2]),
-            ("if x[local] == 1u && group.x == 2u {\n _ = workgroupUniformLoad(&common[0]); }", &[2]),
+            ("if x[local] == 1u && group.x == 2u {\n _ = workgroupUniformLoad(&told[0]); }", &[2]),
             ("if y[0] == 1u {\n workgroupBarrier(); }", &[2]),
             ("loop { workgroupBarrier();\n continuing { break if local == 2u; } }", &[1]),
         ] {
@@ -358,7 +358,7 @@ mod tests {
             "for (var i = local; i < 8u; i++) { y[i] = 1u; } workgroupBarrier();",
             "var n = local; n = 2u; if n == 2u { workgroupBarrier(); }",
             "var n = local; add(&n); if n == 2u { workgroupBarrier(); }",
-            "if workgroupUniformLoad(&common[0]) == 1u { workgroupBarrier(); }",
+            "if workgroupUniformLoad(&told[0]) == 1u { workgroupBarrier(); }",
             "let n = select(1u, 2u, local == 3u); y[n] = n; workgroupBarrier();",
         ] {
             assert!(lines(body).is_empty(), "{body}");
