@@ -142,7 +142,7 @@ fn files_that_are_no_text_become_text_as_advised() {
         let error = stderr(&output);
         let file = sandbox.path("data/train.de");
         let command = format!("&& {decoder}{0}.{ending} > {0}`", file.display());
-        assert!(error.contains(command) && !error.contains("Latin-1"), "{error}");
+        assert!(error.contains(&command) && !error.contains("Latin-1"), "{error}");
     }
 }
 

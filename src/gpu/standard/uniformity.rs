@@ -101,7 +101,7 @@ impl Analysis<'_> {
 
     /// Which expressions differ between invocations.
     fn differing(&mut self, function: &Function, arguments: &[bool]) -> Vec<bool> {
-        let (mut stores, mut logic): (Vec<(Handle<LocalVariable>, Vec<Handle<Expression>>)>, Vec<_>) = (vec![], vec![]);
+        let (mut stores, mut logic) = (Vec::<(_, Vec<_>)>::new(), vec![]);
         let (mut calls, mut lent) = (HashMap::new(), HashSet::new());
         each_statement(&function.body, &mut |statement| match statement {
             Statement::Store { pointer, value } => {

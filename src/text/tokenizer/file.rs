@@ -229,7 +229,7 @@ impl Vocabulary {
         for (id, special) in SPECIAL_TOKENS.into_iter().enumerate() {
             let found = by_id.get(id).copied().flatten();
             if found.is_none_or(|found| found != special) {
-                let found = found.map_or("missing".to_owned(), |found| short(found));
+                let found = found.map_or("missing".to_owned(), short);
                 return Err(format!("model.vocab: token {id} is {found}; expected {special:?}"));
             }
         }
