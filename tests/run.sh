@@ -40,6 +40,9 @@ step cargo test
 # A second driver, and Vulkan's validation layers, in one go.
 step env VK_DRIVER_FILES="$swiftshader" tests/validation.sh
 
+# Three minutes of what takes hours where somebody wants to know more.
+step tests/torture.sh 3
+
 say
 say "== cargo run --release -- train"
 temporary=$(mktemp -d)

@@ -174,7 +174,7 @@ fn a_limit_cuts_and_does_no_more() {
             beams_ended += wide.iter().filter(|found| found.end == End::Eos && !found.tokens.is_empty()).count();
         }
     }
-    assert!(beams_ended > 20, "only {beams_ended} beams ended within the limit");
+    assert!(beams_ended > 10, "only {beams_ended} beams ended within the limit");
 }
 
 /// Finite weights whose products overflow: no translation, on no device.

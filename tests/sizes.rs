@@ -104,7 +104,7 @@ mod limits {
             command,
             &[
                 " of memory are needed, and the machine has ",
-                "for batches of up to 2000 pairs of ",
+                " MiB for batches of up to ",
                 "Lower train.batch.sentences = 100000",
             ],
         );

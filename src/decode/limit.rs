@@ -43,7 +43,7 @@ impl Limit {
         match self {
             Self::Usual => with_margin(source),
             Self::Trained(seen) => {
-                let likely = ((source as f64 * seen.ratio).ceil() as usize).min(seen.target);
+                let likely = ((source.max(1) as f64 * seen.ratio).ceil() as usize).min(seen.target);
                 with_margin(source.max(likely))
             }
             Self::Tokens(tokens) => tokens,

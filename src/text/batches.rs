@@ -356,10 +356,10 @@ mod tests {
 
     #[test]
     fn a_sequential_corpus_keeps_its_order() {
-        let shape = BatchShape { sentences: 2, source: 20, target: 20 };
         for (count, batches) in
             [(5, vec![vec![0, 1], vec![2, 3], vec![4]]), (4, vec![vec![0, 1], vec![2, 3]]), (1, vec![vec![0]])]
         {
+            let shape = BatchShape { sentences: count.min(2), source: 20, target: 20 };
             let batches: Vec<Batch> = batches.into_iter().map(|sentences| Batch { shape, sentences }).collect();
             let batcher = Batcher::sequential(count, 2, 20);
             for (seed, epoch) in [(0, 0), (3, 1), (7, 20)] {
