@@ -10,11 +10,11 @@ use wgrad::cpu::Cpu;
 use wgrad::models;
 use wgrad::text::captions::generate;
 use wgrad::text::{ParallelText, Tokenizer, TokenizerKind, TokenizerSettings};
-use wgrad::train::Trainer;
 use wgrad::train::checkpoint::{load_last, load_model, save_last};
 use wgrad::train::config::Config;
 use wgrad::train::metrics::{Record, read_records};
 use wgrad::train::run_directory::RunDirectory;
+use wgrad::train::{Setup, Trainer};
 
 /// A small corpus, German and English.
 pub static TEXT: LazyLock<ParallelText> = LazyLock::new(|| {
@@ -31,7 +31,7 @@ pub static TOKENIZERS: LazyLock<Vec<String>> = LazyLock::new(|| {
     for kind in [TokenizerKind::Word, TokenizerKind::WordsOnly, TokenizerKind::Bpe] {
         for lowercase in [false, true] {
             let settings = TokenizerSettings { kind, vocabulary: 90, min_frequency: 1, lowercase };
-            all.push(Tokenizer::train(&TEXT.source, &settings).expect("a vocabulary").to_json());
+            all.push(Tokenizer::train(&TEXT.source, &settings, &mut ()).expect("a vocabulary").to_json());
         }
     }
     all
@@ -41,18 +41,16 @@ pub static TOKENIZERS: LazyLock<Vec<String>> = LazyLock::new(|| {
 pub static RUN: LazyLock<BTreeMap<String, Vec<u8>>> = LazyLock::new(|| {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("run");
-    let run = RunDirectory::create(&path, configuration()).expect("a new folder");
+    let run = RunDirectory::new(&path, configuration()).expect("a new folder");
     let tokenizers = [&TEXT.source, &TEXT.target].map(|side| {
         let settings =
             TokenizerSettings { kind: TokenizerKind::Word, vocabulary: 40, min_frequency: 1, lowercase: false };
-        Tokenizer::train(side, &settings).expect("a vocabulary")
+        Tokenizer::train(side, &settings, &mut ()).expect("a vocabulary")
     });
-    for (tokenizer, path) in tokenizers.iter().zip([run.source_tokenizer_path(), run.target_tokenizer_path()]) {
-        fs::write(path, tokenizer.to_json()).expect("a file of the run");
-    }
     let mut device = Cpu::<f32>::new();
-    let mut trainer =
-        Trainer::new(&mut device, &run, tokenizers, [TEXT.clone(), TEXT.clone()], false).expect("a run that starts");
+    let setup = Setup::new(run.config(), tokenizers, [TEXT.clone(), TEXT.clone()], &device).expect("a small run");
+    let ready = setup.allocate(&mut device).expect("little memory");
+    let mut trainer = Trainer::new(ready, &run, false).expect("a run that starts");
     trainer.train(&AtomicBool::new(false), &mut ()).expect("an epoch");
     drop(trainer);
     at_no_time(&run);
@@ -61,7 +59,7 @@ pub static RUN: LazyLock<BTreeMap<String, Vec<u8>>> = LazyLock::new(|| {
         let name = path.file_name().expect("a name").to_str().expect("UTF-8").to_string();
         (name, fs::read(&path).expect("a file of the run"))
     };
-    files.map(file).collect()
+    files.map(file).filter(|(name, _)| name != "train.lock").collect()
 });
 
 /// The smallest run that has all parts.

@@ -98,16 +98,17 @@ fn with_header(file: &[u8], new: &[u8]) -> Vec<u8> {
     [&(new.len() as u64).to_le_bytes(), new, tensors].concat()
 }
 
-/// The file with another state, and with the checksum of that state. A file of parameters alone has none: of it the header changes.
+/// The file with something else said of its training, and with the checksum of that.
 pub fn changed_state(file: &[u8], edits: &JsonEdits, text: &Edits) -> Vec<u8> {
     let mut document: Value = serde_json::from_str(header(file)).expect("JSON");
     let own = document["__metadata__"]["wgrad"].as_str().expect("what wgrad says").to_string();
-    let (_, state) = own.split_once("\"state\":").expect("a state");
-    let state = edits.apply(state.strip_suffix('}').expect("an object"));
-    let state = text.apply_to_text(&state);
-    let tensors = &file[8 + header(file).len()..];
-    let checksum = checksum(&state, tensors);
-    document["__metadata__"]["wgrad"] = format!("{{\"checksum\":{checksum},\"state\":{state}}}").into();
+    // The checksum comes first, and covers what follows its neighbour's name.
+    let (_, rest) = own.split_once(',').expect("a checksum and more");
+    let rest = text.apply_to_text(&edits.apply(&format!("{{{rest}")));
+    let covered = rest.split_once("\"state\":").and_then(|(_, covered)| covered.strip_suffix('}')).unwrap_or_default();
+    let checksum = checksum(covered, &file[8 + header(file).len()..]);
+    let own = rest.strip_prefix('{').map_or(rest.clone(), |rest| format!("{{\"checksum\":{checksum},{rest}"));
+    document["__metadata__"]["wgrad"] = own.into();
     with_header(file, document.to_string().as_bytes())
 }
 

@@ -1,4 +1,4 @@
-//! Command lines, which the program itself reads: `target/release/wgrad`, in a folder of its own.
+//! Command lines, which the program itself reads: `wgrad` beside the driver, else `target/release/wgrad`. Each gets a folder of its own.
 
 use std::ffi::OsString;
 use std::fs;
@@ -256,7 +256,7 @@ static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
     let beside = own.with_file_name("wgrad");
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/release/wgrad");
     let found = [beside, built].into_iter().find(|path| path.is_file());
-    found.expect("target/release/wgrad is missing; expected the program: run `cargo build --release` first")
+    found.expect("there is no program beside this one; expected `wgrad` there: run `cargo build` first")
 });
 
 /// How it ended and what it said, or `None` if it cannot be started so or goes on for long as it may.

@@ -122,6 +122,9 @@ impl Fuzzed for Change {
         };
         in_order(&config);
         let before = config.clone();
+        for assignment in &assignments {
+            is_one_assignment(&before, assignment);
+        }
         match config.set_all(&assignments) {
             Ok(()) => in_order(&config),
             Err(error) => {
@@ -143,6 +146,16 @@ impl Fuzzed for Change {
 fn names_origin(error: &ConfigError, origin: &str) {
     if !matches!(error, ConfigError::Contradiction { .. }) {
         names(error, origin);
+    }
+}
+
+/// What follows a line end is taken with the rest or refused with it.
+fn is_one_assignment(before: &Config, assignment: &str) {
+    let Some((first, rest)) = assignment.split_once('\n') else { return };
+    let (mut whole, mut alone) = (before.clone(), before.clone());
+    let says_more = rest.lines().any(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
+    if says_more && whole.set(assignment).is_ok() && alone.set(first).is_ok() {
+        assert_ne!(whole, alone, "{rest:?} is passed over in silence");
     }
 }
 

@@ -114,7 +114,7 @@ impl Fuzzed for Change {
 
 /// A tokenizer that learns from these lines can say again what it knows.
 fn learns(lines: &[String], settings: &TokenizerSettings) {
-    let tokenizer = match Tokenizer::train(lines, settings) {
+    let tokenizer = match Tokenizer::train(lines, settings, &mut ()) {
         Ok(tokenizer) => tokenizer,
         Err(error) => return names(error, "data."),
     };

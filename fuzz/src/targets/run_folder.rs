@@ -2,14 +2,15 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 use std::sync::atomic::AtomicBool;
 
 use arbitrary::Arbitrary;
 use wgrad::cpu::Cpu;
-use wgrad::decode::{Beam, Search};
-use wgrad::text::{EOS, Tokenizer};
+use wgrad::decode::{Beam, Limit, Search, Translator};
+use wgrad::text::Tokenizer;
 use wgrad::train::run_directory::RunDirectory;
-use wgrad::train::{Trainer, load};
+use wgrad::train::{Setup, Trainer, load};
 
 use super::Fuzzed;
 use super::checkpoint::changed_state;
@@ -62,29 +63,42 @@ impl Fuzzed for Change {
             fs::write(folder.join(name), file).expect("a temporary file");
         }
         let translated = translates(&folder);
+        let name = parts[0].0.as_str();
+        if let (Ok(said), true) = (&translated, name.starts_with("tokenizer.")) {
+            assert_eq!(said, &*TRANSLATIONS, "another tokenizer translates");
+        }
         let resumed = resumes(&folder);
         fs::remove_dir_all(&folder).expect("a temporary folder");
         translated.is_ok() && resumed.is_ok()
     }
 }
 
+/// What the run says, unchanged.
+static TRANSLATIONS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (name, file) in RUN.iter() {
+        fs::write(folder.path().join(name), file).expect("a temporary file");
+    }
+    translates(folder.path()).expect("the run's own files")
+});
+
 /// What `wgrad translate` does.
-fn translates(folder: &Path) -> Result<(), String> {
+fn translates(folder: &Path) -> Result<Vec<String>, String> {
     let run = RunDirectory::open(folder).map_err(|error| error.to_string())?;
     let load_tokenizer = |path| Tokenizer::load(path).map_err(|error| error.to_string());
     let tokenizers = [load_tokenizer(run.source_tokenizer_path())?, load_tokenizer(run.target_tokenizer_path())?];
-    let vocabularies = [tokenizers[0].vocabulary_size(), tokenizers[1].vocabulary_size()];
     let mut device = Cpu::<f32>::new();
-    let model = load(&mut device, &run, vocabularies).map_err(|error| error.to_string())?;
-    let mut search = Search::new(model, run.config().data.frame, Beam { width: 2, length_penalty: 1.0 });
-    let sources = tokenizers[0].encode_all(&TEXT.source[..2]);
-    let translations = search.translate(&mut device, &sources).map_err(|error| error.to_string())?;
-    assert_eq!(translations.len(), 2);
-    for ids in &translations {
-        assert!(ids.iter().all(|&id| (id as usize) < vocabularies[1] && id != EOS), "{ids:?}");
-        let _ = tokenizers[1].decode(ids);
-    }
-    Ok(())
+    let both = [&tokenizers[0], &tokenizers[1]];
+    let (model, trained) = load(&mut device, &run, both).map_err(|error| error.to_string())?;
+    let (limit, seen) =
+        trained.map_or((Limit::Usual, 8), |trained| (Limit::Trained(trained.lengths), trained.lengths.source));
+    let search = Search::new(model, run.config().data.frame, Beam { width: 2, length_penalty: 1.0 }, limit);
+    let mut said = vec![];
+    let mut translator = Translator::new(tokenizers, search, seen.max(1));
+    let translated = translator.translate(&mut device, &TEXT.source[..2], &|| true, &mut |line| said.push(line.text));
+    translated.map_err(|error| error.to_string())?;
+    assert_eq!(said.len(), 2);
+    Ok(said)
 }
 
 /// What `wgrad train --resume` does, for one epoch more.
@@ -94,9 +108,10 @@ fn resumes(folder: &Path) -> Result<(), String> {
     let load_tokenizer = |path| Tokenizer::load(path).map_err(|error| error.to_string());
     let tokenizers = [load_tokenizer(run.source_tokenizer_path())?, load_tokenizer(run.target_tokenizer_path())?];
     let mut device = Cpu::<f32>::new();
-    let trainer = Trainer::new(&mut device, &run, tokenizers, [TEXT.clone(), TEXT.clone()], true);
-    let mut trainer = trainer.map_err(|error| error.to_string())?;
-    let _ = (trainer.finished(), trainer.best_is_lost(), trainer.too_long());
+    let setup = Setup::new(run.config(), tokenizers, [TEXT.clone(), TEXT.clone()], &device);
+    let ready = setup.and_then(|setup| setup.allocate(&mut device)).map_err(|error| error.to_string())?;
+    let mut trainer = Trainer::new(ready, &run, true).map_err(|error| error.to_string())?;
+    let _ = (trainer.finished(), trainer.best_is_lost());
     trainer.train(&AtomicBool::new(false), &mut ()).map_err(|error| error.to_string())?;
     Ok(())
 }

@@ -2,44 +2,45 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use arbitrary::Arbitrary;
 use naga::front::wgsl::parse_str;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use wgrad::check::plan_of;
-use wgrad::gpu::{Shaders, straighten};
-use wgrad::graph::Target;
+use wgrad::gpu::{Shaders, straighten, warnings};
+use wgrad::graph::{Dispatch, Target};
 use wgrad::ops::OPS;
 use wgrad::ops::case::CaseSet;
 
-use super::{Fuzzed, names_file};
+use super::{Fuzzed, names, names_file};
 use crate::mutate::Edits;
 use crate::parts;
 
-/// A shader and the constants that a launch gives it.
-type Kernel = (&'static str, Vec<(&'static str, u32)>);
-
-/// By file, the kernels that it is part of: at most a few, whose constants differ.
-static KERNELS: LazyLock<BTreeMap<&'static str, Vec<Kernel>>> = LazyLock::new(|| {
+/// By file, launches of the kernels that it is part of: at most a few, whose constants differ.
+static KERNELS: LazyLock<BTreeMap<&'static str, Vec<Dispatch>>> = LazyLock::new(|| {
     let software = Target { software: true, subgroup: 8, ..Target::webgpu() };
-    let mut kernels: Vec<Kernel> = vec![];
+    let mut kernels: Vec<Dispatch> = vec![];
     for case in OPS.iter().flat_map(|(_, cases)| cases(&CaseSet::default())) {
         for target in [&software, &Target::webgpu()] {
-            for dispatch in plan_of(&case, target).0.steps.iter().flat_map(|step| &step.dispatches) {
-                let kernel = (dispatch.shader, dispatch.constants.clone());
-                if !kernels.contains(&kernel) {
-                    kernels.push(kernel);
+            for dispatch in plan_of(&case, target).0.steps.into_iter().flat_map(|step| step.dispatches) {
+                let known =
+                    |kernel: &Dispatch| (kernel.shader, &kernel.constants) == (dispatch.shader, &dispatch.constants);
+                if !kernels.iter().any(known) {
+                    kernels.push(dispatch);
                 }
             }
         }
     }
     let built_in = Shaders::default();
-    let assembled: Vec<_> =
-        kernels.iter().map(|(shader, constants)| built_in.assemble(shader, constants).text).collect();
-    let of_file = |&(name, text): &(&'static str, &'static str)| {
-        let with_it = |text: &str, whole: &str| whole.contains(text.trim());
-        let own = kernels.iter().zip(&assembled).filter(|((shader, _), whole)| *shader == name || with_it(text, whole));
+    let files = |kernel: &Dispatch| -> Vec<PathBuf> {
+        built_in.assemble(kernel.shader, &kernel.constants).files().map(Path::to_path_buf).collect()
+    };
+    let files: Vec<_> = kernels.iter().map(files).collect();
+    let of_file = |&(name, _): &(&'static str, &'static str)| {
+        let path = Path::new("shaders").join(format!("{name}.wgsl"));
+        let own = kernels.iter().zip(&files).filter(|(_, files)| files.contains(&path));
         (name, own.map(|(kernel, _)| kernel.clone()).take(2).collect())
     };
     Shaders::built_in().iter().map(of_file).collect()
@@ -77,28 +78,33 @@ impl Fuzzed for Change {
                 return false;
             }
         };
+        let kernels = &KERNELS[name.as_str()];
+        for warning in warnings(&shaders, kernels) {
+            names(warning, ".wgsl, line ");
+        }
         let mut taken = true;
-        for (shader, constants) in &KERNELS[name.as_str()] {
-            let source = shaders.assemble(shader, constants);
+        for kernel in kernels {
+            let source = shaders.assemble(kernel.shader, &kernel.constants);
+            let text = source.for_naga();
             let lines = source.text.lines().count();
             let told = |line: Option<u32>, message: String| {
                 assert!(line.is_none_or(|line| line as usize <= lines), "line {line:?} of {lines}");
                 assert!(source.place(line.map(|line| line as usize)).contains(".wgsl"));
                 assert!(!source.renumber(&message).is_empty());
             };
-            match parse_str(&source.text) {
+            match parse_str(&text) {
                 Ok(mut module) => {
                     straighten(&mut module);
                     let mut validator = Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP);
                     if let Err(error) = validator.validate(&module) {
-                        let line = error.location(&source.text).map(|location| location.line_number);
-                        told(line, error.emit_to_string(&source.text));
+                        let line = error.location(&text).map(|location| location.line_number);
+                        told(line, error.emit_to_string(&text));
                         taken = false;
                     }
                 }
                 Err(error) => {
-                    let line = error.location(&source.text).map(|location| location.line_number);
-                    told(line, error.emit_to_string(&source.text));
+                    let line = error.location(&text).map(|location| location.line_number);
+                    told(line, error.emit_to_string(&text));
                     taken = false;
                 }
             }
