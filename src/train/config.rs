@@ -12,7 +12,7 @@ use thiserror::Error;
 use crate::models::{ModelConfig, Tied};
 use crate::nn::{AttentionKind, RnnKind};
 use crate::text::corpus::is_ending;
-use crate::text::{BatchSize, Frame, TokenizerKind};
+use crate::text::{BatchSize, Frame, MOST_TOKENS, TokenizerKind};
 use read::{expected, nearest};
 
 pub(in crate::train) mod read;
@@ -351,7 +351,7 @@ fn count(number: usize) -> bool {
 }
 
 fn vocabulary(tokens: usize) -> bool {
-    tokens >= 5 && count(tokens)
+    (5..=MOST_TOKENS).contains(&tokens)
 }
 
 /// A width or a length, whose square is below 2³².
