@@ -1,9 +1,9 @@
 //! Ctrl-C, and a system that asks the program to end.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -23,6 +23,8 @@ pub struct Signals {
     at_once: Arc<AtomicBool>,
     asked: Arc<AtomicBool>,
     which: Arc<AtomicUsize>,
+    /// Who says that the signal was heard.
+    teller: OnceLock<JoinHandle<()>>,
 }
 
 impl Signals {
@@ -32,6 +34,7 @@ impl Signals {
             at_once: Arc::new(AtomicBool::new(true)),
             asked: Arc::new(AtomicBool::new(false)),
             which: Arc::new(AtomicUsize::new(0)),
+            teller: OnceLock::new(),
         };
         for signal in ENDING.into_iter().filter(|&signal| !is_ignored(signal)) {
             // In this order: the first signal that is deferred makes the next one end the program.
@@ -57,7 +60,9 @@ impl Signals {
             tell!("\nfinishing this step and saving; press Ctrl-C again to stop at once");
         };
         // Without the thread nothing is said, and all the rest is as it should be.
-        let _ = thread::Builder::new().spawn(tell);
+        if let Ok(teller) = thread::Builder::new().spawn(tell) {
+            let _ = self.teller.set(teller);
+        }
         &self.asked
     }
 
@@ -66,8 +71,11 @@ impl Signals {
         self.at_once.store(true, Ordering::SeqCst);
     }
 
-    /// Exit status of a program that the last signal ended.
-    pub fn status(&self) -> i32 {
+    /// Exit status of a program that the last signal ended. By then it was said that the signal was heard.
+    pub fn status(self) -> i32 {
+        if let Some(teller) = self.teller.into_inner() {
+            let _ = teller.join();
+        }
         128 + self.which.load(Ordering::SeqCst) as i32
     }
 }

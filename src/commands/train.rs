@@ -76,7 +76,7 @@ impl Train {
                 );
             }
             let corpus = Corpus::read(run.config(), true)?;
-            return self.train(&run, &corpus, tokenizers, self.device.open()?, &signals, true);
+            return self.train(&run, &corpus, tokenizers, self.device.open()?, signals, true);
         }
         let (preset, config) = self.configuration()?;
         if self.print_config {
@@ -90,7 +90,7 @@ impl Train {
         // With the fewest words: what is too large for these need not learn any.
         Footprint::of_model(&run.config().model, [5; 2]).check(opened.device.as_ref())?;
         let tokenizers = corpus.train_tokenizers(run.config())?;
-        self.train(&run, &corpus, tokenizers, opened, &signals, false)
+        self.train(&run, &corpus, tokenizers, opened, signals, false)
     }
 
     /// The preset's name, and it with the file and the assignments applied.
@@ -132,7 +132,7 @@ impl Train {
         corpus: &Corpus,
         tokenizers: [Tokenizer; 2],
         Opened { mut device, why }: Opened,
-        signals: &Signals,
+        signals: Signals,
         resume: bool,
     ) -> anyhow::Result<()> {
         let setup = Setup::new(run.config(), tokenizers, corpus.splits.clone(), device.as_ref())?;

@@ -17,8 +17,14 @@ const KEYS: [(&str, &str); 49] = [
     ("data.source", "the language of the source files, e.g. \"de\" for train.de: a file name's ending"),
     ("data.target", "the language of the target files, e.g. \"en\" for train.en: another ending than data.source"),
     ("data.tokenizer", "\"word\", \"bpe\" or \"words-only\""),
-    ("data.source_vocabulary", "a whole number from 5 (four tokens are special) to 1048576 (of which a tokenizer's file has no more)"),
-    ("data.target_vocabulary", "a whole number from 5 (four tokens are special) to 1048576 (of which a tokenizer's file has no more)"),
+    (
+        "data.source_vocabulary",
+        "a whole number from 5 (four tokens are special) to 1048576 (of which a tokenizer's file has no more)",
+    ),
+    (
+        "data.target_vocabulary",
+        "a whole number from 5 (four tokens are special) to 1048576 (of which a tokenizer's file has no more)",
+    ),
     ("data.min_frequency", "a whole number from 1 to 4294967295"),
     ("data.lowercase", "true or false"),
     ("data.joint_vocabulary", "true or false"),
