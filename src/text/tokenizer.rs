@@ -3,7 +3,7 @@
 //! `word` and `bpe` cut a line the same way. Runs of white space become one space, a space becomes the mark `▁` of the
 //! word that follows it (Kudo and Richardson 2018, "SentencePiece"), and every punctuation character stands alone: `Er
 //! ruft: "Halt!"` becomes `▁Er ▁ruft : ▁ " Halt ! "`. The marks make decoding exact: joining the tokens and turning `▁`
-//! into spaces restores the text; a `▁` of the text itself is written otherwise ([`form`]). A word-level vocabulary
+//! into spaces restores the text; a `▁` of the text itself is written otherwise (`tokenizer/form.rs`). A word-level vocabulary
 //! holds these pieces themselves; byte-pair encoding (Sennrich et al. 2016) builds them from characters by merging the
 //! most frequent pairs.
 //!
