@@ -50,24 +50,34 @@ fn check(mode: &'static str, limits: Limits, checked: bool) {
     assert_eq!(subgroups, has_subgroups, "some kernels use subgroup operations where the device has them");
 }
 
-/// A choice among NaN is the reference's, and so in range, with every kind of kernels: nothing is left unwritten,
-/// which would become a place in a buffer.
+/// A choice among NaN is in range with every kind of kernels, and nothing is left unwritten, which would become a place
+/// in a buffer. Which one is chosen is the driver's: WGSL lets a compiler take it that no number is NaN, and
+/// SwiftShader's choice is another than llvmpipe's.
 #[test]
-fn a_choice_among_nan_is_the_same_on_every_device() {
+fn a_choice_among_nan_is_in_range_on_every_device() {
     let mut gpu = gpu::open();
-    let (targets, mut cpu) = (targets(&gpu), Cpu::<f64>::new());
+    let targets = targets(&gpu);
     for (name, cases) in OPS.iter().filter(|(name, _)| ["argmax", "beam_step"].contains(name)) {
         for case in cases(&CaseSet::default()).iter().flat_map(|case| case.with_everywhere(f32::NAN)) {
-            let (plan, types) = plan_of(&case, &cpu.target());
-            let [expected, _] = run_twice(&mut cpu, &case, plan, &types).expect("the CPU runs every plan");
+            let logits = case.inputs[0].tensor_type();
             for (kernels, target) in &targets {
-                let runs =
-                    run_twice(&mut gpu, &case, plan_of(&case, target).0, &types).unwrap_or_else(|e| panic!("{e}"));
-                for (output, _) in types.iter().enumerate().filter(|(_, tensor)| tensor.dtype == DType::U32) {
-                    for run in &runs {
-                        assert_eq!(run[output], expected[output], "{name}, {kernels} kernels, {}", case.label());
-                    }
+                let (plan, types) = plan_of(&case, target);
+                let [first, second] = run_twice(&mut gpu, &case, plan, &types).unwrap_or_else(|e| panic!("{e}"));
+                let outputs = first.iter().zip(&second).zip(&types).filter(|(_, tensor)| tensor.dtype == DType::U32);
+                let mut ids = outputs.map(|((first, second), _)| {
+                    assert_eq!(first, second, "{name}, {kernels} kernels, {}", case.label());
+                    first
+                });
+                let below = |ids: Option<&Vec<u32>>, end: usize| {
+                    let ids = ids.expect("an output");
+                    let in_range = ids.iter().all(|&id| (id as usize) < end);
+                    assert!(in_range, "{name}, {kernels} kernels, {}: {ids:?}", case.label());
+                };
+                if *name == "beam_step" {
+                    // After the lengths come the rows that are continued.
+                    below(ids.nth(1), logits.rows());
                 }
+                below(ids.next(), logits.columns());
             }
         }
     }
