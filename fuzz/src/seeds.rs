@@ -81,7 +81,7 @@ pub static PARAMETERS: LazyLock<Vec<(String, Vec<usize>)>> = LazyLock::new(|| {
 pub fn vocabularies() -> [usize; 2] {
     ["tokenizer.de.json", "tokenizer.en.json"].map(|name| {
         let json = std::str::from_utf8(&RUN[name]).expect("JSON is text");
-        Tokenizer::from_json(json, Path::new(name)).expect("the run's own").vocabulary_size()
+        Tokenizer::from_json(json.as_bytes(), Path::new(name)).expect("the run's own").vocabulary_size()
     })
 }
 
