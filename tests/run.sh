@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what a test machine lacks, then runs every test, and last what the README promises: that `cargo run --release
-# -- train`, without more, ends in a translator that works. Takes under 30 minutes on 2 cores.
+# -- train`, without more, ends in a translator that works. Takes under an hour on 2 cores.
 set -eu
 cd "$(dirname "$0")/.."
 root=$PWD
