@@ -169,7 +169,6 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
-    use crate::cpu::Cpu;
     use crate::train::config::read::keys;
 
     /// Every key with numbers that no machine has room for: refused by name or accepted, at once.
@@ -189,7 +188,6 @@ mod tests {
             "9223372036854775807",
             "18446744073709551615",
         ];
-        let device = Cpu::<f32>::new();
         let fields =
             ["train.batch.sentences", "train.batch.tokens", "train.schedule.patience", "train.schedule.warmup_steps"];
         let (mut refused, mut too_large, mut accepted) = (0, 0, 0);
@@ -207,7 +205,8 @@ mod tests {
                             let data = &config.data;
                             let footprint =
                                 Footprint::of_model(&config.model, [data.source_vocabulary, data.target_vocabulary]);
-                            match footprint.check(&device) {
+                            let shares = [&footprint.device[..], &footprint.host].concat();
+                            match fits(&shares, "the machine", Some(24 << 30)) {
                                 Err(error) => {
                                     let error = error.to_string();
                                     assert!(error.contains(&format!("{key} = {value}")), "{preset}: {error}");
