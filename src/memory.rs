@@ -1,18 +1,20 @@
-//! The machine's memory: how much is left, and taking much of it at once without the end of the program where it is not there.
+//! The machine's memory: how much is left, and taking much of it at once without the end of the program where it is not
+//! there.
 
 use std::cell::Cell;
 use std::collections::TryReserveError;
 #[cfg(target_os = "linux")]
 use std::fs;
 
-/// Bytes that this process can still take: what the machine and, on Linux, the container and `ulimit -v` leave, swap space included. `None` where the
-/// system does not tell.
+/// Bytes that this process can still take: what the machine and, on Linux, the container and `ulimit -v` leave, swap
+/// space included. `None` where the system does not tell.
 #[cfg(target_os = "linux")]
 pub fn available() -> Option<u64> {
     let kilobytes = |name| Some(1024 * number("/proc/meminfo", name)?);
     let swap = kilobytes("SwapFree:").unwrap_or(0);
     let machine = kilobytes("MemAvailable:").map(|free| free.saturating_add(swap));
-    // Of a container's memory, what files' contents occupy is given back where it is needed. Without a limit the first is a word, or more than there is.
+    // Of a container's memory, what files' contents occupy is given back where it is needed. Without a limit the first
+    // is a word, or more than there is.
     let container = |limit: &str, statistics: &str, taken: &str| {
         let limit = fs::read_to_string(limit).ok()?.trim().parse::<u64>().ok()?;
         Some(limit.saturating_sub(number(statistics, taken)?).saturating_add(swap))
@@ -50,8 +52,8 @@ thread_local! {
     static TRYING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether this thread is about to take memory that it can do without: a program's allocator may then report that there is none, where it would have to end
-/// the program otherwise.
+/// Whether this thread is about to take memory that it can do without: a program's allocator may then report that there
+/// is none, where it would have to end the program otherwise.
 pub fn trying() -> bool {
     TRYING.get()
 }

@@ -1,4 +1,5 @@
-//! Where there is no memory left the program ends with a word and exit status 1. Rust's own answer is an abort, which looks like a crash.
+//! Where there is no memory left the program ends with a word and exit status 1. Rust's own answer is an abort, which
+//! looks like a crash.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, Ordering};

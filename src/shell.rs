@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-/// A path as a word for `sh`, on Windows for `cmd` and PowerShell. It is not taken for a flag. What needs no quotes gets
-/// none.
+/// A path as a word for `sh`, on Windows for `cmd` and PowerShell. It is not taken for a flag. What needs no quotes
+/// gets none.
 ///
 /// What a path has that is not Unicode, no printed command can say.
 pub fn word(path: impl AsRef<Path>) -> String {

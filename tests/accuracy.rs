@@ -165,8 +165,8 @@ fn gradients_of_recurrences_with_small_weights() {
     }
 }
 
-/// The same of whole models, as far as every gradient is promised to agree with PyTorch's. Without attention: to that of
-/// small states all scores are alike, so that its gradients are zero but for rounding, in f64 too.
+/// The same of whole models, as far as every gradient is promised to agree with PyTorch's. Without attention: to that
+/// of small states all scores are alike, so that its gradients are zero but for rounding, in f64 too.
 #[test]
 fn gradients_of_models_with_small_weights() {
     let rows = |salt: usize| -> Vec<i64> {

@@ -1,4 +1,5 @@
-//! What ends a run from outside, from the command line: signals, a full disk, other processes. Nothing is lost, and what cannot begin leaves nothing.
+//! What ends a run from outside, from the command line: signals, a full disk, other processes. Nothing is lost, and
+//! what cannot begin leaves nothing.
 
 #![cfg(unix)]
 

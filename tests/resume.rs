@@ -1,5 +1,6 @@
-//! A run that ends in the middle, wherever, and is resumed comes to the bits of one that did not: every preset, in small. A device that fails at
-//! one of its runs stands for a kill, one that asks to stop for Ctrl-C; `tests/interruption.rs` kills and stops processes.
+//! A run that ends in the middle, wherever, and is resumed comes to the bits of one that did not: every preset, in
+//! small. A device that fails at one of its runs stands for a kill, one that asks to stop for Ctrl-C;
+//! `tests/interruption.rs` kills and stops processes.
 
 mod gpu;
 mod same;
@@ -29,7 +30,8 @@ enum Work {
 }
 use Work::{Training, Translation, Validation};
 
-/// A device that fails for good when it is asked for so many runs of a kind, and one more, or asks for an end of training then.
+/// A device that fails for good when it is asked for so many runs of a kind, and one more, or asks for an end of
+/// training then.
 struct Mortal<'d> {
     device: &'d mut dyn Device,
     kind: Work,
@@ -158,7 +160,8 @@ impl Subject {
 
 static NEVER: AtomicBool = AtomicBool::new(false);
 
-/// Trains, with a kill at these moments, then for one epoch, then with kills in the second epoch, and compares with what was never killed.
+/// Trains, with a kill at these moments, then for one epoch, then with kills in the second epoch, and compares with
+/// what was never killed.
 fn check_resumes(
     preset: &str,
     new_device: &dyn Fn() -> Box<dyn Device>,
@@ -202,7 +205,8 @@ fn a_run_that_is_stopped_resumes_to_the_same_bits() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let [undisturbed, stopped] = ["undisturbed", preset].map(|name| folder.path().join(name));
         subject.train(&mut Cpu::<f32>::new(), &undisturbed, 2, &NEVER).unwrap_or_else(|e| panic!("{preset}: {e}"));
-        // At the first, a middle and the last batch of a validation; a second stop of the same one; and in the second epoch.
+        // At the first, a middle and the last batch of a validation; a second stop of the same one; and in the second
+        // epoch.
         let [first, middle, last] = [0, 1, 3].map(|left| (Validation, left));
         for (kind, left) in [(Training, 1), first, first, middle, last, (Translation, 0), (Training, 1), middle, last] {
             let stop = AtomicBool::new(false);

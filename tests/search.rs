@@ -85,7 +85,8 @@ fn mixed_sources() -> Vec<Vec<u32>> {
     (0..70u32).map(|s| (0..1 + s * 37 % 40).map(|t| 4 + (s * 3 + t * 7) % 5).collect()).collect()
 }
 
-/// Neither a sentence's neighbours nor its place among them change its translation: shuffled, by itself, in a full batch.
+/// Neither a sentence's neighbours nor its place among them change its translation: shuffled, by itself, in a full
+/// batch.
 fn translations_are_their_own(device: &mut dyn Device, alone: usize) {
     let (mut ended, mut cut) = (0, 0);
     for config in configs() {
@@ -296,7 +297,8 @@ fn a_search_stops_where_all_sentences_have_ended() {
     assert!(early >= 3, "only {early} of 10 searches have both sentences that end early and sentences that do not");
 }
 
-/// A line is handed on before a longer one behind it is searched for, whose pieces are translated as they are by themselves.
+/// A line is handed on before a longer one behind it is searched for, whose pieces are translated as they are by
+/// themselves.
 #[test]
 fn a_long_line_does_not_hold_up_those_before_it() {
     let config = config("tiny", &[]);

@@ -1,4 +1,5 @@
-//! Sizes that a machine has no room for: what a run takes is known before it begins, and where it is not there after all, an error says so.
+//! Sizes that a machine has no room for: what a run takes is known before it begins, and where it is not there after
+//! all, an error says so.
 
 mod cli;
 #[path = "cli/refuse.rs"]

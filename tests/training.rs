@@ -337,7 +337,8 @@ fn as_many_lines_out_as_in() {
     }
 }
 
-/// Chinese is written without spaces: as 13a counts words, one is a whole clause. And a model that writes no capitals cannot be held to any.
+/// Chinese is written without spaces: as 13a counts words, one is a whole clause. And a model that writes no capitals
+/// cannot be held to any.
 #[test]
 fn a_score_says_of_what_kind_it_is() {
     let sandbox = Sandbox::with_captions(40);

@@ -1,4 +1,5 @@
-//! Translating from the command line: how long a translation may become, lines of any length, and files that are not what they should be.
+//! Translating from the command line: how long a translation may become, lines of any length, and files that are not
+//! what they should be.
 
 #[allow(dead_code, reason = "other tests use the rest")]
 mod cli;
@@ -45,7 +46,8 @@ impl Sandbox {
     }
 }
 
-/// One word a source, forty a target, learnt by heart. What a translation may become was 11 words beside sources as short.
+/// One word a source, forty a target, learnt by heart. What a translation may become was 11 words beside sources as
+/// short.
 #[test]
 fn targets_far_longer_than_their_sources_come_out_whole() {
     let sandbox = Sandbox::new();

@@ -1,4 +1,5 @@
-//! The plain driver: numbers of cases go to worker processes, one for each core. A worker that ends over a case costs that case alone.
+//! The plain driver: numbers of cases go to worker processes, one for each core. A worker that ends over a case costs
+//! that case alone.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

@@ -1,8 +1,10 @@
-//! Fuzzing of everything that wgrad reads. A target makes a case out of random bytes, mostly a file that wgrad wrote with something changed, gives it to
-//! wgrad, and holds what comes back to what must be: no panic, no abort, no hang, no memory without end, and no success on what is not in order.
+//! Fuzzing of everything that wgrad reads. A target makes a case out of random bytes, mostly a file that wgrad wrote
+//! with something changed, gives it to wgrad, and holds what comes back to what must be: no panic, no abort, no hang,
+//! no memory without end, and no success on what is not in order.
 //!
-//! The same targets serve two drivers. `cargo fuzz run NAME` (nightly) hands them to libFuzzer. The plain [`driver`] draws the random bytes from a seed and runs
-//! the cases in [worker] processes, which may abort or hang without an end to the rest.
+//! The same targets serve two drivers. `cargo fuzz run NAME` (nightly) hands them to libFuzzer. The plain [`driver`]
+//! draws the random bytes from a seed and runs the cases in [worker] processes, which may abort or hang without an end
+//! to the rest.
 
 pub mod driver;
 mod mutate;

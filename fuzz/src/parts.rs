@@ -11,7 +11,8 @@ pub fn join(parts: &[(&str, &[u8])]) -> Vec<u8> {
     case
 }
 
-/// The parts of what [`join`] made. A regression that a person wrote may have wrong lengths, which is an error of theirs.
+/// The parts of what [`join`] made. A regression that a person wrote may have wrong lengths, which is an error of
+/// theirs.
 pub fn split(mut case: &[u8]) -> Vec<(String, &[u8])> {
     let mut parts = vec![];
     while let Some(end) = case.iter().position(|&byte| byte == b'\n') {

@@ -1,5 +1,6 @@
-//! The child process that makes and judges cases one after the other. It keeps the number of the present one in a file, tells each case that fails, and ends
-//! itself over one that takes too long. What ends it otherwise, the driver finds out.
+//! The child process that makes and judges cases one after the other. It keeps the number of the present one in a file,
+//! tells each case that fails, and ends itself over one that takes too long. What ends it otherwise, the driver finds
+//! out.
 
 use std::cell::Cell;
 use std::fs::{self, File};
@@ -80,7 +81,8 @@ pub fn processor_seconds(process: u32) -> f64 {
     (field() + field()) / 100.0
 }
 
-/// Judges the cases of these numbers, after one in which nothing is changed, for what is always refused tests nothing. Tells on standard output `failed NUMBER WHAT` for each that fails, and at the end `done TAKEN`.
+/// Judges the cases of these numbers, after one in which nothing is changed, for what is always refused tests nothing.
+/// Tells on standard output `failed NUMBER WHAT` for each that fails, and at the end `done TAKEN`.
 pub fn work(target: &'static Target, numbers: Numbers, progress: &File, seconds: f64) -> ExitCode {
     static NUMBER: AtomicU64 = AtomicU64::new(u64::MAX);
     keep_panics();

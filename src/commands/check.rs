@@ -13,7 +13,8 @@ use subject::Choice;
 
 /// Compares every kernel with its reference, number by number, and says how much of its error bound each one uses.
 ///
-/// With --shaders it warns of what naga, wgpu's compiler of WGSL, takes and others refuse or make something else of, as Chrome's does.
+/// With --shaders it warns of what naga, wgpu's compiler of WGSL, takes and others refuse or make something else of, as
+/// Chrome's does.
 ///
 /// Exit status: 0 if every number is within its bound; 1 if one is not, a kernel does not compile, or the device fails; 2 if the command line asks for what
 /// is not there.

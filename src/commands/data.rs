@@ -82,7 +82,8 @@ pub fn bundled_captions() -> anyhow::Result<PathBuf> {
     let is_there = |split: &str| ["de", "en"].iter().all(|side| directory.join(format!("{split}.{side}")).is_file());
     let is_complete = || ["train", "val", "test"].into_iter().all(is_there);
     if !is_complete() {
-        // Another program may be writing the same bytes, each file at once. A system that does not let a file be replaced while it is read refuses.
+        // Another program may be writing the same bytes, each file at once. A system that does not let a file be
+        // replaced while it is read refuses.
         let written = write_captions(&directory, pairs, seed);
         if !is_complete() {
             written.with_context(|| {

@@ -17,8 +17,8 @@ const ENDING: [i32; 2] = [SIGINT, SIGTERM];
 /// Waits between two looks at whether a signal came, to tell of it.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// What to do when a signal asks the program to end: at once, or after what is being done is saved. The exit status is the one that shells expect,
-/// 128 and the signal's number: 130 for Ctrl-C, 143 for SIGTERM.
+/// What to do when a signal asks the program to end: at once, or after what is being done is saved. The exit status is
+/// the one that shells expect, 128 and the signal's number: 130 for Ctrl-C, 143 for SIGTERM.
 pub struct Signals {
     at_once: Arc<AtomicBool>,
     asked: Arc<AtomicBool>,
@@ -49,7 +49,8 @@ impl Signals {
         Ok(signals)
     }
 
-    /// From now on the first signal sets the flag that this gives, and says what happens; the second ends the program at once.
+    /// From now on the first signal sets the flag that this gives, and says what happens; the second ends the program
+    /// at once.
     pub fn defer(&self) -> &AtomicBool {
         self.at_once.store(false, Ordering::SeqCst);
         let asked = self.asked.clone();

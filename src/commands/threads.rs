@@ -9,8 +9,8 @@ use rayon::{ThreadBuilder, ThreadPoolBuilder};
 /// Threads that are left for others: for Ctrl-C, and one to spare.
 const OTHERS: usize = 2;
 
-/// Starts rayon's threads, one for each core, or as many as the system gives; the caller's own does the work where it gives none. Left to itself rayon
-/// panics where one thread cannot be made.
+/// Starts rayon's threads, one for each core, or as many as the system gives; the caller's own does the work where it
+/// gives none. Left to itself rayon panics where one thread cannot be made.
 ///
 /// # Errors
 /// When rayon was started before.

@@ -36,7 +36,8 @@ pub struct SearchChoice {
     /// Hypotheses are compared by log-probability / length^ALPHA: larger means longer translations
     #[arg(long, value_name = "ALPHA", default_value_t = 1.0, allow_negative_numbers = true, value_parser = penalty)]
     length_penalty: f32,
-    /// The most tokens of a translation [default: what training saw for a source of this length, half as many again, and 10]
+    /// The most tokens of a translation [default: what training saw for a source of this length, half as many again,
+    /// and 10]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]
     max_length: Option<u32>,
 }

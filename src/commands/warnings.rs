@@ -39,7 +39,8 @@ pub struct Warnings {
 }
 
 impl Warnings {
-    /// Of the next line, given the most tokens that training took, that are translated as a whole, and that the model has positions for.
+    /// Of the next line, given the most tokens that training took, that are translated as a whole, and that the model
+    /// has positions for.
     pub fn note(&mut self, line: &Translated, [seen, whole, longest]: [usize; 3]) {
         self.lines += 1;
         let (number, tokens) = (self.lines, line.tokens);

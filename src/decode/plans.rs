@@ -1,8 +1,9 @@
 //! The plans of a search, and the resident buffers through which one hands over to the next.
 //!
-//! For each number of source positions there is an encoder, and a plan for each few steps, which knows where in the translation it stands (positions, lengths).
-//! The state before it lies in one of two sets of buffers, and it fills the other. Buffers are made in powers of two, so that a growing state (a Transformer's past)
-//! and sources of other lengths need few of them: all together less than four times the largest.
+//! For each number of source positions there is an encoder, and a plan for each few steps, which knows where in the
+//! translation it stands (positions, lengths). The state before it lies in one of two sets of buffers, and it fills the
+//! other. Buffers are made in powers of two, so that a growing state (a Transformer's past) and sources of other
+//! lengths need few of them: all together less than four times the largest.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -201,8 +202,8 @@ impl Plans {
         values.into_iter().map(write).collect()
     }
 
-    /// The plan of steps `number`·[`PART`] to the next part's first. Its fetches are what it found, and the hypotheses' scores. All earlier parts and the encoder
-    /// have been asked for before.
+    /// The plan of steps `number`·[`PART`] to the next part's first. Its fetches are what it found, and the hypotheses'
+    /// scores. All earlier parts and the encoder have been asked for before.
     ///
     /// # Errors
     /// When memory is short.

@@ -1,8 +1,9 @@
 //! Search for the likeliest translation: greedy, or with a beam (Graves 2012, Wu et al. 2016).
 //!
-//! Sentences whose lengths round up to the same number of positions share a batch, and a batch always has as many rows: what becomes of a sentence depends on
-//! its own length, never on its neighbours. The encoder is one plan (`plans.rs`), and every few steps of the decoder are one more, made when a sentence first
-//! gets that far; the state waits in resident buffers between them. After each the host reads what the steps chose. A sentence is done when all of its
+//! Sentences whose lengths round up to the same number of positions share a batch, and a batch always has as many rows:
+//! what becomes of a sentence depends on its own length, never on its neighbours. The encoder is one plan (`plans.rs`),
+//! and every few steps of the decoder are one more, made when a sentence first gets that far; the state waits in
+//! resident buffers between them. After each the host reads what the steps chose. A sentence is done when all of its
 //! hypotheses have ended, or at its own limit; its neighbours may go on. The best hypothesis is then followed back.
 
 use std::sync::Arc;
@@ -80,7 +81,8 @@ pub struct Search {
     plans: Plans,
 }
 
-/// What a batch's plans found: for each of them the tokens of every step and row, with a beam then the rows that they continue.
+/// What a batch's plans found: for each of them the tokens of every step and row, with a beam then the rows that they
+/// continue.
 #[derive(Default)]
 struct Found(Vec<Vec<u32>>);
 
@@ -124,7 +126,8 @@ impl Search {
         self.limit.of(source).min(self.longest()).min(usize::MAX - self.frame.positions(0))
     }
 
-    /// Translates token ids (without specials); the result is in the same order. Of a source longer than [`longest`](Self::longest) only the beginning is read.
+    /// Translates token ids (without specials); the result is in the same order. Of a source longer than
+    /// [`longest`](Self::longest) only the beginning is read.
     ///
     /// # Errors
     /// When the device fails, or the model's scores are no numbers.
@@ -229,8 +232,8 @@ impl Search {
         Ok(())
     }
 
-    /// The translation of a sentence after so many steps if it is done then: nothing changes any more, or its limit is reached. There the best hypothesis that has
-    /// ended comes before all that have not.
+    /// The translation of a sentence after so many steps if it is done then: nothing changes any more, or its limit is
+    /// reached. There the best hypothesis that has ended comes before all that have not.
     fn translation(&self, found: &Found, sentence: usize, steps: usize, limit: usize) -> Option<Translation> {
         let mut rows = sentence * self.beam.width..(sentence + 1) * self.beam.width;
         // A hypothesis that has ended says <eos> at every step.

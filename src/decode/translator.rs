@@ -17,8 +17,8 @@ pub struct Translated {
     pub pieces: usize,
 }
 
-/// A search between two tokenizers. A line far longer than those of training is translated in pieces, so that time and memory grow with its length and no faster:
-/// its sentences, and parts of a sentence that is as long by itself.
+/// A search between two tokenizers. A line far longer than those of training is translated in pieces, so that time and
+/// memory grow with its length and no faster: its sentences, and parts of a sentence that is as long by itself.
 pub struct Translator {
     tokenizers: [Tokenizer; 2],
     search: Search,
@@ -29,7 +29,8 @@ pub struct Translator {
 }
 
 impl Translator {
-    /// For a model whose training took sources of up to `seen` tokens. Lines of up to twice as many are translated as a whole.
+    /// For a model whose training took sources of up to `seen` tokens. Lines of up to twice as many are translated as a
+    /// whole.
     pub fn new(tokenizers: [Tokenizer; 2], search: Search, seen: usize) -> Self {
         let longest = search.longest();
         Self { tokenizers, whole: seen.saturating_mul(2).min(longest), piece: seen.min(longest), search }
@@ -50,8 +51,9 @@ impl Translator {
         self.search.longest()
     }
 
-    /// Hands every line's translation to `said`, in order. Lines in pieces come after all others of `lines` to the search, and each as soon as those before it
-    /// are said. `false` where `go_on` said no, which is asked before every batch: not all lines are said then.
+    /// Hands every line's translation to `said`, in order. Lines in pieces come after all others of `lines` to the
+    /// search, and each as soon as those before it are said. `false` where `go_on` said no, which is asked before every
+    /// batch: not all lines are said then.
     ///
     /// # Errors
     /// When the device fails, or the model's scores are no numbers.

@@ -238,7 +238,8 @@ pub fn split_enable(line: &str) -> (Vec<&str>, &str) {
     }
 }
 
-/// What kernels say that have subgroup operations, by the standard. naga has the operations without, and refuses the line.
+/// What kernels say that have subgroup operations, by the standard. naga has the operations without, and refuses the
+/// line.
 const ENABLE_SUBGROUPS: &str = "enable subgroups; ";
 
 /// A shader put together, and where its lines come from.

@@ -75,7 +75,8 @@ pub enum GraphError {
 }
 
 impl GraphError {
-    /// What stands before the message for a user: a shape that breaks a rule is wgrad's fault, one that is too large is not.
+    /// What stands before the message for a user: a shape that breaks a rule is wgrad's fault, one that is too large is
+    /// not.
     pub fn blame(&self) -> &'static str {
         match self {
             GraphError::TooLarge { .. } => "",
@@ -88,7 +89,8 @@ impl GraphError {
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
     nodes: Vec<Node>,
-    /// The node of each input, and of each view by its source, offset and shape: models ask for the same ones thousands of times.
+    /// The node of each input, and of each view by its source, offset and shape: models ask for the same ones thousands
+    /// of times.
     inputs: HashMap<String, usize>,
     views: HashMap<(Value, usize, Vec<usize>), usize>,
 }

@@ -245,9 +245,9 @@ impl Real for Tracked {
         let share = (e - x).sigmoid();
         Self::rounded(x.sigmoid(), e * nearest * (1.0 - nearest), 3.5 + (3.0 + 2.0 * (x.abs() + e)) * share)
     }
-    /// The second sum makes good what the first one lost, E₀ = (n + 2.5) ULP of the mean |x|: it errs by (n + 2.5) ULP of
-    /// the mean distance, D + E₀ at most, and the last addition by one of the mean. (The kernel for long rows takes the
-    /// distances from the mean of their beginning: larger ones, which it adds up in n/8 steps or fewer.)
+    /// The second sum makes good what the first one lost, E₀ = (n + 2.5) ULP of the mean |x|: it errs by (n + 2.5) ULP
+    /// of the mean distance, D + E₀ at most, and the last addition by one of the mean. (The kernel for long rows takes
+    /// the distances from the mean of their beginning: larger ones, which it adds up in n/8 steps or fewer.)
     fn mean(numbers: &[Self]) -> Self {
         let count = numbers.len() as f64;
         let average = |f: &dyn Fn(&Self) -> f64| numbers.iter().map(f).sum::<f64>() / count;

@@ -107,8 +107,8 @@ impl Parameters {
         flat
     }
 
-    /// A flat buffer of the optimizer: these values, one for each element of the parameters, and zero where the constants lie, which have no
-    /// gradient. Sinusoids there once made Adam take the root of a negative number.
+    /// A flat buffer of the optimizer: these values, one for each element of the parameters, and zero where the
+    /// constants lie, which have no gradient. Sinusoids there once made Adam take the root of a negative number.
     pub fn moments<V: AsRef<[f32]>>(&self, values: impl IntoIterator<Item = V>) -> Vec<f32> {
         let mut flat = vec![0.0; self.flat_len];
         for (parameter, values) in self.list.iter().zip(values) {

@@ -12,8 +12,9 @@ enum Place {
     Character,
 }
 
-/// Parts of `line` that have at most `most` tokens each, as `count` counts them: its sentences (Unicode Standard Annex 29, 5), and of a longer sentence clauses or words together, as many as fit.
-/// A single character of more tokens stays whole. Blank parts are left out.
+/// Parts of `line` that have at most `most` tokens each, as `count` counts them: its sentences (Unicode Standard Annex
+/// 29, 5), and of a longer sentence clauses or words together, as many as fit. A single character of more tokens stays
+/// whole. Blank parts are left out.
 pub fn pieces<'l>(line: &'l str, most: usize, count: &dyn Fn(&str) -> usize) -> Vec<&'l str> {
     let mut found = vec![];
     for sentence in line.split_sentence_bounds() {

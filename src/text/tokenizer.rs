@@ -3,9 +3,9 @@
 //! `word` and `bpe` cut a line the same way. Runs of white space become one space, a space becomes the mark `▁` of the
 //! word that follows it (Kudo and Richardson 2018, "SentencePiece"), and every punctuation character stands alone: `Er
 //! ruft: "Halt!"` becomes `▁Er ▁ruft : ▁ " Halt ! "`. The marks make decoding exact: joining the tokens and turning `▁`
-//! into spaces restores the text; a `▁` of the text itself is written otherwise (`tokenizer/form.rs`). A word-level vocabulary
-//! holds these pieces themselves; byte-pair encoding (Sennrich et al. 2016) builds them from characters by merging the
-//! most frequent pairs.
+//! into spaces restores the text; a `▁` of the text itself is written otherwise (`tokenizer/form.rs`). A word-level
+//! vocabulary holds these pieces themselves; byte-pair encoding (Sennrich et al. 2016) builds them from characters by
+//! merging the most frequent pairs.
 //!
 //! The work is done by the `tokenizers` library, and a saved tokenizer is a plain `tokenizer.json` that it reads. wgrad
 //! itself reads no other than its own ([`file`]): the library panics, aborts or never ends on some files that it takes.

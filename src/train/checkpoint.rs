@@ -157,7 +157,8 @@ impl Metadata {
     }
 }
 
-/// The part of the metadata that the checksum covers, as it was written: a program that knows more fields would write it otherwise.
+/// The part of the metadata that the checksum covers, as it was written: a program that knows more fields would write
+/// it otherwise.
 fn covered(json: &str) -> &str {
     json.split_once("\"state\":").and_then(|(_, rest)| rest.strip_suffix('}')).unwrap_or_default()
 }
@@ -186,7 +187,8 @@ pub fn load_model(path: &Path, expected: &[(String, Vec<usize>)]) -> Result<Vec<
     select(path, &file, expected)
 }
 
-/// What `model.safetensors` says of its training. Files of other programs, of `wgrad init` and of older runs say nothing.
+/// What `model.safetensors` says of its training. Files of other programs, of `wgrad init` and of older runs say
+/// nothing.
 ///
 /// # Errors
 ///

@@ -227,7 +227,8 @@ mod tests {
     use crate::cpu::Cpu;
     use crate::models;
 
-    /// A decoder that runs free gives what it gives when it is forced to say the same words: logits and where it looked.
+    /// A decoder that runs free gives what it gives when it is forced to say the same words: logits and where it
+    /// looked.
     #[test]
     fn a_free_transformer_looks_where_the_forced_one_does() {
         for (heads, seed) in [(1, 3), (2, 3)] {

@@ -1,5 +1,6 @@
-//! Files that are either old or new, never half written: what a killed run or a full disk leaves behind can be read. And files that are a run's
-//! own: its folder may come from elsewhere, and a link in it may lead to a file of the user's.
+//! Files that are either old or new, never half written: what a killed run or a full disk leaves behind can be read.
+//! And files that are a run's own: its folder may come from elsewhere, and a link in it may lead to a file of the
+//! user's.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
@@ -63,7 +64,8 @@ pub(super) fn open_to_write(path: &Path) -> Result<File, FileError> {
     open_own(path, OpenOptions::new().read(true).write(true).create(true).truncate(false), true)
 }
 
-/// Looks at what stands under the name, opens it without following a link or waiting for a pipe's other end, and looks at what was opened.
+/// Looks at what stands under the name, opens it without following a link or waiting for a pipe's other end, and looks
+/// at what was opened.
 fn open_own(path: &Path, options: &mut OpenOptions, to_write: bool) -> Result<File, FileError> {
     let failed = |error| if to_write { FileError::writing(path, error) } else { FileError::reading(path, error) };
     let own = |metadata: Metadata| match foreign(&metadata, to_write) {
@@ -85,7 +87,8 @@ fn follow_no_link(options: &mut OpenOptions) -> &mut OpenOptions {
     options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32)
 }
 
-/// There the look beforehand has to do: a flag against links would also open a file that lies in the cloud without what it holds.
+/// There the look beforehand has to do: a flag against links would also open a file that lies in the cloud without what
+/// it holds.
 #[cfg(not(unix))]
 fn follow_no_link(options: &mut OpenOptions) -> &mut OpenOptions {
     options
@@ -144,7 +147,8 @@ pub(super) fn stands_for(_: &Path, _: &File) -> bool {
 ///
 /// # Errors
 ///
-/// The operating system refused, e.g. because the disk is full. The file is then as it was, and the temporary file is gone.
+/// The operating system refused, e.g. because the disk is full. The file is then as it was, and the temporary file is
+/// gone.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     // In the same folder, for only there is a rename atomic.
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -159,7 +163,8 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     write().map_err(|error: io::Error| FileError::writing(path, error))
 }
 
-/// How the names of temporary files begin and end. What stands between cannot be foreseen, so that nobody can put a link there.
+/// How the names of temporary files begin and end. What stands between cannot be foreseen, so that nobody can put a
+/// link there.
 const TEMPORARY: [&str; 2] = [".wgrad-", ".tmp"];
 
 /// Made as every new file is: `tempfile` by itself lets only the user read it.

@@ -11,8 +11,8 @@ use super::config::Config;
 
 /// Flat buffers of a model in training: parameters, gradients, Adam's two moments.
 const FLAT: u64 = 4;
-/// Copies of a flat buffer in the machine's memory while a checkpoint is written or read: parameters and moments as tensors, the same as bytes of a file, and
-/// one that is under way.
+/// Copies of a flat buffer in the machine's memory while a checkpoint is written or read: parameters and moments as
+/// tensors, the same as bytes of a file, and one that is under way.
 const COPIES: u64 = 7;
 
 /// What takes memory, and the keys that make it large.

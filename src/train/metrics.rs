@@ -58,7 +58,8 @@ pub struct EpochMetrics {
     pub validation_perplexity: f64,
     #[serde(default, deserialize_with = "number")]
     pub validation_batch_perplexity: f64,
-    /// sacreBLEU of the validation set in the form that the model writes ([`score`](super::score)), 0 to 100; `None` if it was not measured.
+    /// sacreBLEU of the validation set in the form that the model writes ([`score`](super::score)), 0 to 100; `None` if
+    /// it was not measured.
     pub bleu: Option<f64>,
     /// Of the epoch's last step.
     pub learning_rate: f32,

@@ -1,4 +1,5 @@
-//! A run before it has a folder: its text, its model and its plans; then the same with all their memory taken on a device.
+//! A run before it has a folder: its text, its model and its plans; then the same with all their memory taken on a
+//! device.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,7 +14,8 @@ use super::footprint::Footprint;
 use super::step::{StepBatch, allocate, training_plan, validation_plan};
 use super::{Split, TrainError};
 
-/// Lengths are rounded up to a multiple of this: 24 shapes and 11 % padding on Multi30k (at 2, 53 shapes and 5 %; at 8, 13 and 21 %).
+/// Lengths are rounded up to a multiple of this: 24 shapes and 11 % padding on Multi30k (at 2, 53 shapes and 5 %; at 8,
+/// 13 and 21 %).
 const BUCKET: usize = 4;
 
 /// Index of the training split; validation follows.

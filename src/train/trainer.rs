@@ -29,7 +29,8 @@ use super::setup::{Ready, Setup, TRAINING, VALIDATION};
 use super::step::{StepResult, control_words};
 use super::watch::{Speed, Watch};
 
-/// Steps after a resume within which a divergence is told apart: moments that were restored wrongly ended a run at the second.
+/// Steps after a resume within which a divergence is told apart: moments that were restored wrongly ended a run at the
+/// second.
 const SOON: u64 = 10;
 
 /// How a run ended.
@@ -77,8 +78,8 @@ pub struct Trainer<'a> {
 }
 
 impl<'a> Trainer<'a> {
-    /// Prepares a run in `run`: new, or with `resume` from its last checkpoint. Nothing of a new run is written yet, however this ends:
-    /// [`train`](Self::train) makes its folder.
+    /// Prepares a run in `run`: new, or with `resume` from its last checkpoint. Nothing of a new run is written yet,
+    /// however this ends: [`train`](Self::train) makes its folder.
     ///
     /// # Errors
     /// When the checkpoint is damaged, the text or a tokenizer is not what the run began with, or another process trains in the folder.
@@ -166,8 +167,8 @@ impl<'a> Trainer<'a> {
         (train.patience > 0 && self.state.epochs_without_improvement >= train.patience).then_some("train.patience")
     }
 
-    /// Makes the folder of a new run, tells `watch` how it goes, and trains until all epochs are done, validation stops improving, or `stop` is set,
-    /// which is heeded between two steps and between two batches of validation.
+    /// Makes the folder of a new run, tells `watch` how it goes, and trains until all epochs are done, validation stops
+    /// improving, or `stop` is set, which is heeded between two steps and between two batches of validation.
     ///
     /// # Errors
     /// When the device fails, the disk is full or the loss diverges; the last checkpoint is intact then. If the folder cannot be made, nothing of it
@@ -251,8 +252,8 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    /// Validates, takes note of it and turns to the next epoch. `false` where `stop` was set meanwhile: all is as it was after the last step then, and
-    /// the epoch is validated once the run goes on.
+    /// Validates, takes note of it and turns to the next epoch. `false` where `stop` was set meanwhile: all is as it
+    /// was after the last step then, and the epoch is validated once the run goes on.
     fn end_epoch(&mut self, stop: &AtomicBool, watch: &mut dyn Watch) -> Result<bool, TrainError> {
         let trained = self.average()?;
         let scores = self.validate(stop)?;

@@ -38,7 +38,8 @@ fn dawn_computes_the_quick_cases() {
     assert!(failures.is_empty(), "{} of {runs} cases are wrong:\n{}", failures.len(), failures.join("\n\n"));
 }
 
-/// How many cases of the ops ran with hardware's kernels, without subgroup operations and, where that is something else, with them; and what is wrong.
+/// How many cases of the ops ran with hardware's kernels, without subgroup operations and, where that is something
+/// else, with them; and what is wrong.
 fn check(shaders: &Arc<Shaders>, ops: &[Listed]) -> (usize, Vec<String>) {
     let (ops, results) = (Mutex::new(ops.iter()), Mutex::new((0, vec![])));
     let work = || {

@@ -1,4 +1,5 @@
-//! Dawn, Chrome's WebGPU, with Tint, its compiler of WGSL, as a device. It is a library for Node, and `dawn.js` takes its orders there.
+//! Dawn, Chrome's WebGPU, with Tint, its compiler of WGSL, as a device. It is a library for Node, and `dawn.js` takes
+//! its orders there.
 
 use std::collections::HashMap;
 use std::io::{BufWriter, ErrorKind, Read, Write};

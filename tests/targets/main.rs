@@ -1,8 +1,9 @@
-//! Every kernel, with every set of constants that the ops' cases, the presets' plans and the bench's ceilings use, for targets whose hardware is not here:
-//! valid WGSL without other optional features than the target has, to naga and to Chrome's compiler; within WebGPU's guaranteed limits, and translated to
-//! what Vulkan, Metal and Direct3D 12 take.
+//! Every kernel, with every set of constants that the ops' cases, the presets' plans and the bench's ceilings use, for
+//! targets whose hardware is not here: valid WGSL without other optional features than the target has, to naga and to
+//! Chrome's compiler; within WebGPU's guaranteed limits, and translated to what Vulkan, Metal and Direct3D 12 take.
 //!
-//! Needs spirv-val, DXC, Node and Dawn: `tests/install_targets.sh` installs them. Without them a test fails and says so.
+//! Needs spirv-val, DXC, Node and Dawn: `tests/install_targets.sh` installs them. Without them a test fails and says
+//! so.
 
 mod chrome;
 mod dawn;

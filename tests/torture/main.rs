@@ -1,6 +1,6 @@
 //! Kills training at random moments, fills its disk, sets two processes on one run, and holds what becomes of it to the
-//! bits of an undisturbed run. `tests/torture.sh` runs it; it is no part of `cargo test`. Signals and disks in memory are
-//! Unix's.
+//! bits of an undisturbed run. `tests/torture.sh` runs it; it is no part of `cargo test`. Signals and disks in memory
+//! are Unix's.
 
 #[cfg(unix)]
 mod campaign;

@@ -152,7 +152,8 @@ static VALUES: LazyLock<[Vec<f32>; 2]> = LazyLock::new(|| {
     })
 });
 
-/// Whether the numbers are those that were saved. A file without wgrad's checksum is one of another program, and may have any.
+/// Whether the numbers are those that were saved. A file without wgrad's checksum is one of another program, and may
+/// have any.
 fn is_unchanged(name: &str, file: &[u8], tensors: &[NamedTensor]) -> bool {
     let (_, description) = SafeTensors::read_metadata(file).expect("it was loaded");
     let foreign = description.metadata().as_ref().is_none_or(|own| !own.contains_key("wgrad"));

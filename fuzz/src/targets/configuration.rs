@@ -1,4 +1,5 @@
-//! The configuration: a preset, a TOML file over it or in its place, and assignments, as `wgrad train` puts them together.
+//! The configuration: a preset, a TOML file over it or in its place, and assignments, as `wgrad train` puts them
+//! together.
 
 use std::sync::LazyLock;
 

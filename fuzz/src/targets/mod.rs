@@ -60,7 +60,8 @@ pub const TARGETS: [Target; 9] = [
     Target::new::<command_line::Command>("command_line", 1),
 ];
 
-/// Panics, aborts, hangs and takes memory on purpose, and no part of a campaign: with it the driver tries whether it notices.
+/// Panics, aborts, hangs and takes memory on purpose, and no part of a campaign: with it the driver tries whether it
+/// notices.
 const PLANTED: Target = Target::new::<planted::Planted>("planted", 0);
 
 /// The target of this name.

@@ -1,4 +1,5 @@
-//! WGSL from a folder: reading and imports, naga's front end, the checks before a driver sees it, and messages with lines.
+//! WGSL from a folder: reading and imports, naga's front end, the checks before a driver sees it, and messages with
+//! lines.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,5 @@
-//! What WGSL's standard asks for and naga does not. Other compilers refuse such a kernel, or make something else of it, as Tint (Chrome, Edge, Node) does.
+//! What WGSL's standard asks for and naga does not. Other compilers refuse such a kernel, or make something else of it,
+//! as Tint (Chrome, Edge, Node) does.
 
 mod text;
 mod uniformity;
@@ -11,8 +12,8 @@ use wgpu::naga::front::wgsl::parse_str;
 use super::shaders::Shaders;
 use crate::graph::Dispatch;
 
-/// What compilers take differently, each with file and line: in the files that stand in for built-in ones, and in those of these kernels that have such a
-/// file.
+/// What compilers take differently, each with file and line: in the files that stand in for built-in ones, and in those
+/// of these kernels that have such a file.
 pub fn warnings<'a>(shaders: &Shaders, kernels: impl IntoIterator<Item = &'a Dispatch>) -> Vec<String> {
     let mut found: BTreeSet<(PathBuf, usize, String)> = BTreeSet::new();
     for (path, text) in shaders.replaced() {

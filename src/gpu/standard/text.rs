@@ -71,7 +71,8 @@ fn length(text: &str) -> usize {
     text.len()
 }
 
-/// Which pieces are `<` and `>` around the arguments of a type, as in `array<f32, 4>`: WGSL's own rule ("template list discovery").
+/// Which pieces are `<` and `>` around the arguments of a type, as in `array<f32, 4>`: WGSL's own rule ("template list
+/// discovery").
 fn template_brackets(pieces: &[Token]) -> Vec<bool> {
     let mut found = vec![false; pieces.len()];
     let text = |i: usize| pieces.get(i).map_or("", |piece| piece.text);

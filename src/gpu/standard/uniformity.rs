@@ -1,7 +1,9 @@
-//! Barriers and subgroup operations that not every invocation reaches. By WGSL's standard they stand in uniform control flow; naga does not look.
+//! Barriers and subgroup operations that not every invocation reaches. By WGSL's standard they stand in uniform control
+//! flow; naga does not look.
 //!
-//! The standard follows all that may differ between invocations. This tells of less, but not without cause: of what depends on an invocation's number or on
-//! memory that kernels write, by expressions, results of functions, and variables in which nothing else is ever stored.
+//! The standard follows all that may differ between invocations. This tells of less, but not without cause: of what
+//! depends on an invocation's number or on memory that kernels write, by expressions, results of functions, and
+//! variables in which nothing else is ever stored.
 
 use std::collections::{HashMap, HashSet};
 

@@ -249,7 +249,8 @@ fn table_of(assignment: &str) -> Result<Table, ConfigError> {
     let (key, text) =
         assignment.split_once('=').ok_or_else(|| ConfigError::Assignment { assignment: assignment.to_owned() })?;
     let key = key.trim();
-    // No key has more parts than `train.schedule.kind`; 60,000 tables in each other overflow the stack when they are freed.
+    // No key has more parts than `train.schedule.kind`; 60,000 tables in each other overflow the stack when they are
+    // freed.
     if key.split('.').count() > 3 {
         return Err(unknown_key(key.to_owned(), "--set"));
     }
