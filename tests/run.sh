@@ -37,6 +37,9 @@ step cargo fmt --check
 step cargo clippy --all-targets --test mutation --test torture -- -D warnings
 step env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 step cargo test
+# What failed once, and a short campaign: in the profile of the tests, whose dependencies are compiled, and with their program.
+step cargo fmt --check --manifest-path fuzz/Cargo.toml
+step cargo run --manifest-path fuzz/Cargo.toml --target-dir target -- --inputs 20000
 # A second driver, and Vulkan's validation layers, in one go.
 step env VK_DRIVER_FILES="$swiftshader" tests/validation.sh
 
