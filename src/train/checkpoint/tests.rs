@@ -128,6 +128,24 @@ fn every_truncation_is_noticed() {
     assert!(error.contains("model.safetensors is damaged (") && error.contains("copy it again"), "{error}");
 }
 
+/// The checksum covers the values, not the header that says whose they are.
+#[test]
+fn tensors_that_change_places_in_the_header_are_noticed() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("model.safetensors");
+    let tensors = [tensor("decoder", &[2, 2], 1.0), tensor("encoder", &[2, 2], 2.0)];
+    save_model(&path, &tensors, None).unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    let at = |bytes: &[u8], name: &[u8]| bytes.windows(name.len()).position(|part| part == name).unwrap();
+    let (decoder, encoder) = (at(&bytes, b"decoder"), at(&bytes, b"encoder"));
+    bytes[decoder..][..7].copy_from_slice(b"encoder");
+    bytes[encoder..][..7].copy_from_slice(b"decoder");
+    fs::write(&path, &bytes).unwrap();
+    let expected = [("decoder".to_owned(), vec![2, 2]), ("encoder".to_owned(), vec![2, 2])];
+    let error = load_model(&path, &expected).unwrap_err().to_string();
+    assert!(error.contains("order of their names"), "{error}");
+}
+
 #[test]
 fn files_of_other_programs_need_no_checksum() {
     let directory = tempfile::tempdir().unwrap();
