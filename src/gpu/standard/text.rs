@@ -136,9 +136,13 @@ fn uninitialized(text: &str, tokens: &[Token]) -> Vec<(usize, String)> {
             "{" => blocks.push(std::mem::take(&mut of_loop)),
             "}" => drop(blocks.pop()),
             "var" if blocks.contains(&true) => {
-                let declaration = tokens[i..].iter().take_while(|t| t.text != "=");
-                let Some(end) = declaration.clone().find(|t| t.text == ";") else { continue };
-                let Some(colon) = declaration.clone().find(|t| t.text == ":") else { continue };
+                let declaration = &tokens[i..];
+                let Some(end) = declaration.iter().find(|t| ["=", ";"].contains(&t.text)) else { continue };
+                // Without a type, which only an initial value may stand for, it is no WGSL, of which the compiler tells.
+                let Some(colon) = declaration.iter().find(|t| t.text == ":" && t.at < end.at) else { continue };
+                if end.text == "=" {
+                    continue;
+                }
                 let (before, ty) = (&text[token.at..colon.at], text[colon.at + 1..end.at].trim());
                 let said = format!(
                     "`{before}` in a loop has no initial value: by the standard it is zero at every turn, in Chrome at the first only; write \
@@ -268,6 +272,8 @@ mod tests {
             "for (var i = 0u; i < n; i++) {} var x: f32;",
             "// loop {\n var x: f32;",
             "/* loop { /* { */ { */ var x: f32;",
+            // No WGSL, and no reason to fall over what follows.
+            "loop { var x; } let y: u32 = 1u;",
         ] {
             assert_eq!(told(&format!("var<workgroup> w: array<f32, 8>;\nfn f() {{ {body} }}")), [], "{body}");
         }
