@@ -50,3 +50,4 @@ pub mod plan;
 pub mod shell;
 pub mod text;
 pub mod train;
+pub mod tune;

@@ -8,7 +8,7 @@ use wgrad::cpu::Cpu;
 use wgrad::gpu::{self, Gpu, OpenError, Shaders};
 use wgrad::plan::Device;
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct DeviceChoice {
     /// Where to compute: auto (a hardware GPU if there is one, else the CPU), cpu, or part of a name that `wgrad devices` lists
     #[arg(long, value_name = "NAME", default_value = "auto", value_parser = NonEmptyStringValueParser::new())]

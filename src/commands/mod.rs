@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod corpus;
 mod data;
 mod device;
 mod devices;
@@ -15,6 +16,7 @@ mod signals;
 mod threads;
 mod train;
 mod translate;
+mod tune;
 mod warnings;
 
 use anyhow::{anyhow, bail};
@@ -36,6 +38,8 @@ pub struct Cli {
 enum Command {
     /// Train a model: without arguments a German-to-English translator on the corpus that comes with wgrad
     Train(train::Train),
+    /// Try configurations, and find the best one and what each change brings
+    Tune(tune::Tune),
     /// Translate lines from standard input to standard output
     Translate(translate::Translate),
     /// Translate a file and score it with BLEU
@@ -61,6 +65,7 @@ impl Cli {
         threads::start()?;
         match self.command {
             Command::Train(command) => command.run(),
+            Command::Tune(command) => command.run(),
             Command::Translate(command) => command.run(),
             Command::Evaluate(command) => command.run(),
             Command::Devices(command) => command.run(),

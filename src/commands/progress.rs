@@ -1,6 +1,7 @@
 //! What a person sees of training, on standard error: a bar on a terminal, plain lines anywhere else.
 
 use std::io::{self, Stderr, Write};
+use std::ops::ControlFlow;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use wgrad::train::metrics::EpochMetrics;
@@ -49,7 +50,7 @@ impl<W: Write> Watch for Progress<W> {
         self.bar.set_position(done as u64);
     }
 
-    fn step(&mut self, loss: f64, speed: &Speed) {
+    fn step(&mut self, loss: f64, speed: &Speed) -> ControlFlow<()> {
         self.bar.inc(1);
         let (done, all) = (self.bar.position(), self.bar.length().unwrap_or(0));
         let status = step_status(loss, speed.tokens_per_second(), speed.time_for(all.saturating_sub(done)));
@@ -58,12 +59,14 @@ impl<W: Write> Watch for Progress<W> {
             self.line(&format!("{label}  step {done}/{all}  {status}"));
         }
         self.bar.set_message(status);
+        ControlFlow::Continue(())
     }
 
     /// Replaces the bar by a line about the epoch, marked with `*` if its model is the best so far.
-    fn finish_epoch(&mut self, metrics: &EpochMetrics, best: bool, speed: &Speed) {
+    fn finish_epoch(&mut self, metrics: &EpochMetrics, best: bool, speed: &Speed) -> ControlFlow<()> {
         self.bar.finish_and_clear();
         self.line(&epoch_line(metrics, self.epochs, speed.tokens_per_second(), best));
+        ControlFlow::Continue(())
     }
 }
 
@@ -111,7 +114,7 @@ pub fn thousands(number: f64) -> String {
 }
 
 /// Minutes and seconds, `1:32`, from an hour on with hours, `1:02:03`.
-fn duration(seconds: f64) -> String {
+pub fn duration(seconds: f64) -> String {
     let seconds = seconds.round() as u64;
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     match hours {
@@ -177,12 +180,11 @@ mod tests {
         // The first step of epoch 3 was taken in an earlier session.
         progress.start_epoch(3, 1, 5);
         for _ in 1..5 {
-            progress.step(3.2144, &speed);
+            assert!(progress.step(3.2144, &speed).is_continue());
         }
-        progress.finish_epoch(&METRICS, true, &speed);
+        assert!(progress.finish_epoch(&METRICS, true, &speed).is_continue());
         progress.start_epoch(4, 0, 5);
-        progress.step(3.0, &speed);
-        progress.step(3.0, &speed);
+        let _ = (progress.step(3.0, &speed), progress.step(3.0, &speed));
 
         let text = String::from_utf8(progress.output).unwrap();
         assert!(!text.chars().any(|character| character.is_control() && character != '\n'), "{text:?}");

@@ -7,9 +7,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use wgrad::plan::Device;
 use wgrad::shell::word;
-use wgrad::text::{
-    BleuTokenizer, ParallelText, TextError, Tokenizer, TokenizerSettings, read_pairs, test_halves, test_splits,
-};
+use wgrad::text::{BleuTokenizer, Tokenizer};
 use wgrad::train::config::Config;
 use wgrad::train::footprint::Footprint;
 use wgrad::train::metrics::{EpochMetrics, Record, read_records};
@@ -17,9 +15,8 @@ use wgrad::train::run_directory::{RunDirectory, next_free};
 use wgrad::train::score::score_name;
 use wgrad::train::{Outcome, Setup, Trainer};
 
-use super::data::bundled_captions;
+use super::corpus::Corpus;
 use super::device::{DeviceChoice, Opened};
-use super::learning::LearningBar;
 use super::program;
 use super::progress::{Progress, thousands};
 use super::signals::Signals;
@@ -57,6 +54,23 @@ pub struct Train {
 }
 
 impl Train {
+    /// A run as a file has it whole, in a folder of its own; it goes on where the folder has it already.
+    pub fn of_file(config: PathBuf, out: PathBuf, data: Option<PathBuf>, device: DeviceChoice) -> Self {
+        let begun = out.join("last.safetensors").exists();
+        let (resume, config, out) = if begun { (Some(out), None, None) } else { (None, Some(config), Some(out)) };
+        Self {
+            data,
+            out,
+            preset: None,
+            config,
+            assignments: vec![],
+            print_config: false,
+            resume,
+            verbose: false,
+            device,
+        }
+    }
+
     pub fn run(self) -> anyhow::Result<()> {
         let signals = Signals::catch().context("catching Ctrl-C")?;
         if let Some(path) = &self.resume {
@@ -117,13 +131,8 @@ impl Train {
         Ok((name, config))
     }
 
-    /// `--data`, so that it means the same from everywhere.
     fn data_directory(&self) -> anyhow::Result<Option<String>> {
-        let Some(directory) = &self.data else {
-            return Ok(None);
-        };
-        let absolute = std::path::absolute(directory).with_context(|| format!("--data {}", directory.display()))?;
-        Ok(Some(absolute.into_os_string().into_string().ok().context("--data: expected a UTF-8 path")?))
+        self.data.as_deref().map(data_directory).transpose()
     }
 
     fn train(
@@ -213,88 +222,10 @@ impl Train {
     }
 }
 
-/// The text of a run.
-struct Corpus {
-    directory: PathBuf,
-    /// Training and validation.
-    splits: [ParallelText; 2],
-    /// Pairs of them left out because a side is blank.
-    blank: usize,
-    /// The first test set, or else the validation set.
-    test: (String, ParallelText),
-    /// Files of test sets that lack the other language.
-    halves: Vec<String>,
-}
-
-impl Corpus {
-    /// `resume`: a run began with it, so that no other text takes its place.
-    fn read(config: &Config, resume: bool) -> anyhow::Result<Self> {
-        let data = &config.data;
-        let directory = if data.directory.is_empty() { bundled_captions()? } else { PathBuf::from(&data.directory) };
-        let read = |split: &str| match read_pairs(&directory, split, &data.source, &data.target) {
-            Err(TextError::MissingFile { path, .. }) if resume => {
-                bail!(
-                    "{} does not exist, and the run began with it: put it back, or say where the text is with \
-                     --data DIR",
-                    path.display()
-                )
-            }
-            text => Ok(text?),
-        };
-        let (training, blank_training) = read("train")?.without_blanks();
-        let (validation, blank_validation) = read("val")?.without_blanks();
-        for (text, split) in [(&training, "train"), (&validation, "val")] {
-            if text.source.is_empty() {
-                bail!("{}: every pair of {split} has a blank side; expected sentences", directory.display());
-            }
-        }
-        let name =
-            test_splits(&directory, &data.source, &data.target)?.into_iter().next().unwrap_or_else(|| "val".into());
-        let (test, _) = read(&name)?.without_blanks();
-        let halves = test_halves(&directory, &data.source, &data.target)?;
-        Ok(Self {
-            directory,
-            splits: [training, validation],
-            blank: blank_training + blank_validation,
-            test: (name, test),
-            halves,
-        })
-    }
-
-    fn train_tokenizers(&self, config: &Config) -> anyhow::Result<[Tokenizer; 2]> {
-        let data = &config.data;
-        let sides = &self.splits[0];
-        let settings = |vocabulary| TokenizerSettings {
-            kind: data.tokenizer,
-            vocabulary,
-            min_frequency: data.min_frequency,
-            lowercase: data.lowercase,
-        };
-        let learn = |lines: &[String], vocabulary, files: &str| {
-            Tokenizer::train(lines, &settings(vocabulary), &mut LearningBar::new(files))
-        };
-        let [source, target] = [&data.source, &data.target].map(|language| format!("train.{language}"));
-        if data.joint_vocabulary {
-            let both = [&sides.source[..], &sides.target[..]].concat();
-            let tokenizer = learn(&both, data.source_vocabulary, &format!("{source} and {target}"))?;
-            return Ok([tokenizer.clone(), tokenizer]);
-        }
-        Ok([
-            learn(&sides.source, data.source_vocabulary, &source)?,
-            learn(&sides.target, data.target_vocabulary, &target)?,
-        ])
-    }
-
-    fn report(&self) {
-        let [training, validation] = [0, 1].map(|i| self.splits[i].source.len());
-        tell!("data      {training} training and {validation} validation pairs of {}", self.directory.display());
-        for split in &self.halves {
-            tell!("          {split} has no other language beside it and is left out");
-        }
-        if self.blank > 0 {
-            tell!("          {} pairs with a blank side are left out", self.blank);
-        }
-    }
+/// `--data`, so that it means the same from everywhere.
+pub fn data_directory(directory: &Path) -> anyhow::Result<String> {
+    let absolute = std::path::absolute(directory).with_context(|| format!("--data {}", directory.display()))?;
+    absolute.into_os_string().into_string().ok().context("--data: expected a UTF-8 path")
 }
 
 /// What a finished run tells: its best epoch, ten translations, and what to type next.

@@ -352,7 +352,7 @@ fn checksum<'a>(covered: &str, data: impl IntoIterator<Item = &'a [u8]>) -> u64 
 
 /// Continues a hash: 64-bit FNV-1a (Fowler, Noll and Vo 1991) over words of 32 bits instead of bytes, which is four
 /// times as fast. Each step is invertible, so a change within one word is always noticed.
-pub(super) fn fnv(hash: u64, bytes: &[u8]) -> u64 {
+pub(crate) fn fnv(hash: u64, bytes: &[u8]) -> u64 {
     bytes.chunks(4).fold(hash, |hash, chunk| {
         let mut word = [0; 4];
         word[..chunk.len()].copy_from_slice(chunk);

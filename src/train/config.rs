@@ -15,7 +15,7 @@ use crate::text::corpus::is_ending;
 use crate::text::{BatchSize, Frame, MOST_TOKENS, TokenizerKind};
 use read::{expected, nearest};
 
-pub(in crate::train) mod read;
+pub(crate) mod read;
 
 /// Everything that determines a run besides the text itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

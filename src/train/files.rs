@@ -27,11 +27,11 @@ pub enum FileError {
 }
 
 impl FileError {
-    pub(super) fn reading(path: &Path, error: io::Error) -> Self {
+    pub(crate) fn reading(path: &Path, error: io::Error) -> Self {
         Self::Read { path: path.into(), error }
     }
 
-    pub(super) fn writing(path: &Path, error: io::Error) -> Self {
+    pub(crate) fn writing(path: &Path, error: io::Error) -> Self {
         let path = path.into();
         match error.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
@@ -60,7 +60,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
 /// # Errors
 ///
 /// As [`read`], or the file has other names: what is written here would change there.
-pub(super) fn open_to_write(path: &Path) -> Result<File, FileError> {
+pub(crate) fn open_to_write(path: &Path) -> Result<File, FileError> {
     open_own(path, OpenOptions::new().read(true).write(true).create(true).truncate(false), true)
 }
 
@@ -118,7 +118,7 @@ fn names(_: &Metadata) -> u64 {
 }
 
 /// Whether this is a file of a run's own, whose contents may be read.
-pub(super) fn is_own(path: &Path) -> Result<bool, FileError> {
+pub(crate) fn is_own(path: &Path) -> Result<bool, FileError> {
     match fs::symlink_metadata(path) {
         Ok(metadata) => match foreign(&metadata, false) {
             Some(what) => Err(FileError::Foreign { path: path.into(), what }),

@@ -70,6 +70,8 @@ pub struct Trainer<'a> {
     lock: Option<Lock>,
     speed: Speed,
     pending: VecDeque<Pending>,
+    /// Whether who watches has seen enough.
+    enough: bool,
     /// The step that the run was resumed at.
     resumed: Option<u64>,
     /// Training time of earlier sessions.
@@ -126,6 +128,7 @@ impl<'a> Trainer<'a> {
             metrics,
             lock,
             pending: VecDeque::new(),
+            enough: false,
             started: Instant::now(),
         })
     }
@@ -185,7 +188,7 @@ impl<'a> Trainer<'a> {
             while self.state.batch < batches.len() {
                 self.step(&train, &batches[self.state.batch], watch)?;
                 let due = train.checkpoint_every > 0 && self.state.step.is_multiple_of(train.checkpoint_every as u64);
-                let stopped = stop.load(Ordering::Relaxed);
+                let stopped = self.enough || stop.load(Ordering::Relaxed);
                 if due || stopped {
                     self.drain(true, watch)?;
                     self.save()?;
@@ -197,7 +200,8 @@ impl<'a> Trainer<'a> {
             self.drain(true, watch)?;
             let ended = self.end_epoch(stop, watch)?;
             self.save()?;
-            if !ended || stop.load(Ordering::Relaxed) && self.finished().is_none() {
+            let stopped = self.enough || stop.load(Ordering::Relaxed);
+            if !ended || stopped && self.finished().is_none() {
                 return Ok(Outcome::Interrupted);
             }
         }
@@ -228,7 +232,7 @@ impl<'a> Trainer<'a> {
             self.state.epoch_tokens += result.tokens;
             self.state.epoch_batch_nll_sum += result.batch_nll_sum;
             self.speed.step(result.tokens as u64);
-            watch.step(result.loss(), &self.speed);
+            self.enough |= watch.step(result.loss(), &self.speed).is_break();
             if step.is_multiple_of(self.run.config().train.log_every.max(1) as u64) {
                 let record = Record::Step(StepMetrics {
                     step,
@@ -292,7 +296,7 @@ impl<'a> Trainer<'a> {
             seconds: self.seconds(),
         };
         self.metrics().write(Record::Epoch(metrics))?;
-        watch.finish_epoch(&metrics, best, &self.speed);
+        self.enough |= watch.finish_epoch(&metrics, best, &self.speed).is_break();
         self.put_back(trained);
         self.scheduler.end_epoch(training.loss(), validation.loss());
         self.state.epoch += 1;

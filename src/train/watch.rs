@@ -1,25 +1,33 @@
 //! What a person, or a program, is told of training while it goes on.
 
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use super::metrics::EpochMetrics;
 
-/// Is told how far training is. Epochs count from 1. `()` is told and says nothing: for programs that want no more than what the run's folder gets.
+/// Is told how far training is, and may end it: it stops with everything saved, and can go on later. Epochs count from
+/// 1. `()` is told and says nothing: for programs that want no more than what the run's folder gets.
 pub trait Watch {
     /// An epoch begins, of which `done` of its `steps` steps were taken in an earlier session.
     fn start_epoch(&mut self, epoch: usize, done: usize, steps: usize);
 
     /// The loss of one step more is known, nats per target token.
-    fn step(&mut self, loss: f64, speed: &Speed);
+    fn step(&mut self, loss: f64, speed: &Speed) -> ControlFlow<()>;
 
     /// An epoch is over; `best`: with the smallest validation loss so far.
-    fn finish_epoch(&mut self, metrics: &EpochMetrics, best: bool, speed: &Speed);
+    fn finish_epoch(&mut self, metrics: &EpochMetrics, best: bool, speed: &Speed) -> ControlFlow<()>;
 }
 
 impl Watch for () {
     fn start_epoch(&mut self, _epoch: usize, _done: usize, _steps: usize) {}
-    fn step(&mut self, _loss: f64, _speed: &Speed) {}
-    fn finish_epoch(&mut self, _metrics: &EpochMetrics, _best: bool, _speed: &Speed) {}
+
+    fn step(&mut self, _loss: f64, _speed: &Speed) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    fn finish_epoch(&mut self, _metrics: &EpochMetrics, _best: bool, _speed: &Speed) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
 }
 
 /// The steps of an epoch in this session. Time stands still after the last step, so validation does not count.

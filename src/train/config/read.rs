@@ -300,7 +300,7 @@ fn unknown_key(key: String, origin: &str) -> ConfigError {
 /// The name that was most likely meant. Of a key, `section.name`, either half alone counts as well: `dropout` means
 /// `model.dropout`. Capitals do not count, nor what follows the first 64 characters: time grows with the length, and a
 /// key of 900,000 took minutes.
-pub(super) fn nearest<const N: usize>(name: &str, known: [&'static str; N]) -> &'static str {
+pub(crate) fn nearest<const N: usize>(name: &str, known: [&'static str; N]) -> &'static str {
     let name: String = name.chars().take(64).flat_map(char::to_lowercase).collect();
     let distance = |known: &str| {
         let halves = known.split('.').chain([known]);

@@ -1,0 +1,310 @@
+//! `wgrad tune`
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, anyhow};
+use clap::Args;
+use wgrad::shell::word;
+use wgrad::text::Tokenizer;
+use wgrad::train::fingerprint::text_fingerprints;
+use wgrad::tune::study::{Identity, Role};
+use wgrad::tune::summary::Summary;
+use wgrad::tune::{End, SPACES, Space, Study, Trial};
+
+use super::corpus::Corpus;
+use super::device::DeviceChoice;
+use super::progress::{duration, thousands};
+use super::signals::Signals;
+use super::train::{Train, data_directory};
+use super::{program, usage};
+
+mod trial;
+
+/// Trials of a study, where neither --trials nor --hours says when it ends.
+const TRIALS: usize = 50;
+
+#[derive(Debug, Args)]
+pub struct Tune {
+    /// A file that says which keys vary and over which values, or the name of a space that comes with wgrad: seq2seq,
+    /// transformer-encoder, transformer, translator
+    space: Option<String>,
+    /// Folder with train.de, train.en, val.de and val.en [default: the corpus that comes with wgrad]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// File of the study. Where it exists, the study goes on, beside other processes that work on it too; the trials'
+    /// runs lie beside it, those of mine.jsonl in mine.trials
+    #[arg(long, value_name = "FILE")]
+    study: Option<PathBuf>,
+    /// Trials of the whole study, of all its processes and sessions [default: 50, unless --hours is given]
+    #[arg(long, value_name = "N")]
+    trials: Option<usize>,
+    /// Time after which this process stops; the trial that is under way is saved, and goes on the next time
+    #[arg(long, value_name = "H")]
+    hours: Option<f64>,
+    /// Decides what is tried [default: 1, or what the study began with]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// In the end, train what each change of the best trial brings: the default with it alone, the best without it
+    #[arg(long)]
+    changes: bool,
+    /// In the end, train the best configuration for as many epochs as the space's preset has
+    #[arg(long = "final")]
+    finish: bool,
+    /// Show what a study has found so far, and stop
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["space", "study", "data"])]
+    show: Option<PathBuf>,
+    /// With --show: print JSON
+    #[arg(long, requires = "show")]
+    json: bool,
+    /// Print the space, to begin one of your own with, and stop
+    #[arg(long)]
+    print_space: bool,
+    #[command(flatten)]
+    device: DeviceChoice,
+}
+
+/// What all trials of a session share.
+struct Session<'a> {
+    space: &'a Space,
+    study: &'a Study,
+    corpus: &'a Corpus,
+    device: &'a DeviceChoice,
+    signals: &'a std::sync::atomic::AtomicBool,
+    deadline: Option<Instant>,
+    /// By the configuration that they were learned with: most studies have one vocabulary.
+    tokenizers: BTreeMap<String, [Tokenizer; 2]>,
+}
+
+impl Session<'_> {
+    fn is_over(&self) -> bool {
+        self.signals.load(Ordering::Relaxed) || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+}
+
+impl Tune {
+    pub fn run(self) -> anyhow::Result<()> {
+        if let Some(path) = &self.show {
+            let (space, trials) = Study::read(path)?;
+            return show(&space, &trials, self.json);
+        }
+        let expected = || {
+            let names = SPACES.map(|(name, _)| name).join(", ");
+            usage(anyhow!("expected a space to search: a file, or one of {names}"))
+        };
+        let named = self.space.as_deref().ok_or_else(expected)?;
+        let (text, origin, folder) = source(named)?;
+        if self.print_space {
+            print!("{text}");
+            return Ok(());
+        }
+        let mut space = Space::read(&text, &origin, &|file| fs::read_to_string(folder.join(file)))?;
+        let path = self.study.clone().ok_or_else(|| {
+            usage(anyhow!("--study is missing: name a file for the study, e.g. --study studies/{}.jsonl", stem(named)))
+        })?;
+        let hours = self.hours.map(hours).transpose()?;
+        if let Some(directory) = &self.data {
+            space.base.data.directory = data_directory(directory)?;
+        }
+        let signals = Signals::catch().context("catching Ctrl-C")?;
+        let corpus = Corpus::read(&space.base, false)?;
+        let text = text_fingerprints(&space.base.data, [&corpus.splits[0], &corpus.splits[1]]);
+        let study = Study::open(&path, &space, &Identity { seed: self.seed, text })?;
+        let opened = self.device.open()?;
+        tell!("device    {}: {}", opened.device.describe(), opened.why);
+        drop(opened);
+        corpus.report();
+        tell!("space     {origin}: {} keys vary, from {}", space.keys.len(), space.start);
+        tell!("study     {}, seed {}; runs in {}", path.display(), study.seed(), study.folder().display());
+        let mut session = Session {
+            space: &space,
+            study: &study,
+            corpus: &corpus,
+            device: &self.device,
+            signals: signals.defer(),
+            deadline: hours.map(|hours| Instant::now() + hours),
+            tokenizers: BTreeMap::new(),
+        };
+        self.search(&mut session)?;
+        let stopped = session.signals.load(Ordering::Relaxed);
+        signals.heed();
+        let trials = study.trials()?;
+        if stopped {
+            println!("Stopped; everything is saved. Go on with:\n  {}", command_line());
+            std::process::exit(signals.status());
+        }
+        show(&space, &trials, false)?;
+        if self.finish {
+            return self.train_best(&study, &Summary::new(&space, &trials));
+        }
+        Ok(())
+    }
+
+    /// Trains trials until there are enough, time is up, or somebody asks to stop.
+    fn search(&self, session: &mut Session) -> anyhow::Result<()> {
+        let enough = self.trials.unwrap_or(if self.hours.is_some() { usize::MAX } else { TRIALS });
+        let study = session.study;
+        while !session.is_over() {
+            let claim = study.claim(|trials, id| {
+                let searched = trials.iter().filter(|t| matches!(t.role, Role::Default | Role::Search));
+                if searched.clone().count() < enough {
+                    return study.search(session.space, trials, id).map(Some);
+                }
+                // The best is known once no process searches any more.
+                let known = self.changes && searched.clone().all(|trial| trial.end.is_some());
+                let missing = if known { Summary::new(session.space, trials).missing_changes() } else { vec![] };
+                Ok(missing.into_iter().next())
+            })?;
+            let Some(claim) = claim else { break };
+            let Some(trial) = trial::train(session, claim)? else { break };
+            self.tell_of(session, &trial, enough)?;
+        }
+        Ok(())
+    }
+
+    /// One line for a trial that has ended.
+    fn tell_of(&self, session: &Session, trial: &Trial, enough: usize) -> anyhow::Result<()> {
+        let (space, trials) = (session.space, session.study.trials()?);
+        let summary = Summary::new(space, &trials);
+        let result = match &trial.end {
+            Some(End::Complete) => summary.objective(trial).map_or(String::new(), |value| space.objective.say(value)),
+            Some(End::Pruned { why }) => format!("pruned: {why}"),
+            Some(End::Failed { why }) => format!("failed: {why}"),
+            None => "goes on".into(),
+        };
+        let best = summary.best().first().and_then(|best| Some((best.id, summary.objective(best)?)));
+        let best =
+            best.map_or(String::new(), |(id, value)| format!("  best {} (trial {id})", space.objective.say(value)));
+        let left = match session.deadline {
+            Some(deadline) => duration(deadline.saturating_duration_since(Instant::now()).as_secs_f64()),
+            None => {
+                let ended: Vec<&Trial> = trials.iter().filter(|trial| trial.end.is_some()).collect();
+                let mean = ended.iter().map(|trial| trial.seconds).sum::<f64>() / ended.len().max(1) as f64;
+                format!("about {}", duration(mean * enough.saturating_sub(trials.len()) as f64))
+            }
+        };
+        let (number, epochs, time) = (trial.id, trial.losses.len(), duration(trial.seconds));
+        let what = describe(space, trial);
+        tell!("trial {number:3}  {result}  {epochs} epochs  {time}  {what}{best}  {left} left");
+        Ok(())
+    }
+
+    fn train_best(&self, study: &Study, summary: &Summary) -> anyhow::Result<()> {
+        let best = summary.best_toml().context("no trial has finished: there is no best one to train")??;
+        let config = study.folder().join("best.toml");
+        fs::write(&config, best).with_context(|| format!("writing {}", config.display()))?;
+        Train::of_file(config, study.folder().join("final"), self.data.clone(), self.device.clone()).run()
+    }
+}
+
+/// The space's text, the name to call it by in errors, and the folder in which files that it names lie.
+fn source(named: &str) -> anyhow::Result<(String, String, PathBuf)> {
+    let path = Path::new(named);
+    let shipped = SPACES.iter().find(|(name, _)| *name == named);
+    match shipped {
+        Some((name, text)) if !path.exists() => Ok(((*text).into(), format!("the space {name}"), PathBuf::new())),
+        _ => {
+            let names = SPACES.map(|(name, _)| name).join(", ");
+            let text = fs::read_to_string(path)
+                .with_context(|| format!("cannot read {named}; expected a space's file, or one of {names}"))?;
+            Ok((text, named.into(), path.parent().map_or_else(PathBuf::new, Path::to_owned)))
+        }
+    }
+}
+
+fn stem(named: &str) -> String {
+    Path::new(named).file_stem().map_or_else(|| named.into(), |stem| stem.to_string_lossy().into_owned())
+}
+
+fn hours(hours: f64) -> anyhow::Result<Duration> {
+    match Duration::try_from_secs_f64(hours * 3600.0) {
+        Ok(time) if hours > 0.0 => Ok(time),
+        _ => Err(usage(anyhow!("--hours {hours}: expected a number above 0, e.g. 1.5"))),
+    }
+}
+
+/// The command line that was typed, to be typed again.
+fn command_line() -> String {
+    let rest = std::env::args_os().skip(1).map(word);
+    std::iter::once(program()).chain(rest).collect::<Vec<_>>().join(" ")
+}
+
+/// What a trial differs in: `learning_rate 0.002, hidden 256`.
+fn describe(space: &Space, trial: &Trial) -> String {
+    match &trial.role {
+        Role::Default => return format!("the default, {}", space.start),
+        Role::Alone(key) => return format!("{key} = {} alone", trial.values[key]),
+        Role::Without(key) => return format!("the best without another {key}"),
+        Role::Search => (),
+    }
+    let default = space.default_values();
+    let differs = trial.values.iter().filter(|(key, value)| default.get(*key) != Some(value));
+    let all: Vec<String> = differs
+        .map(|(key, value)| format!("{} {value}", key.split_once('.').map_or(key.as_str(), |(_, name)| name)))
+        .collect();
+    if all.is_empty() { "as the default".into() } else { all.join(", ") }
+}
+
+/// What a study has found, on standard output.
+fn show(space: &Space, trials: &[Trial], json: bool) -> anyhow::Result<()> {
+    let summary = Summary::new(space, trials);
+    if json {
+        println!("{}", serde_json::to_string_pretty(&summary.to_json())?);
+        return Ok(());
+    }
+    let count = |of: fn(&Option<End>) -> bool| trials.iter().filter(|trial| of(&trial.end)).count();
+    println!(
+        "{} trials of {} epochs: {} complete, {} pruned, {} failed, {} under way",
+        trials.len(),
+        space.base.train.epochs,
+        count(|end| matches!(end, Some(End::Complete))),
+        count(|end| matches!(end, Some(End::Pruned { .. }))),
+        count(|end| matches!(end, Some(End::Failed { .. }))),
+        count(Option::is_none),
+    );
+    let Some(best) = summary.best().first().copied() else {
+        println!("no trial has trained all its epochs yet");
+        return Ok(());
+    };
+    let say = |trial: &Trial| summary.objective(trial).map_or("unfinished".into(), |value| space.objective.say(value));
+    if let Some(default) = summary.default() {
+        println!("\ndefault     {}  {} parameters", say(default), thousands(default.parameters as f64));
+    }
+    for trial in summary.best().into_iter().take(5) {
+        println!(
+            "trial {:4}  {}  {} parameters  {}",
+            trial.id,
+            say(trial),
+            thousands(trial.parameters as f64),
+            describe(space, trial)
+        );
+    }
+    let importance = summary.importance();
+    if !importance.is_empty() {
+        println!("\nshare of each key in the differences between trials (functional ANOVA):");
+        for (key, share) in importance {
+            println!("  {key:32} {:3.0} %", 100.0 * share);
+        }
+    }
+    let changes = summary.changes();
+    if changes.iter().any(|change| change.alone.is_some() || change.without.is_some()) {
+        println!("\nwhat each change brings: the default with it alone, the best without it");
+        for change in changes {
+            let value = |value: Option<toml::Value>| value.map_or("nothing".into(), |value| value.to_string());
+            let of = |value: Option<f64>| value.map_or("not trained".into(), |value| space.objective.say(value));
+            println!(
+                "  {:32} {} to {}: alone {}, without {}",
+                change.key,
+                value(change.from),
+                value(change.to),
+                of(change.alone),
+                of(change.without)
+            );
+        }
+    }
+    println!("\n# trial {} of the study: {}\n{}", best.id, say(best), summary.best_toml().context("it is the best")??);
+    Ok(())
+}
