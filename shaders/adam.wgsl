@@ -20,7 +20,11 @@ struct Parameters {
 @group(0) @binding(6) var<uniform> p: Parameters;
 
 @compute @workgroup_size(LANES)
-fn step(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn step(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let rate = bitcast<f32>(control[3]);
     let correction1 = bitcast<f32>(control[4]);
     let correction2 = bitcast<f32>(control[5]);

@@ -16,7 +16,11 @@ struct Parameters {
 @group(0) @binding(3) var<uniform> parameters: Parameters;
 
 @compute @workgroup_size(LANES)
-fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn forward(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let p = parameters;
     let e = elements(group, groups, local, p.len);
     let time_step = cell_of(LANES, p.step);
@@ -32,12 +36,14 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 
 // dtable[p, c] = Σ_b dy[p − first, b, c] for first ≤ p < first + T, else 0; the binding x holds dy.
 //
-// backward (hardware): a workgroup has 8 vectors of a position, and 32 lanes walk the batch for each side by side, then add up in a fixed order. By arithmetic, not
-// measured: with an invocation for each vector, 20 positions of 128 columns were three workgroups, whose lanes waited for memory 128 times, some 600 cycles each.
+// backward (hardware): a workgroup has 8 vectors of a position, and 32 lanes walk the batch for each side by side, then
+// add up in a fixed order. By arithmetic, not measured: with an invocation for each vector, 20 positions of 128 columns
+// were three workgroups, whose lanes waited for memory 128 times, some 600 cycles each.
 //
-// backward_walk (software adapters): an invocation adds up four vectors of a row side by side, so that a workgroup reads 512 bytes in a row: 20 × 1280 × 128 takes
-// llvmpipe (2 cores) 2.3 ms one vector after the other, 128 bytes of every 512, 1.13 so, and 0.79 with positions that have a dy shared out by themselves: as a
-// part of the table, they all fell to one thread.
+// backward_walk (software adapters): an invocation adds up four vectors of a row side by side, so that a workgroup
+// reads 512 bytes in a row: 20 × 1280 × 128 takes llvmpipe (2 cores) 2.3 ms one vector after the other, 128 bytes of
+// every 512, 1.13 so, and 0.79 with positions that have a dy shared out by themselves: as a part of the table, they all
+// fell to one thread.
 struct BackwardParameters {
     len: u32, // vectors of the table
     columns: u32, // vectors of a row of C
@@ -55,7 +61,11 @@ const WALKERS: u32 = 32u;
 var<workgroup> partial: array<Numbers, COLUMNS * WALKERS>;
 
 @compute @workgroup_size(256)
-fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn backward(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let p = backward_parameters;
     let blocks = (p.columns + COLUMNS - 1u) / COLUMNS;
     let of_group = cell_of(linear_group(group, groups), blocks);
@@ -81,7 +91,11 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
 }
 
 @compute @workgroup_size(LANES)
-fn backward_walk(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn backward_walk(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let p = backward_parameters;
     let start = p.first * p.columns;
     let used = p.time * p.columns;

@@ -1,7 +1,7 @@
 // s[b, t, τ] = Σ_a v[a]·tanh(q[t, b, a] + k[τ, b, a])
 //
-// One invocation a score, and in the backward passes one a vector of q or k: no sum crosses invocations, so the order is fixed.
-// tanh is recomputed, never stored: T·S·B·A numbers would not fit.
+// One invocation a score, and in the backward passes one a vector of q or k: no sum crosses invocations, so the order
+// is fixed. tanh is recomputed, never stored: T·S·B·A numbers would not fit.
 #import shared/grid
 #import shared/activation
 #import shared/vector{VECTOR}
@@ -19,7 +19,11 @@ struct Parameters {
 @group(0) @binding(4) var<uniform> p: Parameters;
 
 @compute @workgroup_size(64)
-fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn forward(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let i = linear_group(group, groups) * 64u + local;
     if i >= p.batch * p.time * p.source {
         return;
@@ -43,7 +47,11 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 @group(0) @binding(6) var<uniform> query_p: Parameters;
 
 @compute @workgroup_size(64)
-fn backward_query(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn backward_query(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let i = linear_group(group, groups) * 64u + local;
     if i >= query_p.time * query_p.batch * query_p.width {
         return;
@@ -67,7 +75,11 @@ fn backward_query(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) 
 @group(0) @binding(5) var<uniform> key_p: Parameters;
 
 @compute @workgroup_size(64)
-fn backward_key(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn backward_key(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let i = linear_group(group, groups) * 64u + local;
     if i >= key_p.source * key_p.batch * key_p.width {
         return;

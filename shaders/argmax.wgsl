@@ -1,8 +1,9 @@
 // y[r] = the first column with the largest x[r, c]
 //
-// One workgroup a row: each invocation keeps the best of its columns, a vector at a time, then halves in workgroup memory; of equals the lower column wins.
-// A row need not begin with a vector, only the tensor must be made of them: what lies before a row's first whole vector and behind its last is read by itself.
-// On llvmpipe, 2 cores, 1280 × 6191: 2.5 ms with four columns LANES apart, 1.75 so.
+// One workgroup a row: each invocation keeps the best of its columns, a vector at a time, then halves in workgroup
+// memory; of equals the lower column wins. A row need not begin with a vector, only the tensor must be made of them:
+// what lies before a row's first whole vector and behind its last is read by itself. On llvmpipe, 2 cores, 1280 × 6191:
+// 2.5 ms with four columns LANES apart, 1.75 so.
 #import shared/grid
 #import shared/vector{VECTOR}
 
@@ -35,7 +36,11 @@ fn candidate(start: u32, i: u32) -> Best {
 var<workgroup> bests: array<Best, LANES>;
 
 @compute @workgroup_size(LANES)
-fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn forward(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let row = linear_group(group, groups);
     let start = min(row, parameters.rows - 1u) * parameters.columns;
     let end = start + parameters.columns;

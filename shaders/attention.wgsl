@@ -1,18 +1,21 @@
-// y_h[t] = Σ_s m·p_h[t, s]·v_h[s], p_h[t, s] = e^(score − kept_h[t]), score = scale·q_h[t]·k_h[s], kept = ln Σ_s e^score, over the visible s;
-// m is dropout's factor, 0 or 1/(1 − p), and 1 without dropout
+// y_h[t] = Σ_s m·p_h[t, s]·v_h[s], p_h[t, s] = e^(score − kept_h[t]), score = scale·q_h[t]·k_h[s], kept = ln Σ_s
+// e^score, over the visible s; m is dropout's factor, 0 or 1/(1 − p), and 1 without dropout
 //
-// One team of TEAM invocations a query (forward, weights, backward_dots, backward_queries) or a key (backward_keys) of a head of a sentence, 64 invocations a
-// workgroup; a team walks its keys or queries, four at a time, and adds up right in the result, each of its invocations every TEAM-th vector of the head's
-// numbers. No T × S matrix, any width. Scores are computed twice in the forward pass: once for kept, once for y.
+// One team of TEAM invocations a query (forward, weights, backward_dots, backward_queries) or a key (backward_keys) of
+// a head of a sentence, 64 invocations a workgroup; a team walks its keys or queries, four at a time, and adds up right
+// in the result, each of its invocations every TEAM-th vector of the head's numbers. No T × S matrix, any width. Scores
+// are computed twice in the forward pass: once for kept, once for y.
 //
-// Four at a time, since each number of a query and of the result is then read and written once for four keys, and a block of four random words serves
-// them; vectors of a head's numbers where its sizes allow. On llvmpipe, 2 cores, 2 heads of 96, 20 tokens, batch 128, one key and one number at a time and so:
-// 17.7 and 6.7 ms forward, 43.3 and 17.2 backward.
+// Four at a time, since each number of a query and of the result is then read and written once for four keys, and a
+// block of four random words serves them; vectors of a head's numbers where its sizes allow. On llvmpipe, 2 cores, 2
+// heads of 96, 20 tokens, batch 128, one key and one number at a time and so: 17.7 and 6.7 ms forward, 43.3 and 17.2
+// backward.
 //
-// Teams of eight on hardware: neighbouring positions lie batch·width numbers apart, so that an invocation a query reads a cache line of its own at each load,
-// and 2 heads of 20 tokens, batch 128, are 5,120 of them, one or two subgroups a processor. Eight read 128 bytes in a row, and are eight times as many; for
-// that they meet at two barriers for every four keys. By arithmetic, 25 µs forward become 5; not measured. Teams of one on software adapters, to which
-// barriers cost most.
+// Teams of eight on hardware: neighbouring positions lie batch·width numbers apart, so that an invocation a query reads
+// a cache line of its own at each load, and 2 heads of 20 tokens, batch 128, are 5,120 of them, one or two subgroups a
+// processor. Eight read 128 bytes in a row, and are eight times as many; for that they meet at two barriers for every
+// four keys. By arithmetic, 25 µs forward become 5; not measured. Teams of one on software adapters, to which barriers
+// cost most.
 // A tile of keys in workgroup memory should pay on hardware from some dozens of positions on; not measured.
 #import shared/attention
 #import shared/four
@@ -59,7 +62,11 @@ fn scores(parameters: Parameters, q_at: u32, k_at: vec4u, local: u32) -> vec4f {
 }
 
 @compute @workgroup_size(64)
-fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn forward(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let place = place_of(group, groups, local, p.count);
     let row = place.row;
     let t = row % p.queries;
@@ -101,7 +108,8 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
             weight *= dropout_factors(p, row, s / 4u, drop_key);
             let at = v_at + step * places;
             for (var c = place.lane; c < p.value; c += TEAM) {
-                y[y_at + c] += (weight.x * kv[at.x + c] + weight.y * kv[at.y + c]) + (weight.z * kv[at.z + c] + weight.w * kv[at.w + c]);
+                y[y_at + c] += (weight.x * kv[at.x + c] + weight.y * kv[at.y + c])
+                    + (weight.z * kv[at.z + c] + weight.w * kv[at.w + c]);
             }
         }
     }
@@ -112,7 +120,11 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 @group(0) @binding(5) var<storage, read_write> probabilities: array<f32>; // [batch, heads, queries, keys]
 
 @compute @workgroup_size(64)
-fn weights(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn weights(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let place = place_of(group, groups, local, p.count);
     let row = place.row;
     let t = row % p.queries;
@@ -141,11 +153,16 @@ fn weights(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 @group(0) @binding(3) var<uniform> of_dots: Parameters;
 
 @compute @workgroup_size(64)
-fn backward_dots(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn backward_dots(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let o = of_dots;
     let place = place_of(group, groups, local, o.count);
     let row = place.row;
-    let y_at = ((row % o.queries * o.batch + row / o.queries / o.heads) * o.heads + row / o.queries % o.heads) * o.value;
+    let y_at = ((row % o.queries * o.batch + row / o.queries / o.heads) * o.heads + row / o.queries % o.heads)
+        * o.value;
     var products = Numbers();
     for (var c = place.lane; c < o.value; c += TEAM) {
         products += dy_alone[y_at + c] * known_y[y_at + c];
@@ -178,7 +195,11 @@ fn value_dots(parameters: Parameters, y_at: vec4u, v_at: vec4u, local: u32) -> v
 }
 
 @compute @workgroup_size(64)
-fn backward_queries(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn backward_queries(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let o = of_gradients;
     let place = place_of(group, groups, local, o.count);
     let row = place.row;
@@ -234,7 +255,11 @@ fn key_scores(parameters: Parameters, q_at: vec4u, k_at: u32, local: u32) -> vec
 }
 
 @compute @workgroup_size(64)
-fn backward_keys(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn backward_keys(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let o = of_gradients;
     let place = place_of(group, groups, local, o.count);
     let index = place.row;
@@ -276,16 +301,20 @@ fn backward_keys(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
             let looks = are_before(t, o.queries) & (t + vec4u(0u, 1u, 2u, 3u) >= vec4u(first));
             let weight = select(vec4f(0.0), exp(of_keys - kept_of_rows), looks);
             let factor = vec4f(
-                dropout_factors(o, rows.x, s / 4u, drop_key)[s % 4u], dropout_factors(o, rows.y, s / 4u, drop_key)[s % 4u],
-                dropout_factors(o, rows.z, s / 4u, drop_key)[s % 4u], dropout_factors(o, rows.w, s / 4u, drop_key)[s % 4u],
+                dropout_factors(o, rows.x, s / 4u, drop_key)[s % 4u],
+                dropout_factors(o, rows.y, s / 4u, drop_key)[s % 4u],
+                dropout_factors(o, rows.z, s / 4u, drop_key)[s % 4u],
+                dropout_factors(o, rows.w, s / 4u, drop_key)[s % 4u],
             );
             let d = weight * (factor * of_values - dots_of_rows) * o.scale;
             let e = factor * weight;
             for (var c = place.lane; c < o.key; c += TEAM) {
-                dkv[k_at + c] += (d.x * q[q_at.x + c] + d.y * q[q_at.y + c]) + (d.z * q[q_at.z + c] + d.w * q[q_at.w + c]);
+                dkv[k_at + c] += (d.x * q[q_at.x + c] + d.y * q[q_at.y + c])
+                    + (d.z * q[q_at.z + c] + d.w * q[q_at.w + c]);
             }
             for (var c = place.lane; c < o.value; c += TEAM) {
-                dkv[v_at + c] += (e.x * dy[y_at.x + c] + e.y * dy[y_at.y + c]) + (e.z * dy[y_at.z + c] + e.w * dy[y_at.w + c]);
+                dkv[v_at + c] += (e.x * dy[y_at.x + c] + e.y * dy[y_at.y + c])
+                    + (e.z * dy[y_at.z + c] + e.w * dy[y_at.w + c]);
             }
         }
     }

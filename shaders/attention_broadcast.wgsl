@@ -1,10 +1,11 @@
 // attention.wgsl for software adapters whose subgroups have at least eight invocations, as llvmpipe's
 //
-// llvmpipe runs eight invocations as one vector of the CPU and reads memory for each of them by itself, some 10 instructions a number. So a workgroup is one such
-// vector and has eight neighbouring queries (backward_keys: keys) of a head of a sentence; of the keys that they look at (backward_keys: queries) each
-// lane reads one of eight, four numbers at a time, and tells the others, at an instruction a number. It looks at 8 · EIGHTS at a time, since so many scores
-// stay in registers; where there are not MORE, the forward pass computes them once. 2 cores of a Zen 5, 2 heads of 96, 20 tokens, batch 128: 6.6 ms with
-// attention.wgsl, 1.8 so; backward 16.6 and 6.2.
+// llvmpipe runs eight invocations as one vector of the CPU and reads memory for each of them by itself, some 10
+// instructions a number. So a workgroup is one such vector and has eight neighbouring queries (backward_keys: keys) of
+// a head of a sentence; of the keys that they look at (backward_keys: queries) each lane reads one of eight, four
+// numbers at a time, and tells the others, at an instruction a number. It looks at 8 · EIGHTS at a time, since so many
+// scores stay in registers; where there are not MORE, the forward pass computes them once. 2 cores of a Zen 5, 2 heads
+// of 96, 20 tokens, batch 128: 6.6 ms with attention.wgsl, 1.8 so; backward 16.6 and 6.2.
 enable subgroups;
 #import shared/attention
 #import shared/four
@@ -75,8 +76,8 @@ fn query_scores(o: Parameters, q_at: u32, k_at: Places, first: u32, end: u32) ->
     return sums;
 }
 
-// Eight neighbouring positions of a head of a sentence. What differs between lanes stands apart from it: by WGSL one such number makes the whole struct
-// differ, and no broadcast may lie in a loop that ends at a number of it.
+// Eight neighbouring positions of a head of a sentence. What differs between lanes stands apart from it: by WGSL one
+// such number makes the whole struct differ, and no broadcast may lie in a loop that ends at a number of it.
 struct Group {
     b: u32,
     h: u32,
@@ -139,7 +140,11 @@ fn query_of(g: Group, local: u32, o: Parameters) -> Query {
 @group(0) @binding(6) var<uniform> p: Parameters;
 
 @compute @workgroup_size(8)
-fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn forward(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let index = linear_group(group, groups);
     if index >= p.count {
         return;
@@ -223,7 +228,11 @@ fn upstream_times_values(o: Parameters, y_at: u32, v_at: Places) -> Row {
 }
 
 @compute @workgroup_size(8)
-fn backward_queries(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn backward_queries(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let o = of_gradients;
     let index = linear_group(group, groups);
     if index >= o.count {
@@ -266,7 +275,8 @@ fn backward_queries(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups
     }
 }
 
-// dk = Σ_t ds·q, dv = Σ_t m·p·dy, over the queries that see the key: this lane's own position is a key, the eight others are queries
+// dk = Σ_t ds·q, dv = Σ_t m·p·dy, over the queries that see the key: this lane's own position is a key, the eight
+// others are queries
 @group(0) @binding(7) var<storage, read_write> dkv: array<Numbers>; // [keys, batch, kv_width]
 
 fn key_times_queries(o: Parameters, k_at: u32, q_at: Places) -> Row {
@@ -293,13 +303,20 @@ fn value_times_upstreams(o: Parameters, v_at: u32, y_at: Places) -> Row {
 
 // What eight lanes have, for all of them
 fn told(value: f32) -> Eight {
-    let low = vec4f(subgroupBroadcast(value, 0u), subgroupBroadcast(value, 1u), subgroupBroadcast(value, 2u), subgroupBroadcast(value, 3u));
-    let high = vec4f(subgroupBroadcast(value, 4u), subgroupBroadcast(value, 5u), subgroupBroadcast(value, 6u), subgroupBroadcast(value, 7u));
+    let low = vec4f(
+        subgroupBroadcast(value, 0u), subgroupBroadcast(value, 1u),
+        subgroupBroadcast(value, 2u), subgroupBroadcast(value, 3u),
+    );
+    let high = vec4f(
+        subgroupBroadcast(value, 4u), subgroupBroadcast(value, 5u),
+        subgroupBroadcast(value, 6u), subgroupBroadcast(value, 7u),
+    );
     return Eight(low, high);
 }
 
-// Dropout's factors of this lane's key, one of `keys` to `keys` + 7, for eight queries; `row` is the row of the probabilities of this lane's query. Random
-// words belong to four keys of a query: each lane draws its query's for all eight keys, two blocks in place of eight, and tells which keys are left.
+// Dropout's factors of this lane's key, one of `keys` to `keys` + 7, for eight queries; `row` is the row of the
+// probabilities of this lane's query. Random words belong to four keys of a query: each lane draws its query's for all
+// eight keys, two blocks in place of eight, and tells which keys are left.
 fn factors_of_queries(o: Parameters, row: u32, keys: u32, local: u32, drop_key: vec4u) -> Eight {
     if DROPPED == 0u {
         return Eight(vec4f(1.0), vec4f(1.0));
@@ -315,7 +332,11 @@ fn factors_of_queries(o: Parameters, row: u32, keys: u32, local: u32, drop_key: 
 }
 
 @compute @workgroup_size(8)
-fn backward_keys(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn backward_keys(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let o = of_gradients;
     let index = linear_group(group, groups);
     if index >= o.count {

@@ -1,14 +1,17 @@
 // The K best continuations of the K hypotheses of a sentence, by rank = score / length^α; score = scores[row] +
 // logits[row, v] − ln Σ e^logits[row]. A hypothesis whose score is NaN comes first.
 //
-// `find`: one workgroup a row, whose K best tokens it writes down, the best first. One pass gives the logarithm of the sum and, of each part of the row, the
-// largest logit and where it stands first. A part is what one slot of an invocation's vectors meets: LANES · WIDTH of them stay in registers, and one is some
-// 190 of 6,191 numbers for 8 lanes, 6 for 256. Then the best of all parts is K times the next token, and only the part that it came from is read again, by all
-// invocations, for what comes after it. A hypothesis that has ended is one candidate, itself; its logits are not read.
+// `find`: one workgroup a row, whose K best tokens it writes down, the best first. One pass gives the logarithm of the
+// sum and, of each part of the row, the largest logit and where it stands first. A part is what one slot of an
+// invocation's vectors meets: LANES · WIDTH of them stay in registers, and one is some 190 of 6,191 numbers for 8
+// lanes, 6 for 256. Then the best of all parts is K times the next token, and only the part that it came from is read
+// again, by all invocations, for what comes after it. A hypothesis that has ended is one candidate, itself; its logits
+// are not read.
 // `choose`: one invocation a candidate, whose place among the sentence's is the number of those before it.
 //
-// On llvmpipe, 2 cores, 120 sentences, a beam of 5, 6,191 tokens: 7.4 ms when a workgroup took a sentence, and each invocation kept the K best that it met in a
-// private array; 2.2 so, on the same machine in the same minute. Not measured on hardware.
+// On llvmpipe, 2 cores, 120 sentences, a beam of 5, 6,191 tokens: 7.4 ms when a workgroup took a sentence, and each
+// invocation kept the K best that it met in a private array; 2.2 so, on the same machine in the same minute. Not
+// measured on hardware.
 #import shared/aligned
 #import shared/best
 #import shared/best{SUBGROUPS}
@@ -57,11 +60,19 @@ struct Parts {
 
 fn with_vector(parts: Parts, x: Numbers, i: u32) -> Parts {
     let larger = x > parts.keys;
-    return Parts(with_numbers(parts.sums, x), select(parts.keys, x, larger), select(parts.places, places_of(i), larger));
+    return Parts(
+        with_numbers(parts.sums, x),
+        select(parts.keys, x, larger),
+        select(parts.places, places_of(i), larger),
+    );
 }
 
 @compute @workgroup_size(LANES)
-fn find(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn find(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let row = linear_group(group, groups);
     let inside = row < p.rows;
     let ended = ids[min(row, p.rows - 1u)] == p.end;
@@ -94,8 +105,9 @@ fn find(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     var taken_key = NO_KEY;
     var taken = NOBODY;
     for (var order = 0u; order < min(p.beam, p.vocabulary); order++) {
-        // First slot: the best of all parts but the one that the last token came from. Second slot: what comes after that token in its part, of which each
-        // invocation reads its share. An edge is a part of its own; its place leads to another part, where nothing after it is better than that part's best.
+        // First slot: the best of all parts but the one that the last token came from. Second slot: what comes after
+        // that token in its part, of which each invocation reads its share. An edge is a part of its own; its place
+        // leads to another part, where nothing after it is better than that part's best.
         var bests = Bests(vec2f(edge_key, NO_KEY), vec2u(edge_place, NOBODY));
         for (var slot = 0u; slot < WIDTH; slot++) {
             bests = better(bests, Bests(vec2f(number_at(keys, slot), NO_KEY), vec2u(word_at(places, slot), NOBODY)));
@@ -165,7 +177,11 @@ fn rank_of(candidate: u32, of_row: Candidates) -> f32 {
 }
 
 @compute @workgroup_size(LANES)
-fn choose(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn choose(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let all = elements(group, groups, local, q.rows * q.beam);
     for (var i = all.first; i < all.end; i += LANES) {
         let row = i / q.beam;

@@ -13,7 +13,11 @@ struct Parameters {
 @group(0) @binding(3) var<uniform> parameters: Parameters;
 
 @compute @workgroup_size(LANES)
-fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn forward(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let columns = parameters.columns;
     let e = elements(group, groups, local, parameters.len);
     let step = cell_of(LANES, columns);

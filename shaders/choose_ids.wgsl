@@ -17,7 +17,11 @@ struct Parameters {
 @group(0) @binding(4) var<uniform> parameters: Parameters;
 
 @compute @workgroup_size(LANES)
-fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn forward(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let e = elements(group, groups, local, parameters.len);
     let key = vec4u(control[0], control[1], control[2], parameters.stream);
     for (var b = e.first; b < e.end; b += LANES) {

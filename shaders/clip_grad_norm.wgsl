@@ -1,6 +1,7 @@
 // result = (min(1, max_norm / (‖g‖ + 1e-6)), ‖g‖)
 //
-// Two passes: 256 workgroups (64 on software adapters) sum the squares of a block each, one workgroup adds their partial sums. The order is fixed.
+// Two passes: 256 workgroups (64 on software adapters) sum the squares of a block each, one workgroup adds their
+// partial sums. The order is fixed.
 #import shared/elements
 #import shared/grid
 #import shared/vector{VECTOR}
@@ -15,7 +16,11 @@ struct Parameters {
 @group(0) @binding(2) var<uniform> p: Parameters;
 
 @compute @workgroup_size(LANES)
-fn partial(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn partial(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let block = block_of(group, groups, p.len, LANES);
     var sum = Numbers();
     for (var i = block.x + local; i < block.y; i += LANES) {

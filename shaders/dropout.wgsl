@@ -1,7 +1,7 @@
 // y = x · scale where the element's random word lies below the threshold, else 0; scale = 1 / (1 − p)
 //
-// One Threefry call gives four words: those of a vector of four. The backward pass runs the same kernel on dy. A mask that repeats for every time step
-// (variational dropout) has a period below the length.
+// One Threefry call gives four words: those of a vector of four. The backward pass runs the same kernel on dy. A mask
+// that repeats for every time step (variational dropout) has a period below the length.
 #import shared/elements
 #import shared/grid
 #import shared/threefry
@@ -20,7 +20,11 @@ struct Parameters {
 @group(0) @binding(3) var<uniform> parameters: Parameters;
 
 @compute @workgroup_size(LANES)
-fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn forward(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let p = parameters;
     let e = elements(group, groups, local, p.len);
     let key = vec4u(control[0], control[1], control[2], p.stream);

@@ -19,8 +19,9 @@ struct Parameters {
 @group(0) @binding(3) var<storage, read_write> y: array<Numbers>; // [positions, width]
 @group(0) @binding(4) var<uniform> parameters: Parameters;
 
-// PER_ROW lanes share a row, so that its id is read once, and a workgroup has LANES / PER_ROW rows at a time. On software adapters a lane has a whole row, HELD
-// vectors at a time. On llvmpipe, 2 cores, 20 × 1280 ids of 128, in ms; the rows are of three sittings, between which the machine drifted:
+// PER_ROW lanes share a row, so that its id is read once, and a workgroup has LANES / PER_ROW rows at a time. On
+// software adapters a lane has a whole row, HELD vectors at a time. On llvmpipe, 2 cores, 20 × 1280 ids of 128, in ms;
+// the rows are of three sittings, between which the machine drifted:
 //
 //                                                                   without dropout   with it
 //     a row among 8 lanes, neighbouring vectors                                1.80      2.73
@@ -29,7 +30,11 @@ struct Parameters {
 //     the same, random words of two vectors before their loads                 1.28      1.82
 //     the same of four                                                         1.30      1.80
 @compute @workgroup_size(LANES)
-fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn forward(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let p = parameters;
     let rows = LANES / PER_ROW;
     let block = block_of(group, groups, p.len, rows);

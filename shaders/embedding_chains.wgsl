@@ -1,15 +1,17 @@
-// The gradient dweight[v] = Σ dy[n] over the n with ids[n] = v, for software adapters (embedding_runs.wgsl: hardware), without float atomics and in a fixed order:
-// `link` chains the positions of each id, `backward` lets every row of dweight walk its chains, so that each row is written once, zeros included. Where
-// ACCUMULATE dweight holds a gradient to which this one is added, and rows without a position are left alone. No lane waits for another: at a barrier llvmpipe
-// suspends every vector of eight.
+// The gradient dweight[v] = Σ dy[n] over the n with ids[n] = v, for software adapters (embedding_runs.wgsl: hardware),
+// without float atomics and in a fixed order: `link` chains the positions of each id, `backward` lets every row of
+// dweight walk its chains, so that each row is written once, zeros included. Where ACCUMULATE dweight holds a gradient
+// to which this one is added, and rows without a position are left alone. No lane waits for another: at a barrier
+// llvmpipe suspends every vector of eight.
 #import shared/dropout_mask
 #import shared/grid
 #import shared/row
 #import shared/threefry
 #import shared/vector{VECTOR}
 
-// link: a workgroup walks a block of positions from first to last, with a table of each id's latest position. Each of its invocations has the ids that leave
-// the same rest when divided by LANES: nobody waits for anybody, and a position is touched once. Positions count from 1; 0 is none.
+// link: a workgroup walks a block of positions from first to last, with a table of each id's latest position. Each of
+// its invocations has the ids that leave the same rest when divided by LANES: nobody waits for anybody, and a position
+// is touched once. Positions count from 1; 0 is none.
 struct LinkParameters {
     vectors: u32, // of ids
     vocabulary: u32,
@@ -17,7 +19,8 @@ struct LinkParameters {
 }
 @group(0) @binding(0) var<storage, read> link_ids: array<Words>; // [positions]
 @group(0) @binding(1) var<storage, read_write> latest: array<u32>; // [blocks, vocabulary]
-@group(0) @binding(2) var<storage, read_write> before: array<u32>; // [positions]: the one before with the same id, of the same block
+// [positions]: the one before with the same id, of the same block
+@group(0) @binding(2) var<storage, read_write> before: array<u32>;
 @group(0) @binding(3) var<uniform> link_parameters: LinkParameters;
 
 @compute @workgroup_size(LANES)
@@ -54,16 +57,23 @@ struct Parameters {
 @group(0) @binding(4) var<storage, read_write> dweight: array<Numbers>; // [vocabulary, width]
 @group(0) @binding(5) var<uniform> backward_parameters: Parameters;
 
-// A workgroup's lanes share a row. Rows are shared out in runs, neighbouring runs to workgroups that lie half a grid apart: words come often that have low ids, and llvmpipe gives each thread as
-// many neighbouring workgroups (not measured: the benches' ids are uniform). Runs, since rows far apart are written more slowly.
+// A workgroup's lanes share a row. Rows are shared out in runs, neighbouring runs to workgroups that lie half a grid
+// apart: words come often that have low ids, and llvmpipe gives each thread as many neighbouring workgroups (not
+// measured: the benches' ids are uniform). Runs, since rows far apart are written more slowly.
 @compute @workgroup_size(LANES)
-fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn backward(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let p = backward_parameters;
     let mask = mask_of(p.threshold, p.stream, p.scale);
     let workgroups = groups.x * groups.y;
     let number = linear_group(group, groups);
     let half = (workgroups + 1u) / 2u;
-    for (var run = select(2u * number, 2u * (number - half) + 1u, number >= half); run * RUN < p.vocabulary; run += workgroups) {
+    for (var run = select(2u * number, 2u * (number - half) + 1u, number >= half);
+            run * RUN < p.vocabulary;
+            run += workgroups) {
         let end = min((run + 1u) * RUN, p.vocabulary);
         for (var row = run * RUN; row < end; row++) {
             if ACCUMULATE == 1u {
@@ -94,8 +104,9 @@ fn add_row(row: u32, lane: u32, p: Parameters, mask: Mask) {
     }
 }
 
-// HELD vectors of a row, from `first` on. They lie side by side, so that a lane's first load reaches for other cache lines than those of the other lanes. Loops end
-// at their ends: one that ends at its start costs llvmpipe one more body, all lanes masked, and three such loops around each other four of them for one.
+// HELD vectors of a row, from `first` on. They lie side by side, so that a lane's first load reaches for other cache
+// lines than those of the other lanes. Loops end at their ends: one that ends at its start costs llvmpipe one more
+// body, all lanes masked, and three such loops around each other four of them for one.
 fn add_part(row: u32, first: u32, p: Parameters, mask: Mask) {
     var sums: array<Numbers, HELD>;
     var block = 0u;

@@ -1,10 +1,12 @@
-// The gradient dweight[v] = Σ dy[n] over the n with ids[n] = v, for hardware (embedding_chains.wgsl: software adapters), without float atomics and in a fixed
-// order: `sort` puts a block's positions into the order of their ids, so that those of an id lie side by side, and `add` lets every row of dweight read its own, so that
-// each row is written once, zeros included.
+// The gradient dweight[v] = Σ dy[n] over the n with ids[n] = v, for hardware (embedding_chains.wgsl: software
+// adapters), without float atomics and in a fixed order: `sort` puts a block's positions into the order of their ids,
+// so that those of an id lie side by side, and `add` lets every row of dweight read its own, so that each row is
+// written once, zeros included.
 //
-// By arithmetic, not measured. In a chain of positions one load waits for another, some 600 cycles: padding's 770 among 2,560 positions, say, are 0.3 ms at
-// 1.5 GHz, and to chain 256 of them 0.1 ms. Compared all with all in workgroup memory, 256 are some 2,000 cycles, and the rows that belong to sorted ones
-// are read four at a time by each of 8 teams of lanes.
+// By arithmetic, not measured. In a chain of positions one load waits for another, some 600 cycles: padding's 770 among
+// 2,560 positions, say, are 0.3 ms at 1.5 GHz, and to chain 256 of them 0.1 ms. Compared all with all in workgroup
+// memory, 256 are some 2,000 cycles, and the rows that belong to sorted ones are read four at a time by each of 8 teams
+// of lanes.
 #import shared/dropout_mask
 #import shared/grid
 #import shared/threefry
@@ -18,7 +20,8 @@ struct SortParameters {
     vocabulary: u32,
 }
 @group(0) @binding(0) var<storage, read> ids: array<u32>; // [positions]
-@group(0) @binding(1) var<storage, read_write> runs: array<u32>; // [blocks, vocabulary]: 65,536 · positions of the block with the id + those with lower ones
+// [blocks, vocabulary]: 65,536 · positions of the block with the id + those with lower ones
+@group(0) @binding(1) var<storage, read_write> runs: array<u32>;
 @group(0) @binding(2) var<storage, read_write> sorted: array<u32>; // [blocks, BLOCK]: positions
 @group(0) @binding(3) var<uniform> sort_parameters: SortParameters;
 
@@ -43,7 +46,11 @@ fn count(numbers: vec4u) -> u32 {
 }
 
 @compute @workgroup_size(LANES)
-fn sort(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn sort(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let p = sort_parameters;
     let block = linear_group(group, groups);
     let first = block * BLOCK;
@@ -84,8 +91,9 @@ fn sort(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     }
 }
 
-// add: a workgroup a row, whose vectors a team of `team` lanes has. `side` teams lie side by side on the blocks, so that each has every `side`-th; where teams are
-// left over they share out the positions of a run. The first team adds the others' sums.
+// add: a workgroup a row, whose vectors a team of `team` lanes has. `side` teams lie side by side on the blocks, so
+// that each has every `side`-th; where teams are left over they share out the positions of a run. The first team adds
+// the others' sums.
 struct Parameters {
     blocks: u32,
     block: u32, // positions of one
@@ -93,7 +101,8 @@ struct Parameters {
     width: u32, // vectors of a row
     team: u32,
     side: u32,
-    accumulate: u32, // 1: dweight holds a gradient to which this one is added, and rows without a position are left alone
+    // 1: dweight holds a gradient to which this one is added, and rows without a position are left alone
+    accumulate: u32,
     threshold: u32, // dropout as in dropout.wgsl
     stream: u32,
     scale: f32,
@@ -109,7 +118,11 @@ var<workgroup> sums: array<Numbers, LANES>;
 var<workgroup> counts: array<u32, LANES>;
 
 @compute @workgroup_size(LANES)
-fn add(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn add(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let p = parameters;
     let mask = mask_of(p.threshold, p.stream, p.scale);
     let row = linear_group(group, groups);
@@ -150,7 +163,8 @@ fn add(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec
     }
 }
 
-// Vector c of the rows of dy that sorted[k] to sorted[k + 3] name, as far as they lie before `end`: four loads side by side
+// Vector c of the rows of dy that sorted[k] to sorted[k + 3] name, as far as they lie before `end`: four loads side by
+// side
 fn sum_of_four_places(k: u32, end: u32, c: u32, width: u32, mask: Mask) -> Numbers {
     let places = min(k + vec4u(0u, 1u, 2u, 3u), vec4u(end - 1u));
     let x = value_at(known_sorted[places.x] * width + c, mask);

@@ -1,8 +1,11 @@
-// ids[t, b] = tokens[offsets[s] + t] for the sentence s that control names for row b, padding past its end; labels[t, b] is the token after it
+// ids[t, b] = tokens[offsets[s] + t] for the sentence s that control names for row b, padding past its end; labels[t,
+// b] is the token after it
 //
-// One invocation a row of the batch, or four where their number is a multiple of 4, so that four ids are written at once: at most a few thousand words a step.
-// Sentences lie anywhere in the corpus, and each begins with a wait for memory: where all its rows begin is read before where they end, and a token of the second
-// cache line, 16 tokens on, before the first line is used up. On llvmpipe, 2 cores, 51,200 sentences of 20 tokens: some 1.85 ms without either, 1.75 without the latter, 1.1 to 1.4 so.
+// One invocation a row of the batch, or four where their number is a multiple of 4, so that four ids are written at
+// once: at most a few thousand words a step.
+// Sentences lie anywhere in the corpus, and each begins with a wait for memory: where all its rows begin is read before
+// where they end, and a token of the second cache line, 16 tokens on, before the first line is used up. On llvmpipe, 2
+// cores, 51,200 sentences of 20 tokens: some 1.85 ms without either, 1.75 without the latter, 1.1 to 1.4 so.
 #import shared/elements
 #import shared/grid
 #import shared/vector{VECTOR}
@@ -25,7 +28,8 @@ struct Sentences {
     lengths: vec4u,
 }
 
-// The vector with another word at place k. Direct3D's older compiler takes no `v[k] = word` with a k that it does not know.
+// The vector with another word at place k. Direct3D's older compiler takes no `v[k] = word` with a k that it does not
+// know.
 fn with_word(v: vec4u, k: u32, word: u32) -> vec4u {
     return select(v, vec4u(word), vec4u(k) == vec4u(0u, 1u, 2u, 3u));
 }
@@ -61,7 +65,11 @@ fn tokens_at(starts: vec4u, t: u32, inside: vec4<bool>, padding: u32) -> vec4u {
 }
 
 @compute @workgroup_size(LANES)
-fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn forward(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let p = parameters;
     let e = elements(group, groups, local, p.batch);
     for (var b = e.first; b < e.end; b += LANES) {
@@ -76,12 +84,17 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     }
 }
 
-// The last token of a sentence is a label only, so a row is one shorter than its sentence. Each token is read once: as a label, then it is the next id.
+// The last token of a sentence is a label only, so a row is one shorter than its sentence. Each token is read once: as
+// a label, then it is the next id.
 @group(0) @binding(5) var<storage, read_write> labels: array<Words>; // [time, batch]
 @group(0) @binding(6) var<uniform> label_parameters: Parameters;
 
 @compute @workgroup_size(LANES)
-fn with_labels(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn with_labels(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let p = label_parameters;
     let e = elements(group, groups, local, p.batch);
     for (var b = e.first; b < e.end; b += LANES) {

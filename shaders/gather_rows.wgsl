@@ -1,6 +1,7 @@
 // y[t, r, c] = x[t, rows[r], c]
 //
-// A workgroup takes a row of y or, on software adapters, a block of rows; neighbouring invocations copy neighbouring vectors of it.
+// A workgroup takes a row of y or, on software adapters, a block of rows; neighbouring invocations copy neighbouring
+// vectors of it.
 #import shared/elements
 #import shared/grid
 #import shared/vector{VECTOR}
@@ -17,7 +18,11 @@ struct Parameters {
 @group(0) @binding(3) var<uniform> p: Parameters;
 
 @compute @workgroup_size(ROW_LANES)
-fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn forward(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let block = block_of(group, groups, p.len, 1u);
     for (var row = block.x; row < block.y; row++) {
         let time = row / p.rows;

@@ -1,9 +1,9 @@
-// A gated recurrent layer over a whole sequence in one dispatch: r, z = σ(xw + b_ih + h·W_hhᵀ + b_hh); q = W_hn·h + b_hn;
-// n = tanh(xw_n + b_in + r·q); h ← (1 − z)·n + z·h
+// A gated recurrent layer over a whole sequence in one dispatch: r, z = σ(xw + b_ih + h·W_hhᵀ + b_hh); q = W_hn·h +
+// b_hn; n = tanh(xw_n + b_in + r·q); h ← (1 − z)·n + z·h
 //
-// As rnn.wgsl: a workgroup runs ROWS rows through all time steps, one invocation a unit, with h in workgroup memory, twice. The weights are packed to
-// [j][gate][unit] first, so that neighbouring invocations read neighbouring addresses; they and the next step's inputs are read ahead, as in lstm.wgsl.
-// Widths over 256 units take gru_gates.wgsl.
+// As rnn.wgsl: a workgroup runs ROWS rows through all time steps, one invocation a unit, with h in workgroup memory,
+// twice. The weights are packed to [j][gate][unit] first, so that neighbouring invocations read neighbouring addresses;
+// they and the next step's inputs are read ahead, as in lstm.wgsl. Widths over 256 units take gru_gates.wgsl.
 #import shared/grid
 #import shared/activation
 #import shared/vector1
@@ -17,7 +17,8 @@ struct Parameters {
     present: u32, // 1 where there is an initial state
 }
 
-// pack: packed[j][g][u] = W_hh[g·H + u, j]; row j = H holds b_ih, plus b_hh for r and z; row j = H + 1 holds b_hn in place of n, else 0
+// pack: packed[j][g][u] = W_hh[g·H + u, j]; row j = H holds b_ih, plus b_hh for r and z; row j = H + 1 holds b_hn in
+// place of n, else 0
 @group(0) @binding(0) var<storage, read> w_hh: array<f32>; // [3·H, H]
 @group(0) @binding(1) var<storage, read> b_ih: array<f32>; // [3·H]
 @group(0) @binding(2) var<storage, read> b_hh: array<f32>; // [3·H]
@@ -25,7 +26,11 @@ struct Parameters {
 @group(0) @binding(4) var<uniform> pack_parameters: Parameters;
 
 @compute @workgroup_size(64)
-fn pack(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn pack(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let hidden = pack_parameters.hidden;
     let i = linear_group(group, groups) * 64u + local;
     let j = i / (3u * hidden);
@@ -61,7 +66,11 @@ fn weight_of(j: u32, u: u32) -> vec3f {
 }
 
 @compute @workgroup_size(THREADS)
-fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) u: u32) {
+fn forward(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) u: u32,
+) {
     let hidden = p.hidden;
     let first = linear_group(group, groups) * ROWS;
     let start = p.reverse * p.time * p.batch * hidden;
@@ -95,7 +104,11 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
             var x = array<vec3f, ROWS>();
             for (var r = 0u; r < ROWS; r++) {
                 x[r] = inputs[r];
-                inputs[r] = inputs_of(min(first + r, p.batch - 1u), time_of_step(min(s + 1u, p.time - 1u), p.time, p.reverse), u);
+                inputs[r] = inputs_of(
+                    min(first + r, p.batch - 1u),
+                    time_of_step(min(s + 1u, p.time - 1u), p.time, p.reverse),
+                    u,
+                );
             }
             for (var j = 0u; j < hidden; j += AHEAD) {
                 for (var i = 0u; i < AHEAD; i++) {

@@ -1,8 +1,9 @@
-// The steps of a gated recurrent layer walked back, with dh of the state after the step: dn = dh·(1 − z)·(1 − n²), dz = dh·(h − n)·z·(1 − z),
-// dr = dn·q·r·(1 − r), dq = dn·r; dh ← dh·z + [dr, dz, dq]·W_hh
+// The steps of a gated recurrent layer walked back, with dh of the state after the step: dn = dh·(1 − z)·(1 − n²), dz =
+// dh·(h − n)·z·(1 − z), dr = dn·q·r·(1 − r), dq = dn·r; dh ← dh·z + [dr, dz, dq]·W_hh
 //
-// A workgroup runs ROWS rows, one invocation a unit, with the three gates' gradients of the present step in workgroup memory. W_hh is read along
-// its rows, as it is, they and what the next step reads ahead, as in lstm.wgsl. Widths over 256 units take gru_gates.wgsl.
+// A workgroup runs ROWS rows, one invocation a unit, with the three gates' gradients of the present step in workgroup
+// memory. W_hh is read along its rows, as it is, they and what the next step reads ahead, as in lstm.wgsl. Widths over
+// 256 units take gru_gates.wgsl.
 #import shared/grid
 #import shared/walk
 
@@ -19,7 +20,8 @@ struct Parameters {
 @group(0) @binding(3) var<storage, read> lengths: array<u32>; // [B]
 @group(0) @binding(4) var<storage, read> doutputs: array<f32>; // [T, B, H], read where bit 0 of present is set
 @group(0) @binding(5) var<storage, read> dhidden: array<f32>; // [B, H], bit 1
-@group(0) @binding(6) var<storage, read_write> dgates: array<f32>; // [2, T, B, 3·H]: dr, dz, dn of xw, then dr, dz, dq of h·W_hhᵀ
+// [2, T, B, 3·H]: dr, dz, dn of xw, then dr, dz, dq of h·W_hhᵀ
+@group(0) @binding(6) var<storage, read_write> dgates: array<f32>;
 @group(0) @binding(7) var<storage, read_write> dinitial: array<f32>; // [B, H]
 @group(0) @binding(8) var<uniform> p: Parameters;
 
@@ -44,7 +46,11 @@ fn kept_of(row: u32, t: u32, u: u32) -> Kept {
 }
 
 @compute @workgroup_size(THREADS)
-fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) u: u32) {
+fn backward(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) u: u32,
+) {
     let hidden = p.hidden;
     let first = linear_group(group, groups) * ROWS;
     let of_h = p.time * p.batch * 3u * hidden;
@@ -86,7 +92,11 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
                         let n = kept[r].gates.z;
                         let q = kept[r].gates.w;
                         let dn = upstream * (1.0 - keep) * (1.0 - n * n);
-                        d = vec4f(dn * q * reset * (1.0 - reset), upstream * (kept[r].before - n) * keep * (1.0 - keep), dn, dn * reset);
+                        d = vec4f(
+                            dn * q * reset * (1.0 - reset),
+                            upstream * (kept[r].before - n) * keep * (1.0 - keep),
+                            dn, dn * reset,
+                        );
                         upstream = upstream * keep;
                     }
                     dh[r] = upstream;

@@ -1,4 +1,5 @@
-// One time step of a gated recurrent layer, between two matrix products (see gru.wgsl for the whole sequence at once, and the equations)
+// One time step of a gated recurrent layer, between two matrix products (see gru.wgsl for the whole sequence at once,
+// and the equations)
 #import shared/activation
 #import shared/elements
 #import shared/grid
@@ -25,7 +26,11 @@ fn of_h(row: u32, gate: u32, unit: u32) -> Numbers {
 }
 
 @compute @workgroup_size(LANES)
-fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn forward(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let e = elements(group, groups, local, p.batch * p.hidden);
     let step = cell_of(LANES, p.hidden);
     var cell = cell_of(e.first, p.hidden);
@@ -55,17 +60,23 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     }
 }
 
-// The step walked back, as gru_backward.wgsl: of dh the gates' gradients and dh·z, to which the product then adds [dr, dz, dq]·W_hh
+// The step walked back, as gru_backward.wgsl: of dh the gates' gradients and dh·z, to which the product then adds [dr,
+// dz, dq]·W_hh
 @group(0) @binding(0) var<storage, read> states_in: array<Numbers>; // [T + 1, B, H]
 @group(0) @binding(1) var<storage, read> saved_in: array<Numbers>; // [T, B, 4, H]
 @group(0) @binding(2) var<storage, read> lengths_in: array<u32>; // [B]
 @group(0) @binding(3) var<storage, read> doutputs: array<Numbers>; // [T, B, H]
 @group(0) @binding(4) var<storage, read_write> dh: array<Numbers>; // [B, H]
-@group(0) @binding(5) var<storage, read_write> dgates: array<Numbers>; // [2, T, B, 3·H]: dr, dz, dn of xw, then dr, dz, dq of h·W_hhᵀ
+// [2, T, B, 3·H]: dr, dz, dn of xw, then dr, dz, dq of h·W_hhᵀ
+@group(0) @binding(5) var<storage, read_write> dgates: array<Numbers>;
 @group(0) @binding(6) var<uniform> backward_p: Step;
 
 @compute @workgroup_size(LANES)
-fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn backward(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let hidden = backward_p.hidden;
     let second = backward_p.time * backward_p.batch * 3u * hidden;
     let e = elements(group, groups, local, backward_p.batch * hidden);

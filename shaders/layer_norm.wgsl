@@ -1,8 +1,10 @@
-// y[r, c] = (s[r, c] − mean)·scale·weight[c] + bias[c], s = x or x + residual, mean and 1/scale² − ε = variance over the columns of row r
+// y[r, c] = (s[r, c] − mean)·scale·weight[c] + bias[c], s = x or x + residual, mean and 1/scale² − ε = variance over
+// the columns of row r
 //
-// A workgroup takes rows one after the other (on hardware one), each held in registers: the variance takes the mean, and the mean square minus the squared mean
-// cancels where the mean is large. On llvmpipe, 2 cores, 25,600 × 128: 3.8 ms with one invocation a row that reads it three times, 1.5 so. Not measured on
-// hardware. `forward_longer` and `add_longer` take rows that registers do not hold.
+// A workgroup takes rows one after the other (on hardware one), each held in registers: the variance takes the mean,
+// and the mean square minus the squared mean cancels where the mean is large. On llvmpipe, 2 cores, 25,600 × 128: 3.8
+// ms with one invocation a row that reads it three times, 1.5 so. Not measured on hardware. `forward_longer` and
+// `add_longer` take rows that registers do not hold.
 #import shared/elements
 #import shared/grid
 #import shared/reduce{SUBGROUPS}
@@ -82,7 +84,11 @@ fn keep(row: u32, mean: f32, scale: f32, local: u32) {
 }
 
 @compute @workgroup_size(LANES)
-fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn forward(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let p = parameters;
     let block = block_of(group, groups, p.rows, 1u);
     let count = f32(WIDTH * p.columns);
@@ -105,13 +111,17 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     }
 }
 
-// The same with a residual; s is kept for the backward pass and for norm-first layers. An invocation reads back only what it wrote itself, so that s needs no
-// barrier.
+// The same with a residual; s is kept for the backward pass and for norm-first layers. An invocation reads back only
+// what it wrote itself, so that s needs no barrier.
 @group(0) @binding(6) var<storage, read_write> s: array<Numbers>; // [rows, columns]
 @group(0) @binding(7) var<uniform> add_parameters: Parameters;
 
 @compute @workgroup_size(LANES)
-fn add(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn add(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let p = add_parameters;
     let block = block_of(group, groups, p.rows, 1u);
     let count = f32(WIDTH * p.columns);
@@ -136,13 +146,14 @@ fn add(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec
     }
 }
 
-// Rows longer than registers, read twice. The sums of a row are those of its distances from the mean of its first vectors, so that little cancels: of n
-// numbers, the mean of any h lies within √(n/h) standard deviations of the mean of all, which leaves n/h + 1 times the variance to subtract from.
-// Four rows at a time, so that weight and bias are read once for four. On llvmpipe, 2 cores, 2560 × 2048: 4.6 ms row by row in three passes, 3.3 so.
+// Rows longer than registers, read twice. The sums of a row are those of its distances from the mean of its first
+// vectors, so that little cancels: of n numbers, the mean of any h lies within √(n/h) standard deviations of the mean
+// of all, which leaves n/h + 1 times the variance to subtract from. Four rows at a time, so that weight and bias are
+// read once for four. On llvmpipe, 2 cores, 2560 × 2048: 4.6 ms row by row in three passes, 3.3 so.
 const ROWS: u32 = 4u;
 
-// Those first vectors, of each invocation. More leave less to subtract from, and are more code: 5120 × 512 with a residual took 4.1 ms with 8, 3.6 with 4, and 1.9 and 1.5 s to compile
-// (with and without bounds checks).
+// Those first vectors, of each invocation. More leave less to subtract from, and are more code: 5120 × 512 with a
+// residual took 4.1 ms with 8, 3.6 with 4, and 1.9 and 1.5 s to compile (with and without bounds checks).
 const FIRST: u32 = 4u;
 
 // Those of one invocation, with the sums still by slot
@@ -184,14 +195,19 @@ struct Moments {
     scale: vec4f,
 }
 
-// Not a vector's element by its number: llvmpipe would write the loop over the rows out, and that is more than the cache of decoded instructions holds.
+// Not a vector's element by its number: llvmpipe would write the loop over the rows out, and that is more than the
+// cache of decoded instructions holds.
 fn with_moments(all: Moments, r: u32, m: vec2f) -> Moments {
     let this_one = vec4u(0u, 1u, 2u, 3u) == vec4u(r);
     return Moments(select(all.mean, vec4f(m.x), this_one), select(all.scale, vec4f(m.y), this_one));
 }
 
 @compute @workgroup_size(LANES)
-fn forward_longer(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn forward_longer(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let p = parameters;
     let block = block_of(group, groups, p.rows, ROWS);
     for (var first = block.x; first < block.y; first += ROWS) {
@@ -225,7 +241,11 @@ fn forward_longer(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) 
 }
 
 @compute @workgroup_size(LANES)
-fn add_longer(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn add_longer(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let p = add_parameters;
     let block = block_of(group, groups, p.rows, ROWS);
     for (var first = block.x; first < block.y; first += ROWS) {

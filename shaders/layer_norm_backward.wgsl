@@ -1,8 +1,9 @@
 // With n = (s − mean)·scale and g = dy·weight: ds = scale·(g − mean g − n·mean(g·n)), plus dsum where PASSED_ON
 //
-// Mean and scale are those that the forward pass kept. `backward` holds a row in registers, as layer_norm.wgsl does, and `backward_longer` takes rows that they do
-// not hold. Where SUMMED (software adapters, whose workgroups take many rows), both add up dweight and dbias on the way, and `add_blocks` adds the workgroups'
-// sums. Not measured on hardware.
+// Mean and scale are those that the forward pass kept. `backward` holds a row in registers, as layer_norm.wgsl does,
+// and `backward_longer` takes rows that they do not hold. Where SUMMED (software adapters, whose workgroups take many
+// rows), both add up dweight and dbias on the way, and `add_blocks` adds the workgroups' sums. Not measured on
+// hardware.
 #import shared/elements
 #import shared/grid
 #import shared/reduce{SUBGROUPS}
@@ -19,8 +20,10 @@ struct Parameters {
 @group(0) @binding(3) var<storage, read> moments: array<vec2f>; // [rows]: mean, scale
 @group(0) @binding(4) var<storage, read> dsum: array<Numbers>; // [rows, columns], read where PASSED_ON
 @group(0) @binding(5) var<storage, read_write> ds: array<Numbers>; // [rows, columns]
-@group(0) @binding(6) var<storage, read_write> dweight_of_workgroups: array<Numbers>; // [workgroups, columns], written where SUMMED
-@group(0) @binding(7) var<storage, read_write> dbias_of_workgroups: array<Numbers>; // [workgroups, columns], written where SUMMED
+// [workgroups, columns], written where SUMMED
+@group(0) @binding(6) var<storage, read_write> dweight_of_workgroups: array<Numbers>;
+// [workgroups, columns], written where SUMMED
+@group(0) @binding(7) var<storage, read_write> dbias_of_workgroups: array<Numbers>;
 @group(0) @binding(8) var<uniform> of_rows: Parameters;
 
 fn store(at: u32, value: Numbers) {
@@ -32,7 +35,11 @@ fn store(at: u32, value: Numbers) {
 }
 
 @compute @workgroup_size(LANES)
-fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn backward(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let p = of_rows;
     let block = block_of(group, groups, p.rows, 1u);
     let count = f32(WIDTH * p.columns);
@@ -83,8 +90,9 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     }
 }
 
-// Rows longer than registers, read twice. Three rows at a time, so that weight and the workgroup's sums are read once for three: on llvmpipe, 2 cores, 2560 × 2048
-// takes 9.7 ms, two at a time 10.4, and 11.5 with what registers hold of a row read once (docs/rejected.md has other sizes, and four rows).
+// Rows longer than registers, read twice. Three rows at a time, so that weight and the workgroup's sums are read once
+// for three: on llvmpipe, 2 cores, 2560 × 2048 takes 9.7 ms, two at a time 10.4, and 11.5 with what registers hold of a
+// row read once (docs/rejected.md has other sizes, and four rows).
 const ROWS: u32 = 3u;
 
 // A row's mean, scale, mean g and mean g·n
@@ -103,7 +111,11 @@ fn means_of(row: u32, local: u32, columns: u32) -> vec4f {
 }
 
 @compute @workgroup_size(LANES)
-fn backward_longer(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn backward_longer(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let p = of_rows;
     let block = block_of(group, groups, p.rows, ROWS);
     let sums = linear_group(group, groups) * p.columns;
@@ -145,9 +157,9 @@ fn backward_longer(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups)
     }
 }
 
-// dweight[c] = Σ_r dy·n, dbias[c] = Σ_r dy, over a block of rows: on hardware, where `backward` takes one row a workgroup. A workgroup adds 32 columns of one
-// block: 8 lanes walk its rows side by side, as in sum_rows.wgsl, and lane 0 adds the 8 sums in order. Where rows are many, `add_blocks` then adds the blocks,
-// in order too.
+// dweight[c] = Σ_r dy·n, dbias[c] = Σ_r dy, over a block of rows: on hardware, where `backward` takes one row a
+// workgroup. A workgroup adds 32 columns of one block: 8 lanes walk its rows side by side, as in sum_rows.wgsl, and
+// lane 0 adds the 8 sums in order. Where rows are many, `add_blocks` then adds the blocks, in order too.
 struct BlockParameters {
     rows: u32,
     columns: u32,
@@ -166,7 +178,11 @@ const WALKERS: u32 = 8u;
 var<workgroup> partial: array<vec2f, COLUMNS * WALKERS>;
 
 @compute @workgroup_size(256)
-fn parameters(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn parameters(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let tiles = (sizes.columns + COLUMNS - 1u) / COLUMNS;
     let number = linear_group(group, groups);
     let block = number / tiles;
@@ -205,7 +221,11 @@ struct AddParameters {
 @group(0) @binding(4) var<uniform> add_sizes: AddParameters;
 
 @compute @workgroup_size(WORKGROUP)
-fn add_blocks(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn add_blocks(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let column = linear_element(group, groups, local);
     if column >= add_sizes.columns {
         return;

@@ -7,7 +7,8 @@
 //   total    mean loss and statistics from the rows' losses
 // The target is (1 − ε)·onehot(label) + ε/V. Rows whose label is padding get loss 0 and error 0.
 //
-// Rows of logits begin with whole vectors of four whatever V is, and are read and written as such; the last vector's numbers past V are nobody's.
+// Rows of logits begin with whole vectors of four whatever V is, and are read and written as such; the last vector's
+// numbers past V are nobody's.
 #import shared/grid
 #import shared/log_sum_exp
 #import shared/reduce{SUBGROUPS}
@@ -47,9 +48,14 @@ fn vectors_of(vocabulary: u32) -> u32 {
     return (vocabulary + 3u) / 4u;
 }
 
-// One workgroup a row, two passes over it: sums, that of exponentials following the largest so far as in softmax.wgsl; then the error.
+// One workgroup a row, two passes over it: sums, that of exponentials following the largest so far as in softmax.wgsl;
+// then the error.
 @compute @workgroup_size(LANES)
-fn softmax(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn softmax(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let in_chunk = linear_group(group, groups);
     let row = softmax_p.first + in_chunk;
     let vocabulary = softmax_p.vocabulary;
@@ -112,12 +118,17 @@ fn softmax(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 @group(0) @binding(0) var<storage, read> errors: array<vec4f>; // [rows of the chunk, vectors of V]
 @group(0) @binding(1) var<storage, read_write> dbias: array<f32>; // [V]
 
-// As sum_rows.wgsl, 32 columns, or 8 vectors, a workgroup: `bias` for hardware, four rows at a time, `bias_walk` for software adapters. By arithmetic, not
-// measured: row by row, a lane waited for memory 80 times where 2,560 rows are added, some 30 µs; now 20 times.
+// As sum_rows.wgsl, 32 columns, or 8 vectors, a workgroup: `bias` for hardware, four rows at a time, `bias_walk` for
+// software adapters. By arithmetic, not measured: row by row, a lane waited for memory 80 times where 2,560 rows are
+// added, some 30 µs; now 20 times.
 var<workgroup> partial: array<vec4f, 256>;
 
 @compute @workgroup_size(256)
-fn bias(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn bias(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let vectors = vectors_of(p.vocabulary);
     let vector = linear_group(group, groups) * 8u + local % 8u;
     var sum = vec4f(0.0);
@@ -145,7 +156,11 @@ fn bias(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 }
 
 @compute @workgroup_size(8)
-fn bias_walk(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn bias_walk(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let vectors = vectors_of(p.vocabulary);
     let vector = linear_group(group, groups) * 8u + local;
     var sum = vec4f(0.0);

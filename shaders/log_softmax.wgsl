@@ -1,8 +1,9 @@
 // y[r, c] = x[r, c] − max − ln Σ_c' e^(x[r, c'] − max)
 //
-// As softmax.wgsl. `short`: one invocation a row, held in HELD registers, for rows of at most 32 columns, where a workgroup would mostly idle.
-// `wide`: one workgroup a row, which it reads twice. On llvmpipe, 2 cores, 1280 × 6191: 6.9 ms with four columns LANES apart, 5.1 by vectors, 4.8 with two of
-// them at a time in the first pass; backward 8.1 and 5.9.
+// As softmax.wgsl. `short`: one invocation a row, held in HELD registers, for rows of at most 32 columns, where a
+// workgroup would mostly idle.
+// `wide`: one workgroup a row, which it reads twice. On llvmpipe, 2 cores, 1280 × 6191: 6.9 ms with four columns LANES
+// apart, 5.1 by vectors, 4.8 with two of them at a time in the first pass; backward 8.1 and 5.9.
 #import shared/aligned
 #import shared/elements
 #import shared/grid
@@ -21,7 +22,11 @@ struct Parameters {
 @group(0) @binding(2) var<uniform> parameters: Parameters;
 
 @compute @workgroup_size(LANES)
-fn forward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn forward_short(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let columns = parameters.columns;
     let rows = elements(group, groups, local, parameters.rows);
     for (var row = rows.first; row < rows.end; row += LANES) {
@@ -51,7 +56,11 @@ fn forward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
 }
 
 @compute @workgroup_size(LANES)
-fn forward_wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn forward_wide(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let row = linear_group(group, groups);
     // A workgroup past the end walks no columns, but takes part in the reductions.
     let inside = row < parameters.rows;
@@ -84,7 +93,11 @@ fn forward_wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) gr
 @group(0) @binding(3) var<uniform> backward_parameters: Parameters;
 
 @compute @workgroup_size(LANES)
-fn backward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn backward_short(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let columns = backward_parameters.columns;
     let rows = elements(group, groups, local, backward_parameters.rows);
     for (var row = rows.first; row < rows.end; row += LANES) {
@@ -107,7 +120,11 @@ fn backward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) 
 }
 
 @compute @workgroup_size(LANES)
-fn backward_wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn backward_wide(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let row = linear_group(group, groups);
     let inside = row < backward_parameters.rows;
     let columns = select(0u, backward_parameters.columns, inside);

@@ -1,12 +1,13 @@
 // An LSTM layer over a whole sequence in one dispatch:
 //   i, f, g, o = σ, σ, tanh, σ of xw[t] + h·W_hhᵀ + b_ih + b_hh;  c ← f·c + i·g;  h ← o·tanh c
 //
-// Rows of a batch are independent, so a workgroup runs ROWS of them through all time steps, one invocation a unit: h lives in workgroup memory,
-// c in registers, and a weight read serves ROWS rows. The weights are packed first to [j][unit] of vec4(i, f, g, o), so that neighbouring units read
-// neighbouring vec4s. One dispatch instead of 2·T saves 2·T latencies of some 30 µs. Past a row's length its state is carried along.
-// While a weight is used, that of AHEAD units on is read in its place: a load takes some hundreds of cycles, and a processor has no more than four subgroups of
-// this to hide it behind. For the same reason what a step reads of its own, its inputs or in the backward pass what was saved, is read before the product of the
-// step that comes first.
+// Rows of a batch are independent, so a workgroup runs ROWS of them through all time steps, one invocation a unit: h
+// lives in workgroup memory, c in registers, and a weight read serves ROWS rows. The weights are packed first to
+// [j][unit] of vec4(i, f, g, o), so that neighbouring units read neighbouring vec4s. One dispatch instead of 2·T saves
+// 2·T latencies of some 30 µs. Past a row's length its state is carried along.
+// While a weight is used, that of AHEAD units on is read in its place: a load takes some hundreds of cycles, and a
+// processor has no more than four subgroups of this to hide it behind. For the same reason what a step reads of its
+// own, its inputs or in the backward pass what was saved, is read before the product of the step that comes first.
 // Widths over 256 units take lstm_gates.wgsl.
 #import shared/grid
 #import shared/activation
@@ -18,7 +19,8 @@ struct Parameters {
     batch: u32,
     hidden: u32,
     reverse: u32, // 1 walks each row from its end to its start
-    present: u32, // forward: 1 where there is an initial state; backward: one bit for each upstream gradient that is there
+    // forward: 1 where there is an initial state; backward: one bit for each upstream gradient that is there
+    present: u32,
 }
 
 // pack: packed[j][u] = (W_hh[u, j], W_hh[H + u, j], W_hh[2H + u, j], W_hh[3H + u, j]); row j = H holds b_ih + b_hh
@@ -29,7 +31,11 @@ struct Parameters {
 @group(0) @binding(4) var<uniform> pack_parameters: Parameters;
 
 @compute @workgroup_size(64)
-fn pack(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn pack(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let hidden = pack_parameters.hidden;
     let i = linear_group(group, groups) * 64u + local;
     let j = i / hidden;
@@ -54,7 +60,8 @@ fn pack(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 @group(0) @binding(4) var<storage, read> c_initial: array<f32>; // [B, H]
 @group(0) @binding(5) var<storage, read_write> states: array<f32>; // [T + 1, B, H]
 @group(0) @binding(6) var<storage, read_write> cell: array<f32>; // [B, H], after the last step
-@group(0) @binding(7) var<storage, read_write> saved: array<f32>; // [T, B, 5, H]: i, f, g, o and the cell before the step
+// [T, B, 5, H]: i, f, g, o and the cell before the step
+@group(0) @binding(7) var<storage, read_write> saved: array<f32>;
 @group(0) @binding(8) var<uniform> p: Parameters;
 
 var<workgroup> h: array<vec4f, THREADS>; // [unit], a number a row
@@ -66,7 +73,11 @@ fn inputs_of(row: u32, t: u32, u: u32) -> vec4f {
 }
 
 @compute @workgroup_size(THREADS)
-fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) u: u32) {
+fn forward(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) u: u32,
+) {
     let first = linear_group(group, groups) * ROWS;
     let hidden = p.hidden;
     let active_unit = u < hidden;
@@ -100,7 +111,11 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
             let bias = weights[hidden * hidden + u];
             for (var r = 0u; r < ROWS; r++) {
                 sums[r] = bias + inputs[r];
-                inputs[r] = inputs_of(min(first + r, p.batch - 1u), time_of_step(min(s + 1u, p.time - 1u), p.time, p.reverse), u);
+                inputs[r] = inputs_of(
+                    min(first + r, p.batch - 1u),
+                    time_of_step(min(s + 1u, p.time - 1u), p.time, p.reverse),
+                    u,
+                );
             }
             for (var j = 0u; j < hidden; j += AHEAD) {
                 for (var i = 0u; i < AHEAD; i++) {
@@ -172,7 +187,10 @@ struct Kept {
 fn kept_of(row: u32, t: u32, u: u32) -> Kept {
     let position = t * p.batch + row;
     let at = position * 5u * p.hidden + u;
-    let gates = vec4f(saved_in[at], saved_in[at + p.hidden], saved_in[at + 2u * p.hidden], saved_in[at + 3u * p.hidden]);
+    let gates = vec4f(
+        saved_in[at], saved_in[at + p.hidden],
+        saved_in[at + 2u * p.hidden], saved_in[at + 3u * p.hidden],
+    );
     var doutput = 0.0;
     if (p.present & 1u) != 0u {
         doutput = doutputs[position * p.hidden + u];
@@ -188,7 +206,11 @@ fn weight_of(j: u32, u: u32) -> vec4f {
 }
 
 @compute @workgroup_size(THREADS)
-fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) u: u32) {
+fn backward(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) u: u32,
+) {
     let first = linear_group(group, groups) * ROWS;
     let hidden = p.hidden;
     let active_unit = u < hidden;
@@ -229,7 +251,10 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
                     let before = kept[r].before;
                     let th = stable_tanh(f * before + i * g);
                     let d = dc[r] + dh[r] * o * (1.0 - th * th);
-                    gradients = vec4f(d * g * (i * (1.0 - i)), d * before * (f * (1.0 - f)), d * i * (1.0 - g * g), dh[r] * th * (o * (1.0 - o)));
+                    gradients = vec4f(
+                        d * g * (i * (1.0 - i)), d * before * (f * (1.0 - f)),
+                        d * i * (1.0 - g * g), dh[r] * th * (o * (1.0 - o)),
+                    );
                     dc[r] = d * f;
                 }
                 let at = position * 4u * hidden + u;

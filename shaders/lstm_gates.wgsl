@@ -1,4 +1,5 @@
-// One time step of an LSTM layer, between two matrix products (see lstm.wgsl for the whole sequence at once, and the equations)
+// One time step of an LSTM layer, between two matrix products (see lstm.wgsl for the whole sequence at once, and the
+// equations)
 #import shared/activation
 #import shared/elements
 #import shared/grid
@@ -12,7 +13,8 @@
 @group(0) @binding(4) var<storage, read> lengths: array<u32>; // [B]
 @group(0) @binding(5) var<storage, read_write> states: array<Numbers>; // [T + 1, B, H]
 @group(0) @binding(6) var<storage, read_write> c: array<Numbers>; // [B, H]
-@group(0) @binding(7) var<storage, read_write> saved: array<Numbers>; // [T, B, 5, H]: i, f, g, o and the cell before the step
+// [T, B, 5, H]: i, f, g, o and the cell before the step
+@group(0) @binding(7) var<storage, read_write> saved: array<Numbers>;
 @group(0) @binding(8) var<uniform> p: Step;
 
 fn preactivation(position: u32, row: u32, gate: u32, unit: u32) -> Numbers {
@@ -21,7 +23,11 @@ fn preactivation(position: u32, row: u32, gate: u32, unit: u32) -> Numbers {
 }
 
 @compute @workgroup_size(LANES)
-fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn forward(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let len = p.batch * p.hidden;
     let e = elements(group, groups, local, len);
     let step = cell_of(LANES, p.hidden);
@@ -57,7 +63,8 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     }
 }
 
-// The step walked back: of dh and dc the gates' gradients and the new dc; the product then adds dgates·W_hh to dh, of which nothing else is left.
+// The step walked back: of dh and dc the gates' gradients and the new dc; the product then adds dgates·W_hh to dh, of
+// which nothing else is left.
 @group(0) @binding(0) var<storage, read> saved_in: array<Numbers>; // [T, B, 5, H]
 @group(0) @binding(1) var<storage, read> lengths_in: array<u32>; // [B]
 @group(0) @binding(2) var<storage, read> doutputs: array<Numbers>; // [T, B, H]
@@ -66,7 +73,11 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 @group(0) @binding(5) var<uniform> backward_p: Step;
 
 @compute @workgroup_size(LANES)
-fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn backward(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let hidden = backward_p.hidden;
     let half = backward_p.batch * hidden;
     let e = elements(group, groups, local, half);

@@ -1,23 +1,27 @@
 // C[s] = activation(A[s]·B[s] + added), for a batch of matrices in any layout, on hardware
-// (shared/product.wgsl says how they lie; matmul_broadcast.wgsl and matmul_registers.wgsl are the product for software adapters, matmul_few_rows.wgsl that for the
-// smallest m)
+// (shared/product.wgsl says how they lie; matmul_broadcast.wgsl and matmul_registers.wgsl are the product for software
+// adapters, matmul_few_rows.wgsl that for the smallest m)
 //
-// A workgroup of 256 computes TILE × TILE of C over slabs of k in workgroup memory, each invocation 8 × 8 or 4 × 4 sums in registers. A slab is 1,024 numbers
-// of each matrix, so that an invocation reads four of either from memory, one vec4 where these lie beside each other. It reads the next slab's before it
-// multiplies this one, since a load takes some 600 cycles and a slab TILE·8. By arithmetic; not measured on hardware.
+// A workgroup of 256 computes TILE × TILE of C over slabs of k in workgroup memory, each invocation 8 × 8 or 4 × 4 sums
+// in registers. A slab is 1,024 numbers of each matrix, so that an invocation reads four of either from memory, one
+// vec4 where these lie beside each other. It reads the next slab's before it multiplies this one, since a load takes
+// some 600 cycles and a slab TILE·8. By arithmetic; not measured on hardware.
 //
-// Why 8 × 8 sums: a processor of today's GPUs multiplies and adds 128 numbers a cycle and reads 128 bytes of workgroup memory. For a subgroup of 32, a step of k
-// takes 4 cycles with 4 × 4 sums, and its two vec4, whose rows span 16 invocations, as many as 3; with 8 × 8 it is 16 and 4 to 6. Known kernels of 4 × 4 come to
-// 25 to 50 % of a GPU's rate.
+// Why 8 × 8 sums: a processor of today's GPUs multiplies and adds 128 numbers a cycle and reads 128 bytes of workgroup
+// memory. For a subgroup of 32, a step of k takes 4 cycles with 4 × 4 sums, and its two vec4, whose rows span 16
+// invocations, as many as 3; with 8 × 8 it is 16 and 4 to 6. Known kernels of 4 × 4 come to 25 to 50 % of a GPU's rate.
 //
 // TILE 128, 8 × 8 sums: for large C; half as many reads from memory as 64.
-// TILE 64, 8 × 8: 64 invocations make up a tile, so that four groups of them, the slices, take 4 of a slab's 16 of k each, and add up at the end. One slice
-// would leave a processor two subgroups for its four schedulers where C has as many tiles as the GPU processors.
-// TILE 32, 4 × 4, four slices of 8 of a slab's 32 of k: where C has few tiles, or only 32 rows or columns. The gradient of the gates' weights, 512 × 128 with
-// k = 2560, has 16 tiles of 64 for a GPU's dozens of processors, and 64 of 32. Slices in workgroups of their own would need a second launch, some 30 µs.
+// TILE 64, 8 × 8: 64 invocations make up a tile, so that four groups of them, the slices, take 4 of a slab's 16 of k
+// each, and add up at the end. One slice would leave a processor two subgroups for its four schedulers where C has as
+// many tiles as the GPU processors.
+// TILE 32, 4 × 4, four slices of 8 of a slab's 32 of k: where C has few tiles, or only 32 rows or columns. The gradient
+// of the gates' weights, 512 × 128 with k = 2560, has 16 tiles of 64 for a GPU's dozens of processors, and 64 of 32.
+// Slices in workgroups of their own would need a second launch, some 30 µs.
 //
-// Rows of a slab are TILE / 4 + 1 vec4 apart: without the 1, what eight neighbours write would be in one bank where memory lies along k, and is in eight.
-// How A and B lie is asked at run time: as constants it took four times as many kernels.
+// Rows of a slab are TILE / 4 + 1 vec4 apart: without the 1, what eight neighbours write would be in one bank where
+// memory lies along k, and is in eight. How A and B lie is asked at run time: as constants it took four times as many
+// kernels.
 #import shared/activation
 #import shared/grid
 #import shared/product
@@ -35,9 +39,10 @@ const RIGHT: u32 = DEPTH * STRIDE;
 // A's slab [k][m / 4], then B's [k][n / 4]; at the end the slices' sums
 var<workgroup> slabs: array<vec4f, 2u * DEPTH * STRIDE>;
 
-// Which four rows of A (columns of B) of a slab, and which k, invocation `index` reads and writes: neighbours do what lies beside each other in memory, along
-// rows where `is_across`, else along k. The four always make up one vector of the slab: an invocation that writes one number of a vector may, by WGSL, write its
-// other numbers too, which are then not another's to write.
+// Which four rows of A (columns of B) of a slab, and which k, invocation `index` reads and writes: neighbours do what
+// lies beside each other in memory, along rows where `is_across`, else along k. The four always make up one vector of
+// the slab: an invocation that writes one number of a vector may, by WGSL, write its other numbers too, which are then
+// not another's to write.
 fn place_of(index: u32, is_across: bool) -> vec2u {
     if is_across {
         return vec2u(index % (TILE / 4u), index / (TILE / 4u));
@@ -82,7 +87,11 @@ fn multiply(sums: ptr<function, Sums>, k: u32, y: u32, x: u32) {
 
 // A [m, k] and B [k, n], as `p` says; C [m, n] of as many matrices as the grid is deep
 @compute @workgroup_size(256)
-fn tiles(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) index: u32) {
+fn tiles(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) index: u32,
+) {
     let tile = tile_of(group, groups, TILE);
     let first_row = tile.x * TILE;
     let first_column = tile.y * TILE;

@@ -1,8 +1,10 @@
-// C[s] = activation(A[s]·B[s] + added) where A has few rows, at most ROWS, and B's columns lie one behind the other, as in the logits of one sentence or of its beam:
-// for software adapters whose subgroups have at least eight invocations. Reading B takes longer than multiplying.
+// C[s] = activation(A[s]·B[s] + added) where A has few rows, at most ROWS, and B's columns lie one behind the other, as
+// in the logits of one sentence or of its beam: for software adapters whose subgroups have at least eight invocations.
+// Reading B takes longer than multiplying.
 //
-// Eight lanes share a column's k and keep their part of A in registers, HELD vectors of each row, so that B is read from its first number to its last, as the CPU
-// reads ahead. On llvmpipe, 2 cores, ms for 1 × 6191 × 128 (0.1 of it the launch) and 1 × 61,910 × 128, on a host that copies 20 GB/s:
+// Eight lanes share a column's k and keep their part of A in registers, HELD vectors of each row, so that B is read
+// from its first number to its last, as the CPU reads ahead. On llvmpipe, 2 cores, ms for 1 × 6191 × 128 (0.1 of it the
+// launch) and 1 × 61,910 × 128, on a host that copies 20 GB/s:
 //
 //     four lanes a column, four columns a lane, A read for each four    0.60   4.4
 //     eight lanes, four columns at a time, HELD vectors of each         1.01   8.1: a body of so many loads is slow
@@ -32,14 +34,22 @@ fn left_of(batch: u32, first: u32, vectors: u32) -> array<array<Numbers, HELD>, 
     for (var r = 0u; r < ROWS; r++) {
         for (var h = 0u; h < HELD; h++) {
             let k = first + h * LANES;
-            left[r][h] = select(Numbers(), a[start + min(r, p.m - 1u) * (p.a_row / WIDTH) + min(k, vectors - 1u)], k < vectors);
+            left[r][h] = select(
+                Numbers(),
+                a[start + min(r, p.m - 1u) * (p.a_row / WIDTH) + min(k, vectors - 1u)],
+                k < vectors,
+            );
         }
     }
     return left;
 }
 
 @compute @workgroup_size(LANES)
-fn dots(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn dots(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let first = linear_group(group, groups) * COLUMNS;
     let end = min(first + COLUMNS, p.n);
     let vectors = p.k / WIDTH;
@@ -53,7 +63,8 @@ fn dots(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
                 left = left_of(group.z, part + local, vectors);
             }
             let ks = min(part + local + LANES * vec4u(0u, 1u, 2u, 3u), vec4u(vectors - 1u));
-            // Up to a number that is no constant: llvmpipe would write the eight columns out, and takes 6.0 ms for that much code in place of 2.2.
+            // Up to a number that is no constant: llvmpipe would write the eight columns out, and takes 6.0 ms for that
+            // much code in place of 2.2.
             for (var column = eight; column < eight + LANES; column++) {
                 let at = b_start + min(column, p.n - 1u) * (p.b_column / WIDTH) + ks;
                 let b0 = b[at.x];

@@ -1,8 +1,10 @@
-// C[s] = activation(A[s]·B[s] + added) for software adapters without subgroups of at least eight invocations, as SwiftShader
+// C[s] = activation(A[s]·B[s] + added) for software adapters without subgroups of at least eight invocations, as
+// SwiftShader
 //
-// A barrier and workgroup memory cost more than they bring. A workgroup is one vector of the CPU; its lanes take neighbouring columns of C, 8 rows × 4 columns
-// each, so that a gather from B serves 8 rows. llvmpipe of Mesa 25.0.7 on 2 cores of an EPYC: 1280 × 6191 × 128 and its transposes 7.6 to 10.6 GFLOP/s; with
-// 6 × 2 4.4 to 6.4, with 8 × 1 2.2 to 2.9, and with k unrolled by 4 half of each. On 2 cores of a Zen 5 20.
+// A barrier and workgroup memory cost more than they bring. A workgroup is one vector of the CPU; its lanes take
+// neighbouring columns of C, 8 rows × 4 columns each, so that a gather from B serves 8 rows. llvmpipe of Mesa 25.0.7 on
+// 2 cores of an EPYC: 1280 × 6191 × 128 and its transposes 7.6 to 10.6 GFLOP/s; with 6 × 2 4.4 to 6.4, with 8 × 1 2.2
+// to 2.9, and with k unrolled by 4 half of each. On 2 cores of a Zen 5 20.
 #import shared/activation
 #import shared/grid
 #import shared/product
@@ -16,7 +18,11 @@ const COLUMNS: u32 = 4u;
 const LANES: u32 = 8u;
 
 @compute @workgroup_size(LANES)
-fn registers(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn registers(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let tile = tile_of(group, groups, LANES * COLUMNS);
     let first_row = tile.x * ROWS;
     let first_column = tile.y * LANES * COLUMNS + local;

@@ -9,7 +9,11 @@
 @group(0) @binding(3) var<uniform> len: u32;
 
 @compute @workgroup_size(LANES)
-fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn forward(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let e = elements(group, groups, local, len);
     for (var i = e.first; i < e.end; i += LANES) {
         c[i] = a[i] * b[i];

@@ -1,7 +1,8 @@
 // y[r, c] = x[r, c] / max(√Σ_c x[r, c]², ε)
 //
-// A workgroup takes rows one after the other (on hardware one), each held in registers, so that it is read once. On llvmpipe, 2 cores, 25,600 × 128: 1.87 ms
-// with one invocation a row that reads it twice, and 4.36 backward; 1.2 and 2.0 so. Not measured on hardware.
+// A workgroup takes rows one after the other (on hardware one), each held in registers, so that it is read once. On
+// llvmpipe, 2 cores, 25,600 × 128: 1.87 ms with one invocation a row that reads it twice, and 4.36 backward; 1.2 and
+// 2.0 so. Not measured on hardware.
 #import shared/elements
 #import shared/grid
 #import shared/reduce{SUBGROUPS}
@@ -41,7 +42,11 @@ fn read_row(held: ptr<function, array<Numbers, HELD>>, start: u32, local: u32, c
 }
 
 @compute @workgroup_size(LANES)
-fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn forward(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let p = parameters;
     let block = block_of(group, groups, p.rows, 1u);
     for (var row = block.x; row < block.y; row++) {
@@ -60,7 +65,8 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     }
 }
 
-// dx = (dy − y·Σ_c y·dy) / ‖x‖ with y = x / ‖x‖; dy / ε where ‖x‖ < ε. The dot product takes the length of the whole row first.
+// dx = (dy − y·Σ_c y·dy) / ‖x‖ with y = x / ‖x‖; dy / ε where ‖x‖ < ε. The dot product takes the length of the whole
+// row first.
 @group(0) @binding(1) var<storage, read> dy: array<Numbers>; // [rows, columns]
 @group(0) @binding(2) var<storage, read_write> dx: array<Numbers>; // [rows, columns]
 @group(0) @binding(3) var<uniform> backward_parameters: Parameters;
@@ -73,7 +79,11 @@ fn gradient(dy: Numbers, y: Numbers, dot: f32, norm: f32, epsilon: f32) -> Numbe
 }
 
 @compute @workgroup_size(LANES)
-fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn backward(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let p = backward_parameters;
     let block = block_of(group, groups, p.rows, 1u);
     for (var row = block.x; row < block.y; row++) {

@@ -8,7 +8,11 @@
 @group(0) @binding(2) var<uniform> len: u32;
 
 @compute @workgroup_size(LANES)
-fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn forward(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let e = elements(group, groups, local, len);
     for (var i = e.first; i < e.end; i += LANES) {
         y[i] = select(x[i], Numbers(), x[i] < Numbers());
@@ -21,7 +25,11 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 @group(0) @binding(3) var<uniform> backward_len: u32;
 
 @compute @workgroup_size(LANES)
-fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn backward(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let e = elements(group, groups, local, backward_len);
     for (var i = e.first; i < e.end; i += LANES) {
         dx[i] = select(Numbers(), dy[i], x[i] > Numbers());

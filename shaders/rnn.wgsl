@@ -1,7 +1,8 @@
 // An Elman layer over a whole sequence in one dispatch: h ← tanh(xw[t] + h·W_hhᵀ + b_ih + b_hh)
 //
-// As lstm.wgsl: a workgroup runs ROWS rows through all time steps, one invocation a unit, with h in workgroup memory, twice, so that a step reads the old
-// states while it writes the new ones. The weights are packed to [j][unit] first; they and what the next step reads are read ahead.
+// As lstm.wgsl: a workgroup runs ROWS rows through all time steps, one invocation a unit, with h in workgroup memory,
+// twice, so that a step reads the old states while it writes the new ones. The weights are packed to [j][unit] first;
+// they and what the next step reads are read ahead.
 // Widths over 256 units take rnn_gates.wgsl.
 #import shared/grid
 #import shared/activation
@@ -13,7 +14,8 @@ struct Parameters {
     batch: u32,
     hidden: u32,
     reverse: u32, // 1 walks each row from its end to its start
-    present: u32, // forward: 1 where there is an initial state; backward: one bit for each upstream gradient that is there
+    // forward: 1 where there is an initial state; backward: one bit for each upstream gradient that is there
+    present: u32,
 }
 
 // pack: packed[j][u] = W_hh[u, j]; row j = H holds b_ih + b_hh
@@ -24,7 +26,11 @@ struct Parameters {
 @group(0) @binding(4) var<uniform> pack_parameters: Parameters;
 
 @compute @workgroup_size(64)
-fn pack(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn pack(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let hidden = pack_parameters.hidden;
     let i = linear_group(group, groups) * 64u + local;
     let j = i / hidden;
@@ -46,7 +52,11 @@ fn pack(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 var<workgroup> h: array<vec4f, 2u * THREADS>; // [old or new][unit], a number a row
 
 @compute @workgroup_size(THREADS)
-fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) u: u32) {
+fn forward(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) u: u32,
+) {
     let hidden = p.hidden;
     let first = linear_group(group, groups) * ROWS;
     let start = p.reverse * p.time * p.batch * hidden;
@@ -79,7 +89,10 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
             var sums = array<f32, ROWS>();
             for (var r = 0u; r < ROWS; r++) {
                 sums[r] = weights[hidden * hidden + u] + inputs[r];
-                inputs[r] = xw[(time_of_step(min(s + 1u, p.time - 1u), p.time, p.reverse) * p.batch + min(first + r, p.batch - 1u)) * hidden + u];
+                inputs[r] = xw[
+                    (time_of_step(min(s + 1u, p.time - 1u), p.time, p.reverse) * p.batch
+                        + min(first + r, p.batch - 1u)) * hidden + u
+                ];
             }
             for (var j = 0u; j < hidden; j += AHEAD) {
                 for (var i = 0u; i < AHEAD; i++) {
@@ -116,7 +129,8 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 @group(0) @binding(6) var<storage, read_write> dinitial: array<f32>; // [B, H]
 @group(0) @binding(7) var<uniform> backward_p: Parameters;
 
-// What a step of the backward walk reads of a unit and row: the state that it left, and the gradient of that as an output
+// What a step of the backward walk reads of a unit and row: the state that it left, and the gradient of that as an
+// output
 fn kept_of(row: u32, t: u32, u: u32) -> vec2f {
     let o = backward_p;
     let position = t * o.batch + row;
@@ -128,7 +142,11 @@ fn kept_of(row: u32, t: u32, u: u32) -> vec2f {
 }
 
 @compute @workgroup_size(THREADS)
-fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) u: u32) {
+fn backward(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) u: u32,
+) {
     let hidden = backward_p.hidden;
     let first = linear_group(group, groups) * ROWS;
     let batch = backward_p.batch;
@@ -171,7 +189,11 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
         if u < hidden {
             var sums = array<f32, ROWS>();
             for (var r = 0u; r < ROWS; r++) {
-                kept[r] = kept_of(min(first + r, batch - 1u), time_of_step(max(s, 2u) - 2u, backward_p.time, backward_p.reverse), u);
+                kept[r] = kept_of(
+                    min(first + r, batch - 1u),
+                    time_of_step(max(s, 2u) - 2u, backward_p.time, backward_p.reverse),
+                    u,
+                );
             }
             for (var j = 0u; j < hidden; j += AHEAD) {
                 for (var i = 0u; i < AHEAD; i++) {

@@ -1,4 +1,5 @@
-// One time step of an Elman layer, between two matrix products (see rnn.wgsl for the whole sequence at once, and the equation)
+// One time step of an Elman layer, between two matrix products (see rnn.wgsl for the whole sequence at once, and the
+// equation)
 #import shared/activation
 #import shared/elements
 #import shared/grid
@@ -14,7 +15,11 @@
 @group(0) @binding(6) var<uniform> p: Step;
 
 @compute @workgroup_size(LANES)
-fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn forward(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let e = elements(group, groups, local, p.batch * p.hidden);
     let step = cell_of(LANES, p.hidden);
     var cell = cell_of(e.first, p.hidden);
@@ -37,7 +42,11 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 @group(0) @binding(5) var<uniform> backward_p: Step;
 
 @compute @workgroup_size(LANES)
-fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn backward(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let hidden = backward_p.hidden;
     let e = elements(group, groups, local, backward_p.batch * hidden);
     let step = cell_of(LANES, hidden);

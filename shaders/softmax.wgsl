@@ -1,11 +1,13 @@
 // y[r, c] = e^(x[r, c] − max) / Σ_c' e^(x[r, c'] − max) over the valid columns of row r, 0 elsewhere
 //
-// `short`: one invocation a row, held in HELD registers, for rows of at most 32 columns (attention over a sentence), where a workgroup would mostly idle.
-// On llvmpipe, 2 cores, 256,000 rows of 20: 3.0 ms with HELD rounded up to a power of two and a division for each row's sequence, 2.4 so.
-// `wide`: one workgroup a row, which it reads twice, by vectors wherever a row begins (aligned.wgsl): the sum follows the largest number so far (Milakov and
-// Gimelshein 2018), each slot of an invocation by itself. On llvmpipe, 1280 × 6191: 15.9 ms with a pass for the largest, one for the sum and one column at a
-// time; 7.6 with two passes of four columns LANES apart; 6.2 by vectors; 5.5 with two vectors at a time. Its backward pass 9.1 and 5.8, where two
-// vectors at a time gain nothing. On hardware not measured.
+// `short`: one invocation a row, held in HELD registers, for rows of at most 32 columns (attention over a sentence),
+// where a workgroup would mostly idle. On llvmpipe, 2 cores, 256,000 rows of 20: 3.0 ms with HELD rounded up to a power
+// of two and a division for each row's sequence, 2.4 so.
+// `wide`: one workgroup a row, which it reads twice, by vectors wherever a row begins (aligned.wgsl): the sum follows
+// the largest number so far (Milakov and Gimelshein 2018), each slot of an invocation by itself. On llvmpipe, 1280 ×
+// 6191: 15.9 ms with a pass for the largest, one for the sum and one column at a time; 7.6 with two passes of four
+// columns LANES apart; 6.2 by vectors; 5.5 with two vectors at a time. Its backward pass 9.1 and 5.8, where two vectors
+// at a time gain nothing. On hardware not measured.
 #import shared/aligned
 #import shared/elements
 #import shared/grid
@@ -33,7 +35,11 @@ fn valid_columns(sequence: u32, columns: u32) -> u32 {
 }
 
 @compute @workgroup_size(LANES)
-fn forward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn forward_short(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let columns = parameters.columns;
     let rows = elements(group, groups, local, parameters.rows);
     var cell = cell_of(rows.first, parameters.rows_per_sequence);
@@ -69,7 +75,11 @@ fn forward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
 }
 
 @compute @workgroup_size(LANES)
-fn forward_wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn forward_wide(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let row = linear_group(group, groups);
     // A workgroup past the end walks no columns, but takes part in the reductions.
     var start = 0u;
@@ -122,7 +132,11 @@ fn where_valid(v: Numbers, i: u32, valid: u32, other: f32) -> Numbers {
 @group(0) @binding(1) var<storage, read> dy: array<Numbers>; // [rows, columns]
 
 @compute @workgroup_size(LANES)
-fn backward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn backward_short(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let columns = parameters.columns;
     let rows = elements(group, groups, local, parameters.rows);
     for (var row = rows.first; row < rows.end; row += LANES) {
@@ -147,7 +161,11 @@ fn backward_short(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) 
 }
 
 @compute @workgroup_size(LANES)
-fn backward_wide(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn backward_wide(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let row = linear_group(group, groups);
     let inside = row < parameters.rows;
     let columns = select(0u, parameters.columns, inside);

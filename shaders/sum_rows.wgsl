@@ -1,13 +1,16 @@
 // y[c] = Σ_r x[r, c]
 //
-// once, twice (hardware): a workgroup adds 8 columns, 32 bytes, the least that a GPU reads: 32 lanes walk the rows of each side by side, eight rows at a time,
-// then every lane adds the 32 partial sums of its column in a fixed order (same bits every run). By arithmetic, not measured: the gates' 2560 × 512 make 64
-// workgroups, whose lanes wait for memory 10 times, some 600 cycles each; 32 columns made 16, whose lanes waited 320 times. Blocks of rows would be faster
-// still for tall matrices, but for a second launch.
+// once, twice (hardware): a workgroup adds 8 columns, 32 bytes, the least that a GPU reads: 32 lanes walk the rows of
+// each side by side, eight rows at a time, then every lane adds the 32 partial sums of its column in a fixed order
+// (same bits every run). By arithmetic, not measured: the gates' 2560 × 512 make 64 workgroups, whose lanes wait for
+// memory 10 times, some 600 cycles each; 32 columns made 16, whose lanes waited 320 times. Blocks of rows would be
+// faster still for tall matrices, but for a second launch.
 //
-// blocks, then once_walk or twice_walk (software adapters): workgroups of eight lanes, which llvmpipe runs as one and which need no barrier, each walk a block of
-// rows, ROWS of them side by side; their sums are then added column by column. Few rows are only walked. On llvmpipe, 2 cores, 2560 × 2048, ms: 3.8 where a
-// workgroup walks down 64 columns (or 256), since the CPU reads ahead along rows and not from one to the next; side by side 8 rows 1.8, 16 rows 1.6, 32 rows 2.1.
+// blocks, then once_walk or twice_walk (software adapters): workgroups of eight lanes, which llvmpipe runs as one and
+// which need no barrier, each walk a block of rows, ROWS of them side by side; their sums are then added column by
+// column. Few rows are only walked. On llvmpipe, 2 cores, 2560 × 2048, ms: 3.8 where a workgroup walks down 64 columns
+// (or 256), since the CPU reads ahead along rows and not from one to the next; side by side 8 rows 1.8, 16 rows 1.6, 32
+// rows 2.1.
 #import shared/elements
 #import shared/grid
 #import shared/vector{VECTOR}
@@ -53,7 +56,11 @@ fn column_sum(p: Parameters, column: u32, local: u32) -> f32 {
 }
 
 @compute @workgroup_size(256)
-fn once(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn once(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let column = linear_group(group, groups) * COLUMNS + local % COLUMNS;
     let total = column_sum(parameters, column, local);
     if local < COLUMNS && column < parameters.columns {
@@ -62,7 +69,11 @@ fn once(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 }
 
 @compute @workgroup_size(256)
-fn twice(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn twice(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let column = linear_group(group, groups) * COLUMNS + local % COLUMNS;
     let total = column_sum(parameters_twice, column, local);
     if local < COLUMNS && column < parameters_twice.columns {
@@ -90,7 +101,11 @@ fn walk(sum: Numbers, at: u32, end: u32, columns: u32) -> Numbers {
 
 // The sums of each block of rows, kept in y_vectors [blocks, columns] from one ROWS to the next
 @compute @workgroup_size(LANES)
-fn blocks(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn blocks(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let p = parameters;
     let sums = linear_group(group, groups) * p.columns;
     let block = block_of(group, groups, p.rows, ROWS);
@@ -105,7 +120,11 @@ fn blocks(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
 }
 
 @compute @workgroup_size(LANES)
-fn once_walk(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn once_walk(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let p = parameters;
     let first = linear_group(group, groups) * WALKED;
     let end = min(first + WALKED, p.columns);
@@ -115,7 +134,11 @@ fn once_walk(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) group
 }
 
 @compute @workgroup_size(LANES)
-fn twice_walk(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn twice_walk(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let p = parameters_twice;
     let first = linear_group(group, groups) * WALKED;
     let end = min(first + WALKED, p.columns);

@@ -1,7 +1,8 @@
 //! wgrad trains sequence-to-sequence models on any vendor's GPU, with kernels written by hand in WGSL.
 //!
-//! A computation is built once as a [`graph`] of [`ops`], differentiated into more nodes of that graph, [planned](plan) (what is computed when, and where it
-//! lies), and run by a [`Device`](plan::Device): the [CPU executor](cpu::Cpu) or a [GPU](gpu::Gpu), on the same plan.
+//! A computation is built once as a [`graph`] of [`ops`], differentiated into more nodes of that graph, [planned](plan)
+//! (what is computed when, and where it lies), and run by a [`Device`](plan::Device): the [CPU executor](cpu::Cpu) or a
+//! [GPU](gpu::Gpu), on the same plan.
 //!
 //! ```
 //! use wgrad::cpu::Cpu;
@@ -32,9 +33,9 @@
 //! # }
 //! ```
 //!
-//! To train and to translate, read in this order: [`models`] (made of [`nn`]'s layers), [`text`] (corpora, tokenizers, batches),
-//! [`train::step`] (one step as a graph), [`train::Trainer`], [`decode`]. To judge a kernel: [`check`]; to time it: [`bench`](mod@bench).
-//! `ARCHITECTURE.md` in the repository tells who may know whom, and how to add an op.
+//! To train and to translate, read in this order: [`models`] (made of [`nn`]'s layers), [`text`] (corpora, tokenizers,
+//! batches), [`train::step`] (one step as a graph), [`train::Trainer`], [`decode`]. To judge a kernel: [`check`]; to
+//! time it: [`bench`](mod@bench). `ARCHITECTURE.md` in the repository tells who may know whom, and how to add an op.
 
 pub mod bench;
 pub mod check;

@@ -33,8 +33,8 @@ fn given(pointer: *mut u8, size: usize) -> *mut u8 {
     if pointer.is_null() && !wgrad::memory::trying() && !ENDING.swap(true, Ordering::Relaxed) {
         // Neither line takes memory.
         tell!(
-            "error: ran out of memory: {size} bytes more are not to be had. Take smaller batches (--set train.batch.sentences=64) or a smaller model, \
-             end other programs, or raise the limit (ulimit -v)"
+            "error: ran out of memory: {size} bytes more are not to be had. Take smaller batches (--set \
+             train.batch.sentences=64) or a smaller model, end other programs, or raise the limit (ulimit -v)"
         );
         std::process::exit(1);
     }

@@ -1,4 +1,5 @@
-//! Whatever is wrong with what a user hands over, wgrad says what it is and what to do, and leaves every file as it was.
+//! Whatever is wrong with what a user hands over, wgrad says what it is and what to do, and leaves every file as it
+//! was.
 
 mod cli;
 #[path = "cli/refuse.rs"]
@@ -92,7 +93,8 @@ fn sentences_longer_than_the_limit_are_counted() {
     assert!(
         output.status.success()
             && stderr(&output).contains(
-                "3 training and 0 validation pairs have more than 80 tokens on a side and are left out of the loss (data.max_tokens)"
+                "3 training and 0 validation pairs have more than 80 tokens on a side and are left out of the loss \
+                 (data.max_tokens)"
             ),
         "{}",
         stderr(&output)
@@ -136,7 +138,8 @@ fn a_run_that_exists() {
     let sandbox = Sandbox::with_run();
     sandbox.refuse(
         TRAIN,
-        &["run already has a run in it; continue it with `wgrad train --resume run`, or take another folder with --out"],
+        &["run already has a run in it; continue it with `wgrad train --resume run`, or take another folder with \
+           --out"],
     );
     sandbox.refuse("train --preset tiny --data data --out data --device cpu", &["data already has files in it"]);
     sandbox.refuse(
@@ -243,7 +246,10 @@ fn tokenizers_made_to_hurt() {
     let whole = String::from_utf8(sandbox.read("run/tokenizer.de.json")).unwrap();
     let nested = "{\"type\":\"Sequence\",\"normalizers\":[".repeat(50_000) + &"]}".repeat(50_000);
     let truncation = r#"{"direction":"Right","max_length":4,"strategy":"LongestFirst","stride":4}"#;
-    let padding = r#"{"strategy":{"Fixed":1099511627776},"direction":"Right","pad_to_multiple_of":null,"pad_id":0,"pad_type_id":0,"pad_token":""}"#;
+    let padding = concat!(
+        r#"{"strategy":{"Fixed":1099511627776},"direction":"Right","pad_to_multiple_of":null,"#,
+        r#""pad_id":0,"pad_type_id":0,"pad_token":""}"#
+    );
     for (from, to, parts) in [
         ("\"padding\": null", format!("\"padding\": {nested}"), ["recursion limit exceeded at line ", ""]),
         ("\"padding\": null", format!("\"padding\": {padding}"), ["padding is {", "expected null"]),
@@ -407,7 +413,8 @@ fn flags_that_contradict_each_other() {
     }
     sandbox.refuse(
         "train --resume run --device cpu --set train.seed=3",
-        &["`train.seed` cannot change in the middle of a run: with --resume, --set takes train.epochs, train.patience, "],
+        &["`train.seed` cannot change in the middle of a run: with --resume, --set takes train.epochs, \
+           train.patience, "],
     );
     sandbox.refuse("translate run --beam -1", &["invalid value '-1' for '--beam <N>': -1 is not in 1..=64"]);
     sandbox.refuse("train --device=", &["a value is required for '--device <NAME>'"]);

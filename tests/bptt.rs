@@ -1,4 +1,5 @@
-//! The formulas of docs/bptt.md, evaluated as they stand there, against automatic differentiation and finite differences.
+//! The formulas of docs/bptt.md, evaluated as they stand there, against automatic differentiation and finite
+//! differences.
 
 use wgrad::cpu::Cpu;
 use wgrad::graph::TensorType;

@@ -1,4 +1,5 @@
-//! Whole models against PyTorch: logits, loss, attention and every gradient of one batch, and the losses of ten steps of Adam.
+//! Whole models against PyTorch: logits, loss, attention and every gradient of one batch, and the losses of ten steps
+//! of Adam.
 //!
 //! `tests/fixtures/make.py` makes what is compared with, in f64.
 
@@ -28,7 +29,8 @@ const FIXTURES: usize = 32;
 /// Largest error of a tensor as a share of its largest magnitude.
 const CPU: f64 = 1e-5;
 const GPU: f64 = 1e-4;
-/// Ten steps of Adam in f64, relative to each loss: 5e-8 is what storing PyTorch's losses as f32 leaves (seen: 2.2e-7 at most).
+/// Ten steps of Adam in f64, relative to each loss: 5e-8 is what storing PyTorch's losses as f32 leaves (seen: 2.2e-7
+/// at most).
 const EXACT_TRAINING: f64 = 1e-6;
 
 fn folder() -> PathBuf {
@@ -96,7 +98,8 @@ impl Fixture {
             let got = tensors.iter().find(|tensor| tensor.name == *name);
             let got = got.unwrap_or_else(|| panic!("{}: the dump has no {name}", self.name()));
             assert_eq!(got.shape, *shape, "{}: {name}", self.name());
-            // A bias of all keys moves all scores of a query alike: its gradient is zero, and what is left of it is rounding of the others.
+            // A bias of all keys moves all scores of a query alike: its gradient is zero, and what is left of it is
+            // rounding of the others.
             let magnitude = if name == "grad.attention.k.bias" { largest_gradient } else { largest(want) };
             for (i, (got, want)) in got.values.iter().zip(want).enumerate() {
                 let error = f64::from((got - want).abs()) / magnitude;
@@ -171,7 +174,8 @@ fn read(path: &Path) -> Vec<(String, Vec<usize>, Vec<f32>)> {
     tensors.map(|(name, t)| (name, t.shape().to_vec(), t.data().chunks_exact(4).map(number).collect())).collect()
 }
 
-/// The RNN unit of one step and the LSTM unit over a sequence: what they give, and the derivatives of Σ out·c + Σ h'·d + Σ outputs·e.
+/// The RNN unit of one step and the LSTM unit over a sequence: what they give, and the derivatives of Σ out·c + Σ
+/// h'·d + Σ outputs·e.
 fn check_units(device: &mut dyn Device, tolerance: f64) {
     let files = ["model", "inputs", "expected"].map(|file| read(&folder().join(format!("units/{file}.safetensors"))));
     let tensor =

@@ -1,10 +1,11 @@
 #!/bin/sh
-# Installs what judges wgrad on targets whose hardware is not here, where it is missing: spirv-val; DXC, Microsoft's compiler for Direct3D 12; Dawn, Chrome's
-# WebGPU, with its compiler of WGSL; and SwiftShader, a second Vulkan driver (subgroups of 4, where llvmpipe has 8). Prints the path of SwiftShader's manifest,
-# which VK_DRIVER_FILES takes.
+# Installs what judges wgrad on targets whose hardware is not here, where it is missing: spirv-val; DXC, Microsoft's
+# compiler for Direct3D 12; Dawn, Chrome's WebGPU, with its compiler of WGSL; and SwiftShader, a second Vulkan driver
+# (subgroups of 4, where llvmpipe has 8). Prints the path of SwiftShader's manifest, which VK_DRIVER_FILES takes.
 #
-# SwiftShader comes with Chromium. Debian's chromium-common has it (26 MB) without the browser. DXC comes for Linux in a Python package, compushady (67 MB), and
-# Dawn in one for Node, webgpu (42 MB); of both nothing is installed but that library.
+# SwiftShader comes with Chromium. Debian's chromium-common has it (26 MB) without the browser. DXC comes for Linux in a
+# Python package, compushady (67 MB), and Dawn in one for Node, webgpu (42 MB); of both nothing is installed but that
+# library.
 set -eu
 . "$(dirname "$0")/system.sh"
 
@@ -21,9 +22,11 @@ dxc=/usr/local/lib/wgrad/libdxcompiler-1.6.so
 
 install_dxc() {
     say "installing DXC"
-    python3 -m pip --version > /dev/null 2>&1 || install_packages "pip, which DXC comes by" python3-pip python3-pip python-pip
+    python3 -m pip --version > /dev/null 2>&1 ||
+        install_packages "pip, which DXC comes by" python3-pip python3-pip python-pip
     # The sum is checked before anything else is done with the file.
-    echo "compushady==0.17.5 --hash=sha256:5052caf9e955d8e7a48e22f536e82b44b72e83af46e824a9e99157c7809de691" > "$folder/wanted"
+    echo "compushady==0.17.5 --hash=sha256:5052caf9e955d8e7a48e22f536e82b44b72e83af46e824a9e99157c7809de691" \
+        > "$folder/wanted"
     python3 -m pip download -q --no-deps --no-binary :all: --require-hashes -d "$folder" -r "$folder/wanted" >&2 &&
         tar -xzf "$folder/compushady-0.17.5.tar.gz" -C "$folder" --strip-components=3 \
             "compushady-0.17.5/compushady/backends/libdxcompiler_$(uname -m).so.3.7" &&
@@ -45,7 +48,8 @@ install_dawn() {
     *) fail "Dawn comes for x86_64 and aarch64 only" ;;
     esac
     # The sum is the registry's own, `integrity`.
-    sum=dcbe067e6a892ef6142045899e011063ed87422525005920f3e3fc3430e3dd7c798471c814efebf095beca77ea063ee41cde266e7c0eef8b81fa5ad1b4b869e1
+    sum=dcbe067e6a892ef6142045899e011063ed87422525005920f3e3fc3430e3dd7c
+    sum=${sum}798471c814efebf095beca77ea063ee41cde266e7c0eef8b81fa5ad1b4b869e1
     npm pack --silent --cache "$folder/cache" --pack-destination "$folder" webgpu@0.6.2 > /dev/null &&
         echo "$sum  $folder/webgpu-0.6.2.tgz" | sha512sum --check --quiet >&2 &&
         tar -xzf "$folder/webgpu-0.6.2.tgz" -C "$folder" "$library" &&
@@ -62,4 +66,6 @@ have node || install_packages "Node, which Dawn runs in" nodejs nodejs nodejs
 node_runs || fail "Dawn needs Node 18 or later, and this is $(node --version)"
 [ -e $dawn ] || install_dawn
 swiftshader > /dev/null || install_packages SwiftShader chromium-common chromium chromium
-swiftshader || fail "vk_swiftshader_icd.json is missing after the installation of Chromium: does this system's come without SwiftShader?"
+swiftshader ||
+    fail "vk_swiftshader_icd.json is missing after the installation of Chromium:" \
+        "does this system's come without SwiftShader?"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the Vulkan loader and a software adapter, Mesa's llvmpipe, where they are missing: the tests of the shaders run
-# on it, so that they need no GPU. Does nothing in no time where both are there.
+# Installs the Vulkan loader and a software adapter, Mesa's llvmpipe, where they are missing: the tests of the shaders
+# run on it, so that they need no GPU. Does nothing in no time where both are there.
 #
 # On Debian 12 Mesa comes from bookworm-backports: its version 25 runs our kernels 5 to 8 times as fast as Debian's own
 # version 22. It is taken from the mirror that the system uses, whose package sources stay as they are.
@@ -35,7 +35,8 @@ mesa_version() {
 }
 
 debian_12() {
-    have apt-get && [ -r /etc/os-release ] && (. /etc/os-release && [ "${ID:-}" = debian ] && [ "${VERSION_ID:-}" = 12 ])
+    have apt-get && [ -r /etc/os-release ] &&
+        (. /etc/os-release && [ "${ID:-}" = debian ] && [ "${VERSION_ID:-}" = 12 ])
 }
 
 # Whether llvmpipe is the slow one, for which there is a faster one.
@@ -87,5 +88,6 @@ if ! loader || ! llvmpipe; then
         "vulkan-icd-loader vulkan-swrast"
 fi
 loader || fail "libvulkan.so.1 is missing after its installation"
-llvmpipe || fail "lvp_icd*.json is missing after the installation of Mesa: does this system's Mesa come without llvmpipe?"
+llvmpipe ||
+    fail "lvp_icd*.json is missing after the installation of Mesa: does this system's Mesa come without llvmpipe?"
 say "Vulkan: the loader and llvmpipe are installed"

@@ -18,13 +18,15 @@ fn kernels_stay_within_the_bound() {
     check("bounds checks off", Limits::Adapter, false);
 }
 
-/// Two conditions at once, since compiling takes most of the time: the driver's bounds checks, and no more than WebGPU's guaranteed limits.
+/// Two conditions at once, since compiling takes most of the time: the driver's bounds checks, and no more than
+/// WebGPU's guaranteed limits.
 #[test]
 fn kernels_stay_within_the_bound_under_bounds_checks_and_webgpus_limits() {
     check("bounds checks on, WebGPU's limits", Limits::WebGpu, true);
 }
 
-/// The kernels for software adapters and, run by the same one, those for hardware, with and without subgroup operations.
+/// The kernels for software adapters and, run by the same one, those for hardware, with and without subgroup
+/// operations.
 fn check(mode: &'static str, limits: Limits, checked: bool) {
     let open: Open = Box::new(move |number| {
         let mut gpu = gpu::open_apart(limits, number);

@@ -1,4 +1,5 @@
-//! The mutation run (`tests/mutation`, which takes hours) survives its workers: a mutant that hangs or ends its worker costs that mutant alone.
+//! The mutation run (`tests/mutation`, which takes hours) survives its workers: a mutant that hangs or ends its worker
+//! costs that mutant alone.
 
 #[path = "mutation/judges.rs"]
 mod judges;

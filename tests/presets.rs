@@ -1,4 +1,5 @@
-//! Every preset trains a step, validates, translates and evaluates from the command line, with small sizes in the place of its own, and is drawn.
+//! Every preset trains a step, validates, translates and evaluates from the command line, with small sizes in the place
+//! of its own, and is drawn.
 
 #[allow(dead_code, reason = "other tests use the rest")]
 mod cli;

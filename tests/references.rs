@@ -1,4 +1,5 @@
-//! The CPU executor without a GPU: every op's f32 path against the tracked reference, every derivative against finite differences.
+//! The CPU executor without a GPU: every op's f32 path against the tracked reference, every derivative against finite
+//! differences.
 
 use rayon::prelude::*;
 use wgrad::check::{Subject, check_gradients, check_op, plan_of, run_twice};

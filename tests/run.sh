@@ -37,7 +37,8 @@ step cargo fmt --check
 step cargo clippy --all-targets --test mutation --test torture -- -D warnings
 step env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 step cargo test
-# What failed once, and a short campaign: in the profile of the tests, whose dependencies are compiled, and with their program.
+# What failed once, and a short campaign: in the profile of the tests, whose dependencies are compiled, and with their
+# program.
 step cargo fmt --check --manifest-path fuzz/Cargo.toml
 step cargo run --manifest-path fuzz/Cargo.toml --target-dir target -- --inputs 20000
 # A second driver, and Vulkan's validation layers, in one go.

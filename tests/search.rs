@@ -1,4 +1,5 @@
-//! Searching for translations: the same on the CPU and through the shaders, and a beam finds nothing less likely than greedy search does.
+//! Searching for translations: the same on the CPU and through the shaders, and a beam finds nothing less likely than
+//! greedy search does.
 
 mod gpu;
 
@@ -274,7 +275,8 @@ impl Device for Counting {
     }
 }
 
-/// Beside sentences that run into the limit, a search takes all its steps; alone, a sentence that ends early takes fewer, and says the same.
+/// Beside sentences that run into the limit, a search takes all its steps; alone, a sentence that ends early takes
+/// fewer, and says the same.
 #[test]
 fn a_search_stops_where_all_sentences_have_ended() {
     let mut early = 0;

@@ -23,7 +23,10 @@ as_root() {
     elif [ -t 0 ]; then
         sudo "$@"
     else
-        sudo -n "$@" || { say "this needs root, and there is no terminal to ask for sudo's password; run: sudo $*"; return 1; }
+        sudo -n "$@" || {
+            say "this needs root, and there is no terminal to ask for sudo's password; run: sudo $*"
+            return 1
+        }
     fi
 }
 
@@ -46,5 +49,6 @@ install_packages() {
         as_root pacman -S --needed --noconfirm $4
     else
         false
-    fi || fail "$1 could not be installed; install $2 (Debian, Ubuntu), $3 (Fedora) or $4 (Arch), or what this system calls them, then try again"
+    fi || fail "$1 could not be installed; install $2 (Debian, Ubuntu), $3 (Fedora) or $4 (Arch)," \
+        "or what this system calls them, then try again"
 }

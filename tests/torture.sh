@@ -1,7 +1,7 @@
 #!/bin/sh
 # torture.sh [MINUTES] [--seed N]...: kills training at random moments, fills its disk, sets two processes on one run,
-# and compares what becomes of each run with an undisturbed one, bit by bit. Three minutes if none are given. The program
-# is the release build; what kills it is not.
+# and compares what becomes of each run with an undisturbed one, bit by bit. Three minutes if none are given. The
+# program is the release build; what kills it is not.
 set -eu
 cd "$(dirname "$0")/.."
 case ${1:-} in

@@ -17,7 +17,8 @@ use wgrad::text::{BleuKind, BleuTokenizer, corpus_bleu, read_lines};
 use wgrad::train::checkpoint::{load_last, save_last};
 use wgrad::train::metrics::{EpochMetrics, Record, read_records};
 
-/// 8 epochs of 50 steps or a few less. Whole epochs lie between two checkpoints of different kinds, since 23 is a prime.
+/// 8 epochs of 50 steps or a few less. Whole epochs lie between two checkpoints of different kinds, since 23 is a
+/// prime.
 const TRAIN: &str = "train --preset tiny --data data --device cpu --set data.max_tokens=40 --set train.epochs=8 \
                      --set train.checkpoint_every=23";
 
@@ -395,9 +396,9 @@ fn eight_pairs_are_learnt_by_heart() {
         sandbox.write(&format!("data/{file}"), sandbox.read(&format!("data/{}", file.replace("val", "train"))));
     }
     sandbox.succeed(
-        "train --preset tiny --data data --out run --device cpu --set data.max_tokens=40 --set data.source_vocabulary=200 \
-         --set data.target_vocabulary=200 --set model.attention=additive --set model.hidden=32 --set model.embedding=16 \
-         --set train.epochs=60 --set train.log_every=50",
+        "train --preset tiny --data data --out run --device cpu --set data.max_tokens=40 \
+         --set data.source_vocabulary=200 --set data.target_vocabulary=200 --set model.attention=additive \
+         --set model.hidden=32 --set model.embedding=16 --set train.epochs=60 --set train.log_every=50",
     );
     let scored = sandbox.succeed("evaluate run --src data/train.de --ref data/train.en --device cpu --json");
     let scored: serde_json::Value = serde_json::from_str(&scored).unwrap();
@@ -408,8 +409,8 @@ fn eight_pairs_are_learnt_by_heart() {
 fn a_printed_configuration_is_the_configuration() {
     let sandbox = Sandbox::new();
     let printed = sandbox.succeed(
-        "train --preset rnn --set data.source=en --set data.target=de --set model.dropout=0.1 --set train.batch.tokens=999 \
-         --print-config",
+        "train --preset rnn --set data.source=en --set data.target=de --set model.dropout=0.1 \
+         --set train.batch.tokens=999 --print-config",
     );
     assert!(printed.contains("source = \"en\"\n") && printed.contains("tokens = 999"), "{printed}");
     sandbox.write("mine.toml", &printed);

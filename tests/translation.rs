@@ -76,8 +76,8 @@ fn targets_far_longer_than_their_sources_come_out_whole() {
         let (answers, said) = sandbox.translate(&format!("{beam} --max-length 3"), &sources);
         assert!(answers.iter().zip(&targets).all(|(cut, whole)| whole.starts_with(cut)), "{answers:?}");
         assert!(answers.iter().all(|cut| cut.split(' ').count() == 3), "{answers:?}");
-        let warning = "warning: the translation of line 1 was cut at its limit; --max-length N allows N tokens; so it is with 3 lines \
-                       after it\n";
+        let warning = "warning: the translation of line 1 was cut at its limit; --max-length N allows N tokens; so it \
+                       is with 3 lines after it\n";
         assert_eq!(said, warning);
     }
     // A model that does not say what it was trained on has the usual limit, and says that it is not enough.
@@ -143,7 +143,8 @@ fn numbers_that_are_none_are_refused_by_every_command() {
     ] {
         sandbox.refuse(
             command,
-            &["run/model.safetensors: element 15 of encoder.bridge.0.bias is NaN; expected finite numbers. Copy the file"],
+            &["run/model.safetensors: element 15 of encoder.bridge.0.bias is NaN; expected finite numbers. Copy the \
+               file"],
         );
     }
     sandbox.write("run/model.safetensors", whole);

@@ -1,4 +1,5 @@
-//! Whether the tests notice an error of Vulkan's validation layers: `tests/validation.sh` runs this one under the layers, and expects it to abort.
+//! Whether the tests notice an error of Vulkan's validation layers: `tests/validation.sh` runs this one under the
+//! layers, and expects it to abort.
 
 mod gpu;
 

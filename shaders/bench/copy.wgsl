@@ -8,7 +8,11 @@
 
 // One element at a time.
 @compute @workgroup_size(LANES)
-fn one(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn one(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let e = elements(group, groups, local, len);
     for (var i = e.first; i < e.end; i += LANES) {
         y[i] = x[i];
@@ -20,7 +24,11 @@ fn one(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec
 @group(0) @binding(1) var<storage, read_write> y4: array<vec4f>;
 
 @compute @workgroup_size(LANES)
-fn four(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn four(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let e = elements(group, groups, local, len);
     for (var i = e.first; i < e.end; i += LANES) {
         y4[i] = x4[i];

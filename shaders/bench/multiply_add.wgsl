@@ -1,7 +1,7 @@
 // y[i] = a number that takes ROUNDS · 64 multiply-adds, for the arithmetic rate that kernels are measured by
 //
-// Eight independent chains hide the latency of an addition. Factor and addend come at run time: with 1 and 1, for which no compiler can then know, a chain
-// counts its own multiply-adds, exactly.
+// Eight independent chains hide the latency of an addition. Factor and addend come at run time: with 1 and 1, for which
+// no compiler can then know, a chain counts its own multiply-adds, exactly.
 #import shared/grid
 
 struct Parameters {
@@ -21,10 +21,17 @@ fn advance(v: array<f32, 8>, factor: f32, addend: f32) -> array<f32, 8> {
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn main(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let i = linear_element(group, groups, local);
     let start = x[i];
-    var v = array<f32, 8>(start, start + 1.0, start + 2.0, start + 3.0, start + 4.0, start + 5.0, start + 6.0, start + 7.0);
+    var v = array<f32, 8>(
+        start, start + 1.0, start + 2.0, start + 3.0,
+        start + 4.0, start + 5.0, start + 6.0, start + 7.0,
+    );
     for (var round = 0u; round < ROUNDS; round++) {
         for (var step = 0u; step < 8u; step++) {
             v = advance(v, p.factor, p.addend);

@@ -1,6 +1,7 @@
 // y[i] = a number that takes ROUNDS · 128 multiply-adds in f16, for that arithmetic rate
 //
-// As multiply_add.wgsl, in pairs: hardware that is faster in f16 than in f32 mostly computes two at a time. Not measured on hardware.
+// As multiply_add.wgsl, in pairs: hardware that is faster in f16 than in f32 mostly computes two at a time. Not
+// measured on hardware.
 enable f16;
 #import shared/grid
 
@@ -21,7 +22,11 @@ fn advance(v: array<vec2h, 8>, factor: vec2h, addend: vec2h) -> array<vec2h, 8> 
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+fn main(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
     let i = linear_element(group, groups, local);
     let factor = vec2h(f16(p.factor));
     let addend = vec2h(f16(p.addend));

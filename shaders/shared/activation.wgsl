@@ -1,6 +1,6 @@
-// tanh and sigmoid by exp: WGSL grants its own tanh only 1e-5 absolute, and some drivers give NaN beyond |x| = 44. Of numbers or vectors of four: import
-// vector1.wgsl or vector4.wgsl beside it. NaN stays NaN where a driver keeps to IEEE, so that it is seen: `min`,
-// `max` and `clamp` would make a number of it.
+// tanh and sigmoid by exp: WGSL grants its own tanh only 1e-5 absolute, and some drivers give NaN beyond |x| = 44. Of
+// numbers or vectors of four: import vector1.wgsl or vector4.wgsl beside it. NaN stays NaN where a driver keeps to
+// IEEE, so that it is seen: `min`, `max` and `clamp` would make a number of it.
 
 // Below 0.5 a + a³·p(a²), a = |x|, an odd polynomial of degree 9, whose largest relative error, 1.5e-8, is the least
 // possible; there the quotient cancels. From 0.5 on (1 − t)/(1 + t), t = e^(−2a). Within 8.8 ULP of the value, below

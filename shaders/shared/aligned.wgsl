@@ -1,6 +1,6 @@
-// A row shared out over a workgroup by whole vectors, where only the tensor's length is a multiple of one: a row may begin and end within a vector. What lies
-// before its first whole vector and behind its last, at most three numbers each, goes to the first eight invocations, one number each. Rows are longer than
-// a vector.
+// A row shared out over a workgroup by whole vectors, where only the tensor's length is a multiple of one: a row may
+// begin and end within a vector. What lies before its first whole vector and behind its last, at most three numbers
+// each, goes to the first eight invocations, one number each. Rows are longer than a vector.
 
 struct Span {
     first: u32, // whole vectors, from `first` on before `last`

@@ -1,4 +1,5 @@
-// What attention.wgsl and attention_broadcast.wgsl have in common: sizes, what is read, and which keys and random words belong to a query
+// What attention.wgsl and attention_broadcast.wgsl have in common: sizes, what is read, and which keys and random words
+// belong to a query
 
 // key to v_start count vectors.
 struct Parameters {
@@ -21,9 +22,11 @@ struct Parameters {
     factor: f32, // 1/(1 − p)
 }
 @group(0) @binding(0) var<storage, read> q: array<Numbers>; // [queries, batch, q_width]
-@group(0) @binding(1) var<storage, read> kv: array<Numbers>; // [keys, batch, kv_width], q again where a sequence looks at itself
+// [keys, batch, kv_width], q again where a sequence looks at itself
+@group(0) @binding(1) var<storage, read> kv: array<Numbers>;
 @group(0) @binding(2) var<storage, read> lengths: array<u32>; // [batch], read where `masked`
-@group(0) @binding(3) var<storage, read> control: array<u32>; // seed in words 0 and 1, step in word 2; read where DROPPED
+// seed in words 0 and 1, step in word 2; read where DROPPED
+@group(0) @binding(3) var<storage, read> control: array<u32>;
 
 // Keys of sentence b that query t sees.
 fn visible(parameters: Parameters, b: u32, t: u32) -> u32 {
@@ -42,7 +45,8 @@ fn are_before(first: u32, end: u32) -> vec4<bool> {
     return first + vec4u(0u, 1u, 2u, 3u) < vec4u(end);
 }
 
-// What random words are drawn by. Read once: in a loop three words of `control` cost llvmpipe as much as the words themselves.
+// What random words are drawn by. Read once: in a loop three words of `control` cost llvmpipe as much as the words
+// themselves.
 fn dropout_key(parameters: Parameters) -> vec4u {
     if DROPPED == 1u {
         return vec4u(control[0], control[1], control[2], parameters.stream);

@@ -1,5 +1,6 @@
-// Two searches side by side, one in each slot: for the largest key, and of equal keys for the first place. `best_of_workgroup`, in best0.wgsl to best2.wgsl,
-// searches among a workgroup's invocations. Nobody's key is less than any number's that takes part.
+// Two searches side by side, one in each slot: for the largest key, and of equal keys for the first place.
+// `best_of_workgroup`, in best0.wgsl to best2.wgsl, searches among a workgroup's invocations. Nobody's key is less than
+// any number's that takes part.
 
 const NO_KEY: f32 = -3.4028234663852886e38; // the lowest f32
 const NOBODY: u32 = 0xffffffffu;

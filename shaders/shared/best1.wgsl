@@ -1,4 +1,5 @@
-// The same as best0.wgsl, for hardware with subgroup operations: every subgroup goes over all LANES invocations, as in reduce1.wgsl.
+// The same as best0.wgsl, for hardware with subgroup operations: every subgroup goes over all LANES invocations, as in
+// reduce1.wgsl.
 enable subgroups;
 
 var<workgroup> best_keys: array<vec2f, LANES>;

@@ -1,9 +1,10 @@
-// The elements, or vectors of them, of an element-wise kernel: each workgroup of the grid takes one block, each of its LANES invocations `first` and every
-// LANES-th after it, before `end`.
+// The elements, or vectors of them, of an element-wise kernel: each workgroup of the grid takes one block, each of its
+// LANES invocations `first` and every LANES-th after it, before `end`.
 //
-// On hardware LANES is 256 and the grid so large that an invocation has one. A software adapter gets 64 workgroups, since each costs it some microseconds
-// whatever it does, of 8 lanes, one SIMD vector, which walks its block from end to end: with 256, llvmpipe lets each of 32 vectors walk the whole
-// block in steps of 4 KiB, where loads wait for stores whose addresses end alike. On llvmpipe, 2 cores, in ms:
+// On hardware LANES is 256 and the grid so large that an invocation has one. A software adapter gets 64 workgroups,
+// since each costs it some microseconds whatever it does, of 8 lanes, one SIMD vector, which walks its block from end
+// to end: with 256, llvmpipe lets each of 32 vectors walk the whole block in steps of 4 KiB, where loads wait for
+// stores whose addresses end alike. On llvmpipe, 2 cores, in ms:
 //
 //                                              one an invocation   64 workgroups of 256   64 of 8
 //     add, 2560 × 2048, element by element                    35                     19         -
@@ -12,7 +13,8 @@
 //     gather_rows, 20 × 60 × 1024                              -                    1.3       0.8
 //
 // the first row on a busier machine.
-// Invocations of a workgroup that takes whole rows, one after the other: few, since rows are mostly a hundred or some hundreds of elements.
+// Invocations of a workgroup that takes whole rows, one after the other: few, since rows are mostly a hundred or some
+// hundreds of elements.
 const ROW_LANES: u32 = min(LANES, 64u);
 
 struct Elements {
@@ -25,8 +27,9 @@ fn elements(group: vec3u, groups: vec3u, local: u32, len: u32) -> Elements {
     return Elements(block.x + local, block.y);
 }
 
-// First element of a workgroup's block and the one past its last, in multiples of `unit`. Blocks differ by one unit at most, and larger ones lie among
-// smaller: llvmpipe gives each thread as many neighbouring workgroups, and blocks of one size, the last ones empty, would leave threads idle.
+// First element of a workgroup's block and the one past its last, in multiples of `unit`. Blocks differ by one unit at
+// most, and larger ones lie among smaller: llvmpipe gives each thread as many neighbouring workgroups, and blocks of
+// one size, the last ones empty, would leave threads idle.
 fn block_of(group: vec3u, groups: vec3u, len: u32, unit: u32) -> vec2u {
     let number = linear_group(group, groups);
     let workgroups = groups.x * groups.y;

@@ -1,6 +1,7 @@
 // Where a workgroup stands. A dimension of the grid holds at most 65,535 workgroups, so larger grids have several rows.
 
-// Invocations of a workgroup that takes one element each: a multiple of every subgroup size (4 to 64), and WebGPU's guaranteed maximum.
+// Invocations of a workgroup that takes one element each: a multiple of every subgroup size (4 to 64), and WebGPU's
+// guaranteed maximum.
 const WORKGROUP: u32 = 256u;
 
 fn linear_group(group: vec3u, groups: vec3u) -> u32 {

@@ -1,6 +1,6 @@
-// For matmul_broadcast.wgsl: this lane's part of a tile's 16 rows of A at four steps of k. The constant A_ALONG chooses this file (0: numbers read one by one),
-// left_of_product1.wgsl (1: vectors along k) or left_of_product2.wgsl (2: along m). Past the end of k stand zeros, here and in B: the last k is read again
-// there, and it may be infinite.
+// For matmul_broadcast.wgsl: this lane's part of a tile's 16 rows of A at four steps of k. The constant A_ALONG chooses
+// this file (0: numbers read one by one), left_of_product1.wgsl (1: vectors along k) or left_of_product2.wgsl (2: along
+// m). Past the end of k stand zeros, here and in B: the last k is read again there, and it may be infinite.
 
 @group(0) @binding(0) var<storage, read> a: array<f32>;
 

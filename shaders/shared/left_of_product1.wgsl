@@ -1,4 +1,5 @@
-// The same as left_of_product0.wgsl where A's rows begin with whole vectors along k: lane i reads rows i and i + 8. What the last vector holds past the end of k is somebody else's.
+// The same as left_of_product0.wgsl where A's rows begin with whole vectors along k: lane i reads rows i and i + 8.
+// What the last vector holds past the end of k is somebody else's.
 
 @group(0) @binding(0) var<storage, read> a: array<vec4f>;
 
@@ -10,5 +11,8 @@ fn find_left(start: u32, first_row: u32, local: u32) {
 
 fn left_at(k: u32) -> array<vec4f, 2> {
     let inside = k + vec4u(0u, 1u, 2u, 3u) < vec4u(p.k);
-    return array<vec4f, 2>(select(vec4f(0.0), a[a_at.x + k / 4u], inside), select(vec4f(0.0), a[a_at.y + k / 4u], inside));
+    return array<vec4f, 2>(
+        select(vec4f(0.0), a[a_at.x + k / 4u], inside),
+        select(vec4f(0.0), a[a_at.y + k / 4u], inside),
+    );
 }

@@ -1,5 +1,5 @@
-// The same as left_of_product0.wgsl where A's columns begin with whole vectors along m, as in xᵀ·dy. What the last one holds past the end of m is somebody else's:
-// its products are not stored.
+// The same as left_of_product0.wgsl where A's columns begin with whole vectors along m, as in xᵀ·dy. What the last one
+// holds past the end of m is somebody else's: its products are not stored.
 
 @group(0) @binding(0) var<storage, read> a: array<vec4f>;
 

@@ -1,5 +1,6 @@
-// ln Σ e^x of a row in one pass: the sum follows the largest number so far (Milakov and Gimelshein 2018), in each slot of a vector by itself. A slot that
-// holds nothing yet has the largest LOWEST, against which its sum counts for nothing at the end.
+// ln Σ e^x of a row in one pass: the sum follows the largest number so far (Milakov and Gimelshein 2018), in each slot
+// of a vector by itself. A slot that holds nothing yet has the largest LOWEST, against which its sum counts for nothing
+// at the end.
 
 const LOWEST: f32 = -3.4e38;
 

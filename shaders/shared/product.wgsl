@@ -1,7 +1,8 @@
-// What matrix products share (matmul.wgsl, matmul_broadcast.wgsl, matmul_few_rows.wgsl): where their matrices lie, and what becomes of their sums,
-// C[s] = activation(A[s]·B[s] + added), for a batch of matrices in any layout
+// What matrix products share (matmul.wgsl, matmul_broadcast.wgsl, matmul_few_rows.wgsl): where their matrices lie, and
+// what becomes of their sums, C[s] = activation(A[s]·B[s] + added), for a batch of matrices in any layout
 //
-// A is m × k, B k × n, C m × n; element (s, r, c) of a matrix lies at offset + s·batch + r·row + c·column. Bindings 0 and 1 are A and B.
+// A is m × k, B k × n, C m × n; element (s, r, c) of a matrix lies at offset + s·batch + r·row + c·column. Bindings 0
+// and 1 are A and B.
 
 struct Parameters {
     m: u32,
@@ -16,8 +17,9 @@ struct Parameters {
 @group(0) @binding(3) var<storage, read_write> c: array<f32>;
 @group(0) @binding(4) var<uniform> p: Parameters;
 
-// What becomes of a sum. Constants say it on software adapters, since llvmpipe computes every branch for all its lanes: asked for at run time, they took a tenth of
-// 2560 × 6191 × 128. Hardware asks the uniform, ASKED, and has fewer kernels to compile.
+// What becomes of a sum. Constants say it on software adapters, since llvmpipe computes every branch for all its lanes:
+// asked for at run time, they took a tenth of 2560 × 6191 × 128. Hardware asks the uniform, ASKED, and has fewer
+// kernels to compile.
 struct Finish {
     added: u32, // 0 nothing, 1 a bias, 2 a tensor laid out as C
     activation: u32, // 0 none, 1 relu, 2 sigmoid, 3 tanh
@@ -63,7 +65,8 @@ fn store(batch: u32, row: u32, column: u32, sum: f32) {
     c[at] = value;
 }
 
-// Row and column of a workgroup's tile: tiles of `columns` columns are numbered along the rows of C, and the grid's rows hold as many as a grid may.
+// Row and column of a workgroup's tile: tiles of `columns` columns are numbered along the rows of C, and the grid's
+// rows hold as many as a grid may.
 fn tile_of(group: vec3u, groups: vec3u, columns: u32) -> vec2u {
     let number = linear_group(group, groups);
     let across = (p.n + columns - 1u) / columns;

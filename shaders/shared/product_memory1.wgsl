@@ -1,5 +1,6 @@
-// For matmul.wgsl: its three matrices in memory, number by number. The constant VECTOR chooses this file (1) or product_memory4.wgsl, for all three at once: a
-// kernel for each of the eight combinations would be more to compile than they bring.
+// For matmul.wgsl: its three matrices in memory, number by number. The constant VECTOR chooses this file (1) or
+// product_memory4.wgsl, for all three at once: a kernel for each of the eight combinations would be more to compile
+// than they bring.
 
 @group(0) @binding(0) var<storage, read> a: array<f32>;
 @group(0) @binding(1) var<storage, read> b: array<f32>;

@@ -1,10 +1,12 @@
-// The same as reduce0.wgsl, for hardware with subgroup operations: 2 barriers instead of 6 among 256 invocations. Not measured on hardware. On llvmpipe, whose
-// kernels have LANES = 8, nothing beyond the noise (reduce0.wgsl's and these, 2 cores, ms: `clip_grad_norm` of 2.1 million numbers 0.55 and 0.53,
-// `softmax` of 1280 × 6191 9.90 and 9.65, `log_softmax` 9.6 and 9.0; kernels without a reduction drifted as much), so software adapters keep to reduce0.wgsl.
+// The same as reduce0.wgsl, for hardware with subgroup operations: 2 barriers instead of 6 among 256 invocations. Not
+// measured on hardware. On llvmpipe, whose kernels have LANES = 8, nothing beyond the noise (reduce0.wgsl's and these,
+// 2 cores, ms: `clip_grad_norm` of 2.1 million numbers 0.55 and 0.53, `softmax` of 1280 × 6191 9.90 and 9.65,
+// `log_softmax` 9.6 and 9.0; kernels without a reduction drifted as much), so software adapters keep to reduce0.wgsl.
 //
-// Every subgroup adds up all LANES numbers: each of its n invocations every n-th of them, then all of them together by one operation. So nobody needs to
-// know how invocations are shared out among subgroups, nor that all have the same size, and the result is right for every size; for 32, an invocation
-// reads 8 of 256 numbers. The order is fixed, for a size.
+// Every subgroup adds up all LANES numbers: each of its n invocations every n-th of them, then all of them together by
+// one operation. So nobody needs to know how invocations are shared out among subgroups, nor that all have the same
+// size, and the result is right for every size; for 32, an invocation reads 8 of 256 numbers. The order is fixed, for a
+// size.
 enable subgroups;
 
 var<workgroup> reduced: array<f32, LANES>;

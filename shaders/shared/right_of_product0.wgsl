@@ -1,5 +1,6 @@
-// For matmul_broadcast.wgsl: columns `column` to `column + 3` of B, numbers read one by one. The constant B_ALONG chooses this file (0), right_of_product1.wgsl
-// (1: vectors along k) or right_of_product2.wgsl (2: along n). Past the end of k stand zeros.
+// For matmul_broadcast.wgsl: columns `column` to `column + 3` of B, numbers read one by one. The constant B_ALONG
+// chooses this file (0), right_of_product1.wgsl (1: vectors along k) or right_of_product2.wgsl (2: along n). Past the
+// end of k stand zeros.
 
 @group(0) @binding(1) var<storage, read> b: array<f32>;
 

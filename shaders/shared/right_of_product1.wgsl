@@ -1,4 +1,5 @@
-// The same as right_of_product0.wgsl where B's columns are whole vectors along k, as in x·Wᵀ: four columns are read and turned.
+// The same as right_of_product0.wgsl where B's columns are whole vectors along k, as in x·Wᵀ: four columns are read and
+// turned.
 
 @group(0) @binding(1) var<storage, read> b: array<vec4f>;
 
@@ -14,5 +15,8 @@ fn right_at(k: u32) -> array<vec4f, 4> {
 }
 
 fn transposed(x: vec4f, y: vec4f, z: vec4f, w: vec4f) -> array<vec4f, 4> {
-    return array<vec4f, 4>(vec4f(x.x, y.x, z.x, w.x), vec4f(x.y, y.y, z.y, w.y), vec4f(x.z, y.z, z.z, w.z), vec4f(x.w, y.w, z.w, w.w));
+    return array<vec4f, 4>(
+        vec4f(x.x, y.x, z.x, w.x), vec4f(x.y, y.y, z.y, w.y),
+        vec4f(x.z, y.z, z.z, w.z), vec4f(x.w, y.w, z.w, w.w),
+    );
 }

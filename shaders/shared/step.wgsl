@@ -1,4 +1,5 @@
-// One time step of a recurrence taken step by step, between two matrix products: an element-wise kernel over [B, H]. Sizes and places count vectors.
+// One time step of a recurrence taken step by step, between two matrix products: an element-wise kernel over [B, H].
+// Sizes and places count vectors.
 
 struct Step {
     t: u32,

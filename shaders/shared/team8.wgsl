@@ -1,4 +1,5 @@
-// A team of eight neighbouring invocations of a workgroup of 64, for hardware: what all eight hold, added up in one order, so that all have the same bits.
+// A team of eight neighbouring invocations of a workgroup of 64, for hardware: what all eight hold, added up in one
+// order, so that all have the same bits.
 
 // Teams nine apart: at eight, what four teams of a subgroup read at once would share a bank.
 var<workgroup> of_teams: array<vec4f, 9u * 64u / TEAM>;

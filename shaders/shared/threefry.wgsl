@@ -1,7 +1,8 @@
-// Threefry4x32-12 (Salmon et al. 2011, "Parallel Random Numbers: As Easy as 1, 2, 3"): four random words from a counter and a key.
-// src/ops/threefry.rs is its twin, bit for bit, and says why this generator.
+// Threefry4x32-12 (Salmon et al. 2011, "Parallel Random Numbers: As Easy as 1, 2, 3"): four random words from a counter
+// and a key. src/ops/threefry.rs is its twin, bit for bit, and says why this generator.
 
-// A round mixes words 0 and 2, `even`, with words 1 and 3, `odd`, which then change places, so that each meets the other next.
+// A round mixes words 0 and 2, `even`, with words 1 and 3, `odd`, which then change places, so that each meets the
+// other next.
 struct Pairs {
     even: vec2u,
     odd: vec2u,

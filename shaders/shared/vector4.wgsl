@@ -1,8 +1,10 @@
-// Four neighbours at a time, for tensors whose length, or the length of whose rows, is a multiple of 4: sizes and places then count vectors. One load of
-// 16 bytes in place of four; on llvmpipe, 2 cores, `relu` of 2560 × 2048 takes 1.9 ms, element by element 3.5 to 5.8, most of it the loop's own.
-// vector1.wgsl is the same for other lengths. On hardware not measured.
+// Four neighbours at a time, for tensors whose length, or the length of whose rows, is a multiple of 4: sizes and
+// places then count vectors. One load of 16 bytes in place of four; on llvmpipe, 2 cores, `relu` of 2560 × 2048 takes
+// 1.9 ms, element by element 3.5 to 5.8, most of it the loop's own. vector1.wgsl is the same for other lengths. On
+// hardware not measured.
 
-// Beside `Numbers()` zeros are `vec4f(0.0)`: for `vec4f()` naga 30 would write a second function of the same name into HLSL.
+// Beside `Numbers()` zeros are `vec4f(0.0)`: for `vec4f()` naga 30 would write a second function of the same name into
+// HLSL.
 const WIDTH: u32 = 4u;
 alias Numbers = vec4f;
 alias Words = vec4u;

@@ -1,4 +1,5 @@
-//! What a device can reach at most, measured: copy bandwidth, multiply-add rate, and the time that a dispatch takes by itself.
+//! What a device can reach at most, measured: copy bandwidth, multiply-add rate, and the time that a dispatch takes by
+//! itself.
 //!
 //! Three ops that only exist for this, with kernels in `shaders/bench` and loops for the CPU.
 
@@ -18,12 +19,13 @@ use crate::plan::{Device, DeviceError, Plan, Prepared};
 
 use super::{BenchError, Samples, repeat};
 
-/// Elements that are copied: 128 MiB there and back, as much as WebGPU lets a kernel bind. Of today's GPUs' caches (50 MiB in an H100, 96 in an RTX 5090) only those of
-/// AMD's MI300 family hold both, 256 MiB.
+/// Elements that are copied: 128 MiB there and back, as much as WebGPU lets a kernel bind. Of today's GPUs' caches (50
+/// MiB in an H100, 96 in an RTX 5090) only those of AMD's MI300 family hold both, 256 MiB.
 pub const COPIED: usize = 32 << 20;
 /// Multiply-adds of a chain, by 8.
 const ROUNDS: usize = 64;
-/// Numbers that have chains: a large GPU does the fewest in 8 µs, about what a launch costs, and gets more until they take it [`LONG`].
+/// Numbers that have chains: a large GPU does the fewest in 8 µs, about what a launch costs, and gets more until they
+/// take it [`LONG`].
 const NUMBERS: RangeInclusive<usize> = 1 << 16..=1 << 24;
 /// Seconds beside which a launch costs nothing.
 const LONG: f64 = 1e-3;
@@ -109,7 +111,8 @@ impl Copy {
     }
 }
 
-/// Many multiply-adds a number, in independent chains: y = Σ over the chains c of what `8 · ROUNDS` times v = factor · v + addend make of x + c.
+/// Many multiply-adds a number, in independent chains: y = Σ over the chains c of what `8 · ROUNDS` times v = factor ·
+/// v + addend make of x + c.
 #[derive(Clone, Copy, Debug)]
 pub struct MultiplyAdd {
     /// In f16 instead of f32: 16 chains instead of 8.
@@ -180,9 +183,10 @@ impl MultiplyAdd {
     }
 }
 
-/// As many chains at a time as keep the CPU's vector unit busy: a multiply-add takes some 4 cycles, and 2 can begin in each, of 16 numbers with AVX-512,
-/// else of 8 or fewer. Fused where there is such an instruction. Two cores of an AMD EPYC reach 443 GFLOP/s with 256 chains, 430 with 128, and 168 with 64
-/// where product and sum are not fused, which their matrix products (450) exceed.
+/// As many chains at a time as keep the CPU's vector unit busy: a multiply-add takes some 4 cycles, and 2 can begin in
+/// each, of 16 numbers with AVX-512, else of 8 or fewer. Fused where there is such an instruction. Two cores of an AMD
+/// EPYC reach 443 GFLOP/s with 256 chains, 430 with 128, and 168 with 64 where product and sum are not fused, which
+/// their matrix products (450) exceed.
 #[multiversion(targets = "simd")]
 fn multiply_add(x: &[f32], y: &mut [f32], step: [f32; 2]) {
     let fused = target_cfg_f!(target_feature = "fma") || cfg!(target_arch = "aarch64");

@@ -1,4 +1,5 @@
-//! Every op at the sizes of our models, timed cold: before each run a copy of 128 MiB sweeps its operands out of the caches.
+//! Every op at the sizes of our models, timed cold: before each run a copy of 128 MiB sweeps its operands out of the
+//! caches.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,8 +14,8 @@ use super::{BenchError, Samples, repeat};
 
 /// Seconds to spend on repetitions of one kernel.
 const BUDGET: f64 = 0.5;
-/// Largest difference of a result from the reference's, relative to the largest number of the tensor. The derived bounds of `wgrad check` are
-/// tighter; this one finds a kernel that computes something else at a bench's size.
+/// Largest difference of a result from the reference's, relative to the largest number of the tensor. The derived
+/// bounds of `wgrad check` are tighter; this one finds a kernel that computes something else at a bench's size.
 const TOLERANCE: f64 = 1e-4;
 
 /// One op at one size.
@@ -25,7 +26,8 @@ pub struct KernelReport {
     pub seconds: Samples,
     pub flops: f64,
     pub bytes: f64,
-    /// The share of what the roofline allows at this intensity: 1 is as fast as memory or arithmetic of the device can be.
+    /// The share of what the roofline allows at this intensity: 1 is as fast as memory or arithmetic of the device can
+    /// be.
     pub roofline: f64,
     /// Whether memory bounds it there, not arithmetic.
     pub memory_bound: bool,
@@ -130,7 +132,8 @@ impl Ready {
 fn kernel(device: &mut dyn Device, ceilings: &Ceilings, op: &str, bench: &Bench) -> Result<KernelReport, BenchError> {
     let ready = Ready::new(device, bench, true)?;
     let found = ready.results(device, bench)?;
-    // On a GPU the judge is the f32 twin, which the tests hold to the reference; the twin itself is judged by the reference in f64.
+    // On a GPU the judge is the f32 twin, which the tests hold to the reference; the twin itself is judged by the
+    // reference in f64.
     let expected = if device.target().is_cpu() { judge::<f64>(bench)? } else { judge::<f32>(bench)? };
     let difference = found.iter().zip(&expected).map(|(a, b)| difference(a, b)).fold(0.0, f64::max);
     if difference > TOLERANCE {

@@ -1,6 +1,7 @@
 //! Measures kernels and whole steps: medians with their spread, beside what the same device can reach at most.
 //!
-//! A device times the steps of a plan itself ([`crate::plan::Device::profile`]), so that everything here runs on a GPU and on the CPU alike.
+//! A device times the steps of a plan itself ([`crate::plan::Device::profile`]), so that everything here runs on a GPU
+//! and on the CPU alike.
 
 pub mod ceilings;
 pub mod kernels;
@@ -28,8 +29,8 @@ pub enum BenchError {
     #[error(transparent)]
     Decode(#[from] DecodeError),
     #[error(
-        "the kernels of `{op}` compute something else than the reference at \"{name}\": off by {difference:.1e} of the largest number, at most \
-         {tolerance:.0e} is rounding. `wgrad check --op {op}` says where"
+        "the kernels of `{op}` compute something else than the reference at \"{name}\": off by {difference:.1e} of the \
+         largest number, at most {tolerance:.0e} is rounding. `wgrad check --op {op}` says where"
     )]
     Wrong { op: String, name: String, difference: f64, tolerance: f64 },
     #[error("{blame}{0}", blame = .0.blame())]

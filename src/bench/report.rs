@@ -27,12 +27,16 @@ pub struct Report {
 pub enum ReportError {
     #[error("cannot read {}: {error}; expected a file that `wgrad bench --save` wrote", path.display())]
     Unreadable { path: PathBuf, error: io::Error },
-    #[error("{} is no run of `wgrad bench`: {error}. Expected a file that `wgrad bench --save` of this version wrote", path.display())]
+    #[error(
+        "{} is no run of `wgrad bench`: {error}. Expected a file that `wgrad bench --save` of this version wrote",
+        path.display()
+    )]
     Malformed { path: PathBuf, error: serde_json::Error },
     #[error("cannot write {}: {error}", path.display())]
     Unwritable { path: PathBuf, error: io::Error },
     #[error(
-        "{} was measured on `{then}`, this run on `{now}`: only runs of one device can be compared. Choose it with --device, or save a new run",
+        "{} was measured on `{then}`, this run on `{now}`: only runs of one device can be compared. Choose it with \
+         --device, or save a new run",
         path.display()
     )]
     OtherDevice { path: PathBuf, then: String, now: String },

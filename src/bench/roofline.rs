@@ -1,4 +1,5 @@
-//! The roofline (Williams, Waterman and Patterson 2009) as SVG: operations a second over operations a byte, every kernel a dot below the roof.
+//! The roofline (Williams, Waterman and Patterson 2009) as SVG: operations a second over operations a byte, every
+//! kernel a dot below the roof.
 
 use std::fmt::Write;
 
@@ -59,7 +60,8 @@ pub fn svg(report: &Report) -> String {
         y: range(&mut dots.iter().map(|d| d.rate).chain([ceilings.flops])),
     };
     let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\" font-size=\"12\">\n\
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\" \
+         font-size=\"12\">\n\
          <rect width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"white\"/>\n\
          <text x=\"{}\" y=\"30\" font-size=\"16\">{}: {:.2} GFLOP/s, {:.2} GB/s</text>\n",
         MARGIN[0],
@@ -84,7 +86,8 @@ pub fn svg(report: &Report) -> String {
         let (label_x, anchor) = if x > WIDTH - ROOM { (x - 6.0, "end") } else { (x + 6.0, "start") };
         let _ = writeln!(
             out,
-            "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"#2050a0\" fill-opacity=\"0.7\"><title>{name}: {:.3} GFLOP/s, {share:.0} % of the roof</title></circle>\n\
+            "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"#2050a0\" fill-opacity=\"0.7\"><title>{name}: {:.3} \
+             GFLOP/s, {share:.0} % of the roof</title></circle>\n\
              <text x=\"{label_x:.1}\" y=\"{:.1}\" font-size=\"7\" text-anchor=\"{anchor}\" fill=\"#333\">{}</text>",
             dot.rate * 1e-9,
             y + 2.5,

@@ -1,6 +1,7 @@
 //! Whole training steps and translations of a preset, timed, and where a step's time goes, op by op.
 //!
-//! The batch: 128 pairs of 20 tokens a side (special ones included) over vocabularies of 8,014 and 6,191, random words, untrained parameters.
+//! The batch: 128 pairs of 20 tokens a side (special ones included) over vocabularies of 8,014 and 6,191, random words,
+//! untrained parameters.
 
 use std::collections::HashMap;
 use std::sync::Arc;

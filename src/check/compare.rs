@@ -12,10 +12,12 @@ use crate::plan::{Device, DeviceError, Plan, Prepared};
 /// NaN bits: what stands where nobody wrote.
 pub const GARBAGE: u32 = 0x7fc0_dead;
 
-/// What stands there in a second run: a kernel that takes it for a place in a buffer finds something, and NaN bits lie outside all of them.
+/// What stands there in a second run: a kernel that takes it for a place in a buffer finds something, and NaN bits lie
+/// outside all of them.
 const OTHER_GARBAGE: u32 = 1;
 
-/// A bound wider than this and as much relatively says nothing. The widest that the cases have is 1.5: 7,000 numbers summed in any order.
+/// A bound wider than this and as much relatively says nothing. The widest that the cases have is 1.5: 7,000 numbers
+/// summed in any order.
 const LOOSE: f64 = 2.0;
 
 /// What is wrong with a result.

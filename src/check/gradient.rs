@@ -18,8 +18,8 @@ const BOUND: f64 = 1e-6;
 /// Elements of an input, spread over it, by which the difference is taken.
 const ELEMENTS: usize = 40;
 
-/// Puts the op in the middle of a graph: every input is first multiplied by constants, every output then weighted unevenly, and every input has
-/// a second reader, so that gradients are added to others.
+/// Puts the op in the middle of a graph: every input is first multiplied by constants, every output then weighted
+/// unevenly, and every input has a second reader, so that gradients are added to others.
 pub fn check_gradient(case: &Case) -> (Worst, Option<Problem>) {
     differences(case).unwrap_or_else(|e| panic!("{}: {e}", case.label()))
 }

@@ -1,8 +1,9 @@
-//! Is every kernel right on this device? Runs the ops' cases and holds every number to the bound of the tracked reference.
+//! Is every kernel right on this device? Runs the ops' cases and holds every number to the bound of the tracked
+//! reference.
 //!
-//! [`check_op`] compares a device with the reference, case by case; [`check_gradients`] compares its derivatives with finite differences and
-//! needs no device. `wgrad check` and the tests call both over `ops::OPS`. [`check_steps`] does the same with a whole plan, step by step, on the
-//! inputs that its steps really get.
+//! [`check_op`] compares a device with the reference, case by case; [`check_gradients`] compares its derivatives with
+//! finite differences and needs no device. `wgrad check` and the tests call both over `ops::OPS`. [`check_steps`] does
+//! the same with a whole plan, step by step, on the inputs that its steps really get.
 
 mod compare;
 mod gradient;

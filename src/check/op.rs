@@ -146,13 +146,15 @@ enum Arrived<'a> {
     Outcome(&'a Unit, usize, Outcome),
 }
 
-/// Devices that work at the same time, if there are as many cores: each costs memory, and its driver the time to open it.
+/// Devices that work at the same time, if there are as many cores: each costs memory, and its driver the time to open
+/// it.
 const MOST_DEVICES: usize = 6;
 
-/// Runs numbered cases on every subject, with every kind of kernels that the subject can run, and tells what comes of it as soon as it is known: first
-/// of the kernels that the subject takes by itself. Several threads have a device of their own each, since compiling takes most of the time, and
-/// llvmpipe compiles in a device's queue. Kernels that do not compile fail like those that are wrong. A device that is lost is the last thing that is
-/// told of: the rest is not run.
+/// Runs numbered cases on every subject, with every kind of kernels that the subject can run, and tells what comes of
+/// it as soon as it is known: first of the kernels that the subject takes by itself. Several threads have a device of
+/// their own each, since compiling takes most of the time, and llvmpipe compiles in a device's queue. Kernels that do
+/// not compile fail like those that are wrong. A device that is lost is the last thing that is told of: the rest is not
+/// run.
 ///
 /// # Errors
 /// When a device cannot be opened.

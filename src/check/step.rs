@@ -1,5 +1,5 @@
-//! A whole plan, step by step: each step's inputs are read from the device and handed to the reference, so that what one step gets wrong is not
-//! blamed on the next.
+//! A whole plan, step by step: each step's inputs are read from the device and handed to the reference, so that what
+//! one step gets wrong is not blamed on the next.
 
 use std::slice;
 
@@ -24,13 +24,15 @@ pub struct StepRow {
     pub worst: Worst,
     /// Numbers that were compared.
     pub numbers: usize,
-    /// Those of them whose bound is so wide that it says nothing: errors of a long recurrence can grow with every time step.
+    /// Those of them whose bound is so wide that it says nothing: errors of a long recurrence can grow with every time
+    /// step.
     pub loose: usize,
     pub problem: Option<Problem>,
 }
 
-/// Runs the plan twice, step by step, and judges each step of the second run. Before a run, `begin` writes what it reads; before the first the plan's
-/// buffers too, of which none is there. A step that the device refuses or does not survive is reported as wrong, and is the last one.
+/// Runs the plan twice, step by step, and judges each step of the second run. Before a run, `begin` writes what it
+/// reads; before the first the plan's buffers too, of which none is there. A step that the device refuses or does not
+/// survive is reported as wrong, and is the last one.
 /// `slow` is told of one that takes long, and may never end.
 pub fn check_steps(
     device: &mut dyn Device,

@@ -69,8 +69,8 @@ pub fn units(cases: &[(usize, Case)], kinds: &[Kind], subjects: usize, devices: 
     units
 }
 
-/// Shares cases out so that few kernels are compiled more than once: each goes where the fewest of its kernels are new, and of such places to the one with
-/// the fewest kernels so far.
+/// Shares cases out so that few kernels are compiled more than once: each goes where the fewest of its kernels are new,
+/// and of such places to the one with the fewest kernels so far.
 fn shares(cases: &[(usize, Case)], own: &[usize], target: &Target, count: usize) -> Vec<Vec<usize>> {
     let mut shares = vec![(BTreeSet::new(), vec![]); count];
     for &i in own {

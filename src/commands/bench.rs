@@ -18,7 +18,8 @@ use wgrad::train::config::Config;
 use super::device::{DeviceChoice, Opened};
 use super::{expected_adapter, known_ops, unopened, usage};
 
-/// Measures a device's ceilings, then every kernel beside them; with --step a preset's training step and translation instead.
+/// Measures a device's ceilings, then every kernel beside them; with --step a preset's training step and translation
+/// instead.
 #[derive(Debug, Args)]
 pub struct Bench {
     /// Only this op; may be given several times [default: all]
@@ -27,7 +28,8 @@ pub struct Bench {
     /// A whole training step of this preset, op by op, and translation
     #[arg(long, value_name = "PRESET")]
     step: Option<String>,
-    /// Read the WGSL from this folder; files missing there are the built-in ones. Takes the best adapter, of software too, unless --device names one
+    /// Read the WGSL from this folder; files missing there are the built-in ones. Takes the best adapter, of software
+    /// too, unless --device names one
     #[arg(long, value_name = "DIR")]
     shaders: Option<PathBuf>,
     /// Save the run, for --against
@@ -203,13 +205,15 @@ fn print_clock(kernels: &[KernelReport]) {
     };
     let worst = kernels.iter().map(|k| k.difference).fold(0.0, f64::max);
     println!(
-        "\nmedians, {clock}; caches swept before each run; results within {worst:.1e} of the CPU's, relative to the largest number"
+        "\nmedians, {clock}; caches swept before each run; results within {worst:.1e} of the CPU's, relative to the \
+         largest number"
     );
 }
 
 fn print_changes(changes: &[Change], missing: &[String]) {
     println!(
-        "\nsince the saved run (a change is only what lies beyond the spread of both; the copy shows how the machine itself drifts)"
+        "\nsince the saved run (a change is only what lies beyond the spread of both; the copy shows how the machine \
+         itself drifts)"
     );
     for change in changes {
         let verdict = match change.verdict {

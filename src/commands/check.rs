@@ -16,8 +16,8 @@ use subject::Choice;
 /// With --shaders it warns of what naga, wgpu's compiler of WGSL, takes and others refuse or make something else of, as
 /// Chrome's does.
 ///
-/// Exit status: 0 if every number is within its bound; 1 if one is not, a kernel does not compile, or the device fails; 2 if the command line asks for what
-/// is not there.
+/// Exit status: 0 if every number is within its bound; 1 if one is not, a kernel does not compile, or the device fails;
+/// 2 if the command line asks for what is not there.
 #[derive(Debug, Args)]
 pub struct Check {
     /// Check this op only; may be given again
@@ -29,12 +29,14 @@ pub struct Check {
     /// Check a preset's whole training step instead, op by op on the inputs that each one really gets
     #[arg(long, value_name = "PRESET", conflicts_with = "report")]
     plan: Option<String>,
-    /// Check everything and write it to a Markdown file, or to JSON if its name ends so: for a bug report, or for docs/adapters.md
+    /// Check everything and write it to a Markdown file, or to JSON if its name ends so: for a bug report, or for
+    /// docs/adapters.md
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     #[command(flatten)]
     choice: Choice,
-    /// Draws the random numbers, and the random sizes of the full list; of a training step the parameters and what dropout drops
+    /// Draws the random numbers, and the random sizes of the full list; of a training step the parameters and what
+    /// dropout drops
     #[arg(long, value_name = "S", default_value_t = 0)]
     seed: u64,
     /// Which cases
@@ -47,7 +49,8 @@ pub struct Check {
 
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
 enum Cases {
-    /// Odd sizes, edges and extremes of every op: what is wrong shows at once, that all is right when the driver has compiled every kernel
+    /// Odd sizes, edges and extremes of every op: what is wrong shows at once, that all is right when the driver has
+    /// compiled every kernel
     Quick,
     /// These and every odd size, grids of more than 65,535 workgroups, random sizes: minutes, and 4 GB of memory
     Full,

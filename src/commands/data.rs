@@ -59,7 +59,8 @@ fn write_captions(directory: &Path, pairs: usize, seed: u64) -> anyhow::Result<(
     const MOST: usize = CAPACITY - 2 * HELD_OUT;
     if !(1..=MOST).contains(&pairs) {
         bail!(
-            "--pairs {pairs}: expected 1 to {MOST}; the grammar can surely make {CAPACITY}, of which val and test get {HELD_OUT} each"
+            "--pairs {pairs}: expected 1 to {MOST}; the grammar can surely make {CAPACITY}, of which val and test get \
+             {HELD_OUT} each"
         );
     }
     let all = generate(pairs + 2 * HELD_OUT, seed).context("--pairs")?;

@@ -10,7 +10,8 @@ use wgrad::plan::Device;
 
 #[derive(Clone, Debug, Args)]
 pub struct DeviceChoice {
-    /// Where to compute: auto (a hardware GPU if there is one, else the CPU), cpu, or part of a name that `wgrad devices` lists
+    /// Where to compute: auto (a hardware GPU if there is one, else the CPU), cpu, or part of a name that
+    /// `wgrad devices` lists
     #[arg(long, value_name = "NAME", default_value = "auto", value_parser = NonEmptyStringValueParser::new())]
     pub device: String,
 }
@@ -54,7 +55,8 @@ impl DeviceChoice {
             None => {
                 let name = software.join(", ");
                 cpu(format!(
-                    "there is no hardware GPU; the software adapter {name} runs the same shaders, slower: --device {name}"
+                    "there is no hardware GPU; the software adapter {name} runs the same shaders, slower: \
+                     --device {name}"
                 ))
             }
         })

@@ -27,7 +27,8 @@ impl Devices {
             println!("\nNo graphics adapter was found. {}.", gpu::install_hint());
         }
         println!(
-            "\nTake one with --device NAME; part of the name, or the backend, is enough. auto takes the first that is not software, else cpu."
+            "\nTake one with --device NAME; part of the name, or the backend, is enough. auto takes the first that is \
+             not software, else cpu."
         );
         Ok(())
     }

@@ -42,7 +42,8 @@ impl Dump {
         let [source, target] = tokenizers;
         check_tokenizers(&run, load_trained(&path)?, [source?.as_ref(), target?.as_ref()])?;
         let batch = load_ids(&self.batch)?;
-        // How many tokens the vocabularies have, the file itself must say; where it cannot, loading names what is missing.
+        // How many tokens the vocabularies have, the file itself must say; where it cannot, loading names what is
+        // missing.
         let vocabularies = vocabulary_tensors(&config.model)
             .map(|name| stored_shape(&path, name).and_then(|shape| shape.first().copied()).unwrap_or(5));
         let mut device = self.device.open()?.device;

@@ -17,7 +17,8 @@ use wgrad::train::step::{StepBatch, training_graph};
 /// Draws forward and backward pass of a training step, for 2 sentences of 5 tokens and vocabularies of 32.
 #[derive(Debug, Args)]
 pub struct Graph {
-    /// A configuration that comes with wgrad; `rnn` is the textbook network of docs/bptt.md instead of the preset of that name
+    /// A configuration that comes with wgrad; `rnn` is the textbook network of docs/bptt.md instead of the preset of
+    /// that name
     #[arg(long, value_name = "NAME", default_value = "rnn")]
     preset: String,
     /// Time steps of the textbook network [default: 4]
@@ -48,7 +49,8 @@ impl Graph {
             ("rnn", steps) => textbook(steps.unwrap_or(4) as usize)?,
             (preset, Some(steps)) => {
                 bail!(
-                    "--steps {steps}: only the textbook network has a number of steps to choose; leave it out with --preset {preset}"
+                    "--steps {steps}: only the textbook network has a number of steps to choose; leave it out with \
+                     --preset {preset}"
                 )
             }
             (preset, None) => of_preset(preset)?,
@@ -79,7 +81,8 @@ fn format_of(path: &Path) -> anyhow::Result<Format> {
         None | Some("txt") => Ok(Format::Text),
         Some(ending) => Format::from_str(ending, true).map_err(|_| {
             anyhow!(
-                "--out {}: no format is called {ending}; expected a name that ends in .svg, .dot or .txt, or --format with another",
+                "--out {}: no format is called {ending}; expected a name that ends in .svg, .dot or .txt, or \
+                 --format with another",
                 path.display()
             )
         }),

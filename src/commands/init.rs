@@ -41,7 +41,8 @@ impl Init {
         }
         if config.data.joint_vocabulary && self.src_vocab != self.tgt_vocab {
             anyhow::bail!(
-                "--src-vocab {} and --tgt-vocab {}: expected the same number, for data.joint_vocabulary = true shares one vocabulary",
+                "--src-vocab {} and --tgt-vocab {}: expected the same number, for data.joint_vocabulary = true shares \
+                 one vocabulary",
                 self.src_vocab,
                 self.tgt_vocab
             );

@@ -1,4 +1,5 @@
-//! The subcommands, one file each: what a person types, and what they see. Nothing here that a user of the library would miss.
+//! The subcommands, one file each: what a person types, and what they see. Nothing here that a user of the library
+//! would miss.
 
 mod bench;
 mod check;
@@ -79,7 +80,8 @@ impl Cli {
     }
 }
 
-/// A command line that asks for what is not there. It ends as clap ends for one that it cannot read: with exit status 2 and the same hint.
+/// A command line that asks for what is not there. It ends as clap ends for one that it cannot read: with exit status 2
+/// and the same hint.
 #[derive(Debug, Error)]
 #[error("{0:#}\n\nFor more information, try '--help'.")]
 pub struct Usage(anyhow::Error);
@@ -88,7 +90,8 @@ fn usage(error: impl Into<anyhow::Error>) -> anyhow::Error {
     Usage(error.into()).into()
 }
 
-/// For a device that cannot be opened: a name that no adapter has is a mistake of the command line, a driver that refuses is none.
+/// For a device that cannot be opened: a name that no adapter has is a mistake of the command line, a driver that
+/// refuses is none.
 fn unopened(error: impl Into<anyhow::Error>) -> anyhow::Error {
     let error = error.into();
     match error.downcast_ref() {

@@ -36,8 +36,8 @@ pub fn start() -> anyhow::Result<()> {
     let threads = waiting.len().max(1);
     if let Some(error) = refused.filter(|_| threads < wanted) {
         tell!(
-            "threads   {threads} in place of {wanted}: the system gives no more ({error}). Raise the limit of processes (ulimit -u), or of memory \
-             (ulimit -v), to compute on all cores"
+            "threads   {threads} in place of {wanted}: the system gives no more ({error}). Raise the limit of \
+             processes (ulimit -u), or of memory (ulimit -v), to compute on all cores"
         );
     }
     start_on(waiting.into_iter().map(|(work, _)| work).collect()).context("starting the threads to compute on")

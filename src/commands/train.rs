@@ -24,20 +24,23 @@ use super::translate::{SearchChoice, TrainedModel};
 
 #[derive(Debug, Args)]
 pub struct Train {
-    /// Folder with train.de, train.en, val.de and val.en, and test*.de and test*.en if there are any; with --resume where the run's text lies now
-    /// [default: the corpus that comes with wgrad]
+    /// Folder with train.de, train.en, val.de and val.en, and test*.de and test*.en if there are any; with --resume
+    /// where the run's text lies now [default: the corpus that comes with wgrad]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Folder for the run: configuration, metrics, model, tokenizers [default: runs/PRESET]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// A configuration that comes with wgrad, e.g. captions, lstm-attention, translator, seed-transformer; a wrong name lists them all
+    /// A configuration that comes with wgrad, e.g. captions, lstm-attention, translator, seed-transformer; a wrong name
+    /// lists them all
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
-    /// A TOML file that changes part of the preset, or a complete one, as --print-config writes it, in place of a preset
+    /// A TOML file that changes part of the preset, or a complete one, as --print-config writes it, in place of a
+    /// preset
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Change one key, e.g. --set train.learning_rate=3e-4; with --resume one of those that may change: train.epochs, train.patience, train.log_every, train.checkpoint_every
+    /// Change one key, e.g. --set train.learning_rate=3e-4; with --resume one of those that may change: train.epochs,
+    /// train.patience, train.log_every, train.checkpoint_every
     #[arg(long = "set", value_name = "KEY=VALUE")]
     assignments: Vec<String>,
     /// Print the complete configuration and stop
@@ -116,7 +119,8 @@ impl Train {
             let text = fs::read_to_string(path).with_context(|| format!("--config {}", path.display()))?;
             let origin = path.display().to_string();
             match (&self.preset, Config::from_toml(&text, &origin)) {
-                // A complete file, as --print-config writes it, needs no preset, and may be of another kind than the default.
+                // A complete file, as --print-config writes it, needs no preset, and may be of another kind than the
+                // default.
                 (None, Ok(complete)) => {
                     config = complete;
                     name = path.file_stem().map_or(name, |stem| stem.to_string_lossy().into_owned());
@@ -161,7 +165,8 @@ impl Train {
             let (program, path) = (program(), word(run.path()));
             let none = if key == "train.patience" { ", 0 for no end" } else { "" };
             tell!(
-                "          is finished; for longer: {program} train --resume {path} --set {key}=N, N a larger number{none}"
+                "          is finished; for longer: {program} train --resume {path} --set {key}=N, N a larger \
+                 number{none}"
             );
         }
         tell!("score     {} of greedy translations of the validation set", score_name(&run.config().data));
@@ -201,7 +206,8 @@ impl Train {
         if training + validation > 0 {
             let limit = config.data.max_tokens;
             tell!(
-                "          {training} training and {validation} validation pairs have more than {limit} tokens on a side and are left out of the loss (data.max_tokens)"
+                "          {training} training and {validation} validation pairs have more than {limit} tokens on a \
+                 side and are left out of the loss (data.max_tokens)"
             );
         }
         let [source, target] = setup.tokenizers();

@@ -31,7 +31,13 @@ pub struct Translate {
 #[derive(Clone, Copy, Debug, Args)]
 pub struct SearchChoice {
     /// Hypotheses that are kept of each sentence; 1 is greedy search, the fastest
-    #[arg(long, value_name = "N", default_value_t = 5, allow_negative_numbers = true, value_parser = clap::value_parser!(u8).range(1..=Beam::WIDEST as i64))]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 5,
+        allow_negative_numbers = true,
+        value_parser = clap::value_parser!(u8).range(1..=Beam::WIDEST as i64)
+    )]
     beam: u8,
     /// Hypotheses are compared by log-probability / length^ALPHA: larger means longer translations
     #[arg(long, value_name = "ALPHA", default_value_t = 1.0, allow_negative_numbers = true, value_parser = penalty)]
@@ -63,8 +69,8 @@ impl SearchChoice {
     }
 }
 
-/// Lines of a file that are translated before the first of them is printed: a few batches, so that a long file streams. Who waits for an answer before going on,
-/// a person or a program, gets it at once.
+/// Lines of a file that are translated before the first of them is printed: a few batches, so that a long file streams.
+/// Who waits for an answer before going on, a person or a program, gets it at once.
 const LINES: usize = 512;
 
 /// What a terminal takes for the end of a file.

@@ -53,7 +53,8 @@ impl Warnings {
         } else if tokens > seen {
             self.unusual.note(|| {
                 format!(
-                    "line {number} has {tokens} tokens, where training took {seen} at most; expect little of its translation"
+                    "line {number} has {tokens} tokens, where training took {seen} at most; expect little of its \
+                     translation"
                 )
             });
         }

@@ -1,4 +1,5 @@
-//! Runs plans on the ops' references: in f32 to train, in f64 to judge, with tracked errors to say how far a kernel may be off.
+//! Runs plans on the ops' references: in f32 to train, in f64 to judge, with tracked errors to say how far a kernel may
+//! be off.
 
 use std::collections::HashMap;
 use std::ops::Range;

@@ -27,8 +27,8 @@ pub enum DecodeError {
     #[error("{blame}{0}", blame = .0.blame())]
     Graph(#[from] GraphError),
     #[error(
-        "the model's scores are infinite or not numbers: its weights overflow, and there is no translation. Train again with a lower \
-         train.learning_rate or train.clip_norm"
+        "the model's scores are infinite or not numbers: its weights overflow, and there is no translation. Train \
+         again with a lower train.learning_rate or train.clip_norm"
     )]
     NotNumbers,
 }

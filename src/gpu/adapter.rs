@@ -1,5 +1,5 @@
-//! Finding a GPU: one instance for the whole process and, unless more are asked for, one device per adapter, made behind a lock (concurrent creation
-//! crashes several drivers).
+//! Finding a GPU: one instance for the whole process and, unless more are asked for, one device per adapter, made
+//! behind a lock (concurrent creation crashes several drivers).
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -13,7 +13,8 @@ use super::context::Context;
 #[derive(Debug, Error)]
 pub enum OpenError {
     #[error(
-        "no device is called `{wanted}`. Present: {present}. Choose one with --device NAME (part of the name, or its backend, is enough)"
+        "no device is called `{wanted}`. Present: {present}. Choose one with --device NAME (part of the name, or its \
+         backend, is enough)"
     )]
     Unknown { wanted: String, present: String },
     #[error("no graphics adapter was found, neither a GPU nor a software one. {}", install_hint())]
@@ -84,11 +85,13 @@ impl Properties {
 /// The command that installs a software adapter on this system, for machines without a GPU.
 pub fn install_hint() -> &'static str {
     if cfg!(target_os = "linux") {
-        "Install Vulkan with a software adapter: `tests/install_vulkan.sh` in wgrad's sources, or `sudo apt-get install libvulkan1 mesa-vulkan-drivers` \
-         (Debian, Ubuntu), `sudo dnf install vulkan-loader mesa-vulkan-drivers` (Fedora), `sudo pacman -S vulkan-icd-loader vulkan-swrast` (Arch). \
-         Without any, --device cpu trains as well"
+        "Install Vulkan with a software adapter: `tests/install_vulkan.sh` in wgrad's sources, or `sudo apt-get \
+         install libvulkan1 mesa-vulkan-drivers` (Debian, Ubuntu), `sudo dnf install vulkan-loader \
+         mesa-vulkan-drivers` (Fedora), `sudo pacman -S vulkan-icd-loader vulkan-swrast` (Arch). Without any, \
+         --device cpu trains as well"
     } else if cfg!(target_os = "windows") {
-        "Install the graphics driver of your GPU's maker; Windows brings the software adapter WARP. --device cpu trains without either"
+        "Install the graphics driver of your GPU's maker; Windows brings the software adapter WARP. --device cpu \
+         trains without either"
     } else {
         "macOS 10.13 or later brings Metal. --device cpu trains without it"
     }
@@ -136,11 +139,13 @@ fn sorted() -> Vec<(AdapterInfo, wgpu::Adapter)> {
 pub enum Limits {
     /// All that it offers.
     Adapter,
-    /// What WebGPU guarantees on every adapter: 16 KiB of workgroup memory, 256 invocations, 8 storage buffers a kernel, 128 MiB a binding.
+    /// What WebGPU guarantees on every adapter: 16 KiB of workgroup memory, 256 invocations, 8 storage buffers a
+    /// kernel, 128 MiB a binding.
     WebGpu,
 }
 
-/// Opens the first adapter whose label contains `wanted`, in any case; each adapter once a process for each kind of limits and each number.
+/// Opens the first adapter whose label contains `wanted`, in any case; each adapter once a process for each kind of
+/// limits and each number.
 pub(super) fn open(wanted: &str, limits: Limits, number: usize) -> Result<Arc<Context>, OpenError> {
     type Open = HashMap<(String, Limits, usize), Arc<Context>>;
     static OPEN: OnceLock<Mutex<Open>> = OnceLock::new();

@@ -45,8 +45,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Context {
     pub fn new(adapter: &wgpu::Adapter, info: AdapterInfo, limits: Limits) -> Result<Self, OpenError> {
-        // The adapter's own limits are larger than WebGPU's nearly everywhere. What an optional feature changes is what a kernel may say, and so
-        // every device gets it that can: `wgrad bench` measures the one that trains.
+        // The adapter's own limits are larger than WebGPU's nearly everywhere. What an optional feature changes is what
+        // a kernel may say, and so every device gets it that can: `wgrad bench` measures the one that trains.
         let (limits, optional) = match limits {
             Limits::Adapter => (adapter.limits(), wgpu::Features::SHADER_F16 | wgpu::Features::SUBGROUP),
             Limits::WebGpu => (wgpu::Limits::default(), wgpu::Features::empty()),
@@ -202,8 +202,9 @@ impl Context {
         let module = if checked {
             self.device.create_shader_module(descriptor)
         } else {
-            // SAFETY: the shaders are our own; every kernel is compared with its reference under the driver's bounds checks (`wgrad check`), guards
-            // its edges, and has no endless loop. Checks cost 17 to 40 % of a product, and loop bounding alone has cost 100 times.
+            // SAFETY: the shaders are our own; every kernel is compared with its reference under the driver's bounds
+            // checks (`wgrad check`), guards its edges, and has no endless loop. Checks cost 17 to 40 % of a product,
+            // and loop bounding alone has cost 100 times.
             unsafe { self.device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) }
         };
         (module, pollster::block_on(errors.pop()))

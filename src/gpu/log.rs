@@ -1,4 +1,5 @@
-//! Losses come back without stopping the device: each run copies a few numbers into a buffer, and full buffers are mapped while later runs go on.
+//! Losses come back without stopping the device: each run copies a few numbers into a buffer, and full buffers are
+//! mapped while later runs go on.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
@@ -80,7 +81,8 @@ impl Log {
         let lost = |message: String| DeviceError::Lost { device: context.info.name.clone(), message };
         let mut results = vec![];
         while let Some(sent) = self.sent.front() {
-            // Where several threads poll one device, the wait above may end before another thread, which was told of the buffer, has passed that on.
+            // Where several threads poll one device, the wait above may end before another thread, which was told of
+            // the buffer, has passed that on.
             let told = if wait { sent.done.recv().map_err(TryRecvError::from) } else { sent.done.try_recv() };
             match told {
                 Ok(Ok(())) => {}

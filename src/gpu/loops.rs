@@ -1,12 +1,13 @@
 //! Loops as the compilers of Metal and Direct3D take them.
 //!
-//! naga hands them `for (…; …; i++)` as an endless loop with a flag that leaves `i++` out of the first turn. A compiler that does not see through the flag
-//! writes no loop out (wgpu's issue 6521: Apple's does not), and sums that stay in registers only where every index is known go to memory. A loop whose
-//! last act is `i++` needs no flag.
+//! naga hands them `for (…; …; i++)` as an endless loop with a flag that leaves `i++` out of the first turn. A compiler
+//! that does not see through the flag writes no loop out (wgpu's issue 6521: Apple's does not), and sums that stay in
+//! registers only where every index is known go to memory. A loop whose last act is `i++` needs no flag.
 
 use wgpu::naga::{Block, Module, Span, Statement};
 
-/// Moves what follows each turn of a loop to the turn's end, in every loop without `continue`. The meaning stays the same.
+/// Moves what follows each turn of a loop to the turn's end, in every loop without `continue`. The meaning stays the
+/// same.
 pub fn straighten(module: &mut Module) {
     let functions = module.functions.iter_mut().map(|(_, function)| function);
     for function in functions.chain(module.entry_points.iter_mut().map(|entry| &mut entry.function)) {
@@ -77,7 +78,10 @@ mod tests {
     fn count(block: &Block) -> usize {
         let mut block = block.clone();
         let of = |statement: &mut Statement| {
-            let own = matches!(statement, Statement::Loop { continuing, break_if, .. } if !continuing.is_empty() || break_if.is_some());
+            let own = matches!(
+                statement,
+                Statement::Loop { continuing, break_if, .. } if !continuing.is_empty() || break_if.is_some()
+            );
             usize::from(own) + blocks_mut(statement).into_iter().map(|inner| count(inner)).sum::<usize>()
         };
         block.iter_mut().map(of).sum()
@@ -93,7 +97,8 @@ mod tests {
             ("var i = 9u; loop { y[i] = i; continuing { i /= 2u; break if i == 0u; } }", [1, 0]),
             ("for (var i = 0u; i < 4u; i++) { if y[i] == 0u { continue; } y[i] = 1u; }", [1, 1]),
             (
-                "for (var i = 0u; i < 4u; i++) { for (var j = 0u; j < i; j++) { if y[j] == 0u { continue; } y[i] = j; } }",
+                "for (var i = 0u; i < 4u; i++) { \
+                 for (var j = 0u; j < i; j++) { if y[j] == 0u { continue; } y[i] = j; } }",
                 [2, 1],
             ),
             ("for (var i = 0u; i < 4u; i++) { y[i] = i; return; }", [1, 0]),

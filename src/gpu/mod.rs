@@ -1,7 +1,7 @@
 //! Runs plans on a GPU. The only place that names wgpu.
 //!
-//! A plan is prepared once: kernels compiled, uniforms written, bind groups made. A run records its launches (1 to 2 µs each; wgpu cannot replay a command
-//! buffer), submits once, and returns; nothing is allocated, compiled or read back.
+//! A plan is prepared once: kernels compiled, uniforms written, bind groups made. A run records its launches (1 to 2 µs
+//! each; wgpu cannot replay a command buffer), submits once, and returns; nothing is allocated, compiled or read back.
 
 mod adapter;
 mod context;
@@ -29,11 +29,13 @@ use crate::plan::{Buffer, Counters, Device, DeviceError, Plan, Prepared, Profile
 use context::{Context, Kernel, TIMESTAMPS};
 use log::Log;
 
-/// Runs that may be queued before the host waits for the oldest: enough to keep a GPU busy, few enough to stop soon after Ctrl-C.
+/// Runs that may be queued before the host waits for the oldest: enough to keep a GPU busy, few enough to stop soon
+/// after Ctrl-C.
 const IN_FLIGHT: usize = 4;
 
-/// What stands behind the end of a buffer that is watched: bits of a NaN that no computation gives, others for every buffer. For arithmetic passes the
-/// bits of a NaN on: what a kernel read behind one buffer and wrote behind another must not look as if nobody had written there.
+/// What stands behind the end of a buffer that is watched: bits of a NaN that no computation gives, others for every
+/// buffer. For arithmetic passes the bits of a NaN on: what a kernel read behind one buffer and wrote behind another
+/// must not look as if nobody had written there.
 fn behind(owner: &str) -> u32 {
     let hash = owner.bytes().fold(0x811c_9dc5, |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     0x7fc0_0001 | hash & 0x003f_ffff
@@ -86,13 +88,14 @@ impl Gpu {
     /// Opens the best adapter whose name contains `name`, in any case ("" takes the best of all).
     ///
     /// # Errors
-    /// When there is no such adapter (those present are listed), none at all (the command that installs one is named), or the driver refuses.
+    /// When there is no such adapter (those present are listed), none at all (the command that installs one is named),
+    /// or the driver refuses.
     pub fn open(name: &str) -> Result<Self, OpenError> {
         Self::open_apart(name, Limits::Adapter, 0)
     }
 
-    /// [`open`](Self::open), with as much of the adapter as `limits` says. Each number stands for a queue and compiled kernels of its own, for devices that
-    /// are to work at the same time.
+    /// [`open`](Self::open), with as much of the adapter as `limits` says. Each number stands for a queue and compiled
+    /// kernels of its own, for devices that are to work at the same time.
     ///
     /// # Errors
     /// As for [`open`](Self::open).
@@ -135,8 +138,8 @@ impl Gpu {
         self.checked = true;
     }
 
-    /// Buffers made from now on are longer than what lies in them, by garbage that kernels can reach: what they read there is NaN, and
-    /// [`Device::stray`] notices what they write there. To be called before anything is allocated.
+    /// Buffers made from now on are longer than what lies in them, by garbage that kernels can reach: what they read
+    /// there is NaN, and [`Device::stray`] notices what they write there. To be called before anything is allocated.
     pub fn watch_ends(&mut self) {
         self.spare = 1024;
     }

@@ -26,7 +26,8 @@ fn by_step(gpu: &Gpu, plan: Prepared) -> Vec<&[Launch]> {
     ready.starts.windows(2).map(|step| &ready.launches[step[0]..step[1]]).collect()
 }
 
-/// Timestamps before the first step that launches anything and after each such step; `None` where the driver wrote none, as Metal's of macOS 26 does at times.
+/// Timestamps before the first step that launches anything and after each such step; `None` where the driver wrote
+/// none, as Metal's of macOS 26 does at times.
 fn by_timestamps(gpu: &mut Gpu, plan: Prepared) -> Result<Option<Vec<f64>>, DeviceError> {
     let (device, steps) = (&gpu.context.device, by_step(gpu, plan));
     let mut seconds = vec![0.0; steps.len()];

@@ -104,7 +104,10 @@ const SHADERS: &[(&str, &str)] = &[
 pub enum ShadersError {
     #[error("cannot read {}: {error}; expected a folder with files of wgrad's `shaders/`", path.display())]
     Folder { path: PathBuf, error: io::Error },
-    #[error("{} has no file that ends in .wgsl; copy those to edit from wgrad's `shaders/`, the others are built in", path.display())]
+    #[error(
+        "{} has no file that ends in .wgsl; copy those to edit from wgrad's `shaders/`, the others are built in",
+        path.display()
+    )]
     Empty { path: PathBuf },
     #[error("cannot read {}: {error}; expected WGSL in UTF-8", path.display())]
     File { path: PathBuf, error: io::Error },
@@ -194,9 +197,10 @@ impl Shaders {
         }
     }
 
-    /// The source of a shader: its text, then that of every file that an `#import NAME` line names, then the constants. WGSL takes declarations
-    /// in any order, and so the lines of the file keep their numbers. In `#import shared/vector{VECTOR}` a constant's value chooses the file.
-    /// `enable` must stand before all declarations, those of imports too: all of them come to the first line.
+    /// The source of a shader: its text, then that of every file that an `#import NAME` line names, then the constants.
+    /// WGSL takes declarations in any order, and so the lines of the file keep their numbers. In
+    /// `#import shared/vector{VECTOR}` a constant's value chooses the file. `enable` must stand before all
+    /// declarations, those of imports too: all of them come to the first line.
     pub fn assemble(&self, name: &str, constants: &[(&'static str, u32)]) -> Source {
         let mut source = Source { text: String::new(), files: vec![] };
         let mut enabled = BTreeSet::new();
@@ -278,7 +282,8 @@ impl Source {
         }
     }
 
-    /// The file that a line of `text` is from, and its number there, both counted from 1; `None` for the constants at the end.
+    /// The file that a line of `text` is from, and its number there, both counted from 1; `None` for the constants at
+    /// the end.
     pub fn locate(&self, mut line: usize) -> Option<(&Path, usize)> {
         for (path, lines) in &self.files {
             if line <= *lines {

@@ -6,8 +6,8 @@ pub struct Target {
     /// A software rasterizer (llvmpipe, SwiftShader) runs invocations as SIMD lanes of a CPU core: workgroup memory and
     /// barriers cost it more than they save, so some ops have a variant without.
     pub software: bool,
-    /// Offsets of bindings must be multiples of this many elements (256 bytes are 64 elements unless the adapter says less;
-    /// at least 4, since kernels read vectors of four).
+    /// Offsets of bindings must be multiples of this many elements (256 bytes are 64 elements unless the adapter says
+    /// less; at least 4, since kernels read vectors of four).
     pub alignment: usize,
     /// Largest number of invocations of a workgroup.
     pub max_invocations: u32,

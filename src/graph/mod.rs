@@ -1,7 +1,7 @@
 //! WHAT to compute: a static graph of ops, its shapes, and its derivative as more nodes of the same graph.
 //!
-//! A node is appended after the nodes it reads, so that the order of the list is an order of execution. Nothing here knows of
-//! devices: `plan` decides when and where.
+//! A node is appended after the nodes it reads, so that the order of the list is an order of execution. Nothing here
+//! knows of devices: `plan` decides when and where.
 
 mod dispatch;
 pub mod draw;
@@ -38,7 +38,8 @@ pub struct Value {
 /// Where a node's value comes from.
 #[derive(Clone, Debug)]
 pub enum Kind {
-    /// A buffer that outlives the step and that the host can write: token ids, the flat parameters, the optimizer's moments.
+    /// A buffer that outlives the step and that the host can write: token ids, the flat parameters, the optimizer's
+    /// moments.
     Input {
         name: String,
     },
@@ -47,7 +48,8 @@ pub enum Kind {
         offset: usize,
     },
     /// Gathers values into one flat buffer: `inputs[0]` is that buffer, `inputs[1 + i]` goes to element `offsets[i]`.
-    /// The planner lets a value that nobody else reads be computed right at its place, which costs nothing; any other is copied there.
+    /// The planner lets a value that nobody else reads be computed right at its place, which costs nothing; any other
+    /// is copied there.
     Pack {
         offsets: Vec<usize>,
     },
@@ -69,7 +71,8 @@ pub enum GraphError {
     #[error("{op} has no derivative, and the loss depends on a parameter through it")]
     NotDifferentiable { op: String },
     #[error(
-        "{op} would make {tensor}, and a tensor has at most {MOST_ELEMENTS} elements; take smaller batches or a smaller model"
+        "{op} would make {tensor}, and a tensor has at most {MOST_ELEMENTS} elements; take smaller batches or a \
+         smaller model"
     )]
     TooLarge { op: String, tensor: String },
 }
@@ -192,7 +195,8 @@ impl Graph {
     /// Appends an op after checking its shape rule; gives its outputs.
     ///
     /// # Errors
-    /// [`GraphError::Shape`] names the op, the shapes and the rule broken; [`GraphError::TooLarge`] an output of more than [`MOST_ELEMENTS`].
+    /// [`GraphError::Shape`] names the op, the shapes and the rule broken; [`GraphError::TooLarge`] an output of more
+    /// than [`MOST_ELEMENTS`].
     pub fn push(&mut self, op: impl Op, inputs: &[Value]) -> Result<Vec<Value>, GraphError> {
         self.push_shared(Arc::new(op), inputs)
     }

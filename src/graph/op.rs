@@ -8,8 +8,9 @@ use super::{Backward, DType, Dispatch, GraphError, Real, Target, TensorType, Tra
 
 /// An operation: its shape rule, its derivative, its mathematics and its kernels.
 ///
-/// One op is one file in `src/ops` and one shader of the same name. Its reference states the mathematics in plain loops, generic over
-/// [`Real`]: in f32 it trains on the CPU, in f64 it judges, and in [`Tracked`] it yields the error that a correct f32 kernel may make.
+/// One op is one file in `src/ops` and one shader of the same name. Its reference states the mathematics in plain
+/// loops, generic over [`Real`]: in f32 it trains on the CPU, in f64 it judges, and in [`Tracked`] it yields the error
+/// that a correct f32 kernel may make.
 pub trait Op: Any + Debug + Send + Sync {
     /// Name of the op and of its shader file.
     fn name(&self) -> &'static str;
@@ -32,7 +33,8 @@ pub trait Op: Any + Debug + Send + Sync {
     /// The kernels that compute the outputs, in order.
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch>;
 
-    /// What computing the op once takes, whatever kernel does it. Every `+ − · /`, comparison, exp, ln, sqrt, tanh and sigmoid counts as one.
+    /// What computing the op once takes, whatever kernel does it. Every `+ − · /`, comparison, exp, ln, sqrt, tanh and
+    /// sigmoid counts as one.
     fn work(&self, types: &Types) -> Work {
         Work::moving(self, types)
     }
@@ -57,8 +59,8 @@ pub trait Op: Any + Debug + Send + Sync {
         None
     }
 
-    /// The op that computes `consumer` at once with `self`, which is its input `input` and has no other reader. It reads the inputs of
-    /// `self`, then the other inputs of `consumer`.
+    /// The op that computes `consumer` at once with `self`, which is its input `input` and has no other reader. It
+    /// reads the inputs of `self`, then the other inputs of `consumer`.
     fn absorb(&self, _consumer: &dyn Op, _input: usize) -> Option<Arc<dyn Op>> {
         None
     }

@@ -1,4 +1,5 @@
-//! The numbers that references compute with: f32 trains, f64 judges, [`Tracked`] says how wrong a correct f32 kernel may be.
+//! The numbers that references compute with: f32 trains, f64 judges, [`Tracked`] says how wrong a correct f32 kernel
+//! may be.
 
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
@@ -82,16 +83,18 @@ macro_rules! real {
 real!(f32);
 real!(f64);
 
-/// Relative error of one correctly rounded f32 operation in an unspecified direction: 2⁻²³, one ULP (WGSL, "Floating point accuracy").
+/// Relative error of one correctly rounded f32 operation in an unspecified direction: 2⁻²³, one ULP (WGSL, "Floating
+/// point accuracy").
 const ULP: f64 = 1.0 / (1u64 << 23) as f64;
 /// WGSL lets a device flush subnormals to zero.
 const TINY: f64 = f32::MIN_POSITIVE as f64;
 
 /// An f64 value with a proven bound for the error of any f32 evaluation that WGSL allows.
 ///
-/// A running error analysis (Higham, Accuracy and Stability of Numerical Algorithms, 3.3), made independent of the order of a sum: a chain
-/// of additions keeps Σ|terms| and their number n, and any order of adding them errs by at most (n − 1)·ULP·Σ|terms|, and by as many flushed subnormals. The accuracy of division,
-/// exp, ln and sqrt is what the WGSL specification grants, so a bound holds on every conforming driver.
+/// A running error analysis (Higham, Accuracy and Stability of Numerical Algorithms, 3.3), made independent of the
+/// order of a sum: a chain of additions keeps Σ|terms| and their number n, and any order of adding them errs by at most
+/// (n − 1)·ULP·Σ|terms|, and by as many flushed subnormals. The accuracy of division, exp, ln and sqrt is what the WGSL
+/// specification grants, so a bound holds on every conforming driver.
 #[derive(Clone, Copy, Debug)]
 pub struct Tracked {
     value: f64,

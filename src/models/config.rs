@@ -104,8 +104,8 @@ pub struct TransformerEncoderConfig {
     /// Whether the attention leaves padding out.
     pub mask_padding: bool,
     pub dropout: f32,
-    /// Probability with which training drops a probability of the attention, as torch.nn.MultiheadAttention does. 0 in configurations from before
-    /// it was there.
+    /// Probability with which training drops a probability of the attention, as torch.nn.MultiheadAttention does. 0 in
+    /// configurations from before it was there.
     #[serde(default)]
     pub attention_dropout: f32,
 }
@@ -144,8 +144,8 @@ pub enum Positions {
     Sinusoidal,
 }
 
-/// Which of a Transformer's three matrices over vocabularies are one (Press and Wolf 2017). Tied embeddings are multiplied by √hidden, as in
-/// Vaswani et al. (2017), 3.4.
+/// Which of a Transformer's three matrices over vocabularies are one (Press and Wolf 2017). Tied embeddings are
+/// multiplied by √hidden, as in Vaswani et al. (2017), 3.4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Tied {

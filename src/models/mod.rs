@@ -48,7 +48,8 @@ pub struct Encoded {
     pub start: State,
 }
 
-/// What a decoder carries from one position to the next: tensors [B, W], or [t, B, W] with a row for each past position.
+/// What a decoder carries from one position to the next: tensors [B, W], or [t, B, W] with a row for each past
+/// position.
 pub type State = Vec<Value>;
 
 /// What a decoder says of T positions.

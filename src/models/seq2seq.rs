@@ -1,8 +1,10 @@
-//! Sequence to sequence with a recurrent encoder and decoder (Sutskever et al. 2014), and its attentions (Bahdanau et al. 2015, Luong et al. 2015).
+//! Sequence to sequence with a recurrent encoder and decoder (Sutskever et al. 2014), and its attentions (Bahdanau et
+//! al. 2015, Luong et al. 2015).
 //!
-//! Encoder: embedding, dropout, RNN; then the bridge h ← tanh(L₂·relu(L₁·h)) of every layer's last state, an LSTM's cell as it is. Decoder:
-//! embedding, dropout, RNN, projection to the vocabulary, with the attention wired as [`AttentionKind`] says. With the unit of textbooks the projection
-//! reads [x; h], what the step itself reads, instead of the state behind it.
+//! Encoder: embedding, dropout, RNN; then the bridge h ← tanh(L₂·relu(L₁·h)) of every layer's last state, an LSTM's
+//! cell as it is. Decoder: embedding, dropout, RNN, projection to the vocabulary, with the attention wired as
+//! [`AttentionKind`] says. With the unit of textbooks the projection reads [x; h], what the step itself reads, instead
+//! of the state behind it.
 
 use crate::graph::{GraphError, Value};
 use crate::nn::{
@@ -82,7 +84,8 @@ impl Seq2Seq {
         if self.config.variational_dropout { scope.variational_dropout(place, x) } else { scope.dropout(x) }
     }
 
-    /// The layers' states in a [`State`]: each layer's hidden state, then an LSTM's cells; with input feeding õ follows.
+    /// The layers' states in a [`State`]: each layer's hidden state, then an LSTM's cells; with input feeding õ
+    /// follows.
     fn pack(states: &[RnnState]) -> State {
         states.iter().map(|s| s.hidden).chain(states.iter().filter_map(|s| s.cell)).collect()
     }
@@ -142,7 +145,8 @@ impl Seq2Seq {
         Ok((scope.graph.reshape(combined, &shape)?, Some(attended.weights)))
     }
 
-    /// [x; h] of a unit's steps: inputs [T, B, E] beside the states before them, of which `first` [B, H] is the first and `outputs` [T, B, H] are the next.
+    /// [x; h] of a unit's steps: inputs [T, B, E] beside the states before them, of which `first` [B, H] is the first
+    /// and `outputs` [T, B, H] are the next.
     fn joined(&self, scope: &mut Scope, x: Value, first: Value, outputs: Value) -> Result<Value, GraphError> {
         let [time, batch, hidden] = *scope.graph.shape(outputs) else { unreachable!("outputs are [T, B, H]") };
         let mut before = scope.graph.reshape(first, &[1, batch, hidden])?;

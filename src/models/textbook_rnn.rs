@@ -1,6 +1,8 @@
-//! The recurrent network of textbooks, unrolled, whose derivatives `docs/bptt.md` works out by hand (Rumelhart et al. 1986, Werbos 1990).
+//! The recurrent network of textbooks, unrolled, whose derivatives `docs/bptt.md` works out by hand (Rumelhart et al.
+//! 1986, Werbos 1990).
 //!
-//! a_t = U·x_t + W·h_{t−1} + b, h_t = tanh a_t, o_t = V·h_t + c; the loss is the sum over t of the cross-entropy of softmax o_t.
+//! a_t = U·x_t + W·h_{t−1} + b, h_t = tanh a_t, o_t = V·h_t + c; the loss is the sum over t of the cross-entropy of
+//! softmax o_t.
 
 use std::collections::HashMap;
 
@@ -35,7 +37,8 @@ pub struct TextbookRnn {
     pub labels: HashMap<Value, String>,
 }
 
-/// Names of the parameters' input buffers; besides them there are `h0` [1, H], and for each t from 1 on `x{t}` [1, I] and the class `y{t}` `[1]`.
+/// Names of the parameters' input buffers; besides them there are `h0` [1, H], and for each t from 1 on `x{t}` [1, I]
+/// and the class `y{t}` `[1]`.
 pub const PARAMETERS: [&str; 5] = ["U", "W", "b", "V", "c"];
 
 /// Builds the network and differentiates it.
@@ -113,7 +116,8 @@ mod tests {
         }
     }
 
-    /// A training step packs its gradients; with edges from one of them alone, the others looked unused and the optimizer seemed to come before them.
+    /// A training step packs its gradients; with edges from one of them alone, the others looked unused and the
+    /// optimizer seemed to come before them.
     #[test]
     fn a_pack_is_read_with_all_its_parts() -> Result<(), GraphError> {
         let mut graph = Graph::new();

@@ -9,8 +9,8 @@ use crate::ops::reshape_rows;
 
 use super::{Decoded, Encoded, Model, Positions, Source, State, Tied, TransformerConfig, Weights};
 
-/// `src_embedding`, `tgt_embedding`, `src_position`, `tgt_position`, `transformer.encoder`, `transformer.decoder` and `output`. Of tied matrices
-/// only the first has its name, and the output its bias.
+/// `src_embedding`, `tgt_embedding`, `src_position`, `tgt_position`, `transformer.encoder`, `transformer.decoder` and
+/// `output`. Of tied matrices only the first has its name, and the output its bias.
 #[derive(Clone, Debug)]
 pub struct Transformer {
     config: TransformerConfig,

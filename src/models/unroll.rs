@@ -1,4 +1,5 @@
-//! A decoder step by step, where a step needs what the one before it gave: the attention's query, or the decoder's own words.
+//! A decoder step by step, where a step needs what the one before it gave: the attention's query, or the decoder's own
+//! words.
 
 use crate::graph::{GraphError, Value};
 use crate::nn::Scope;

@@ -20,11 +20,13 @@ pub enum AttentionKind {
     Dot,
     /// q·(W·k), wired as `Dot` (Luong et al. 2015).
     General,
-    /// vᵀ·tanh(W_q·q + W_k·k). The query is the state before the step, which reads [c; embedding] (Bahdanau et al. 2015).
+    /// vᵀ·tanh(W_q·q + W_k·k). The query is the state before the step, which reads [c; embedding] (Bahdanau et al.
+    /// 2015).
     Additive,
     /// q·k/(‖q‖·‖k‖). The query is the state before the step, which reads Linear([c; embedding]).
     CosineConcat,
-    /// The cosine too; the context takes the place of the state, its own query, before the step. An LSTM's cell is attended apart.
+    /// The cosine too; the context takes the place of the state, its own query, before the step. An LSTM's cell is
+    /// attended apart.
     CosineReplace,
 }
 

@@ -19,7 +19,8 @@ pub struct MultiheadAttention {
 }
 
 impl MultiheadAttention {
-    /// Parameters `NAME.in_proj_weight`, `NAME.in_proj_bias`, `NAME.out_proj.weight` and `NAME.out_proj.bias`. `heads` divides `width`.
+    /// Parameters `NAME.in_proj_weight`, `NAME.in_proj_bias`, `NAME.out_proj.weight` and `NAME.out_proj.bias`. `heads`
+    /// divides `width`.
     pub fn new(parameters: &mut Parameters, name: &str, width: usize, heads: usize, dropout: f32) -> Self {
         let mut add = |part: &str, shape: &[usize], init| parameters.add(format!("{name}.{part}"), shape, init);
         let in_proj_weight = add("in_proj_weight", &[3 * width, width], Init::xavier(3 * width, width));
@@ -60,8 +61,8 @@ impl MultiheadAttention {
         self.out_proj.forward(scope, attended.output)
     }
 
-    /// One more position x [1, B, D] looks at those before it, whose keys and values are in `past` [t, B, 2·D], and at itself. Gives the new
-    /// past too.
+    /// One more position x [1, B, D] looks at those before it, whose keys and values are in `past` [t, B, 2·D], and at
+    /// itself. Gives the new past too.
     ///
     /// # Errors
     /// When the shapes don't fit.

@@ -142,7 +142,8 @@ fn sinusoid(position: usize, column: usize, columns: usize) -> f32 {
     (if column.is_multiple_of(2) { angle.sin() } else { angle.cos() }) as f32
 }
 
-/// A normal number from two uniform words (Box and Muller 1958), in f64 so that libraries' rounding does not show in f32.
+/// A normal number from two uniform words (Box and Muller 1958), in f64 so that libraries' rounding does not show in
+/// f32.
 fn normal(a: u32, b: u32) -> f32 {
     let radius = (-2.0 * (1.0 - f64::from(uniform(a))).ln()).sqrt();
     (radius * (std::f64::consts::TAU * f64::from(uniform(b))).cos()) as f32

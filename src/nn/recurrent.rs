@@ -48,8 +48,8 @@ pub struct RnnState {
 /// The parameters of a direction of a layer.
 #[derive(Clone, Debug)]
 enum Weights {
-    /// weight_ih [G·H, in], weight_hh [G·H, H], bias_ih and bias_hh [G·H], with the G gates in PyTorch's order: i, f, g, o for an LSTM, r, z, n for
-    /// a GRU, one for an RNN.
+    /// weight_ih [G·H, in], weight_hh [G·H, H], bias_ih and bias_hh [G·H], with the G gates in PyTorch's order: i, f,
+    /// g, o for an LSTM, r, z, n for a GRU, one for an RNN.
     Apart([Parameter; 4]),
     /// A unit's: weight [H, in + H], bias `[H]`.
     Joined(Linear),
@@ -84,7 +84,8 @@ struct Direction {
 }
 
 impl Direction {
-    /// `suffix` is `_l0` and so on, with `_reverse` behind it for the direction from a sequence's end to its start. A unit has none.
+    /// `suffix` is `_l0` and so on, with `_reverse` behind it for the direction from a sequence's end to its start. A
+    /// unit has none.
     fn new(
         parameters: &mut Parameters,
         (name, suffix): (&str, &str),
@@ -159,7 +160,8 @@ pub struct RecurrentSizes {
 }
 
 impl Recurrent {
-    /// Parameters `NAME.weight_ih_l0` and so on; `NAME.hidden.weight` and `.bias` of a unit, which has one layer of one direction.
+    /// Parameters `NAME.weight_ih_l0` and so on; `NAME.hidden.weight` and `.bias` of a unit, which has one layer of one
+    /// direction.
     pub fn new(parameters: &mut Parameters, name: &str, sizes: RecurrentSizes) -> Self {
         let directions: &[&str] = if sizes.bidirectional { &["", "_reverse"] } else { &[""] };
         let units = sizes.hidden / directions.len();
@@ -174,8 +176,8 @@ impl Recurrent {
         Self { layers: (0..sizes.layers).map(layer).collect() }
     }
 
-    /// Runs over x [T, B, in] with lengths `[B]` (all of T if `None`), from zeros if no state is given, with dropout between layers. Gives the top
-    /// layer's hidden states [T, B, H] and each layer's last state.
+    /// Runs over x [T, B, in] with lengths `[B]` (all of T if `None`), from zeros if no state is given, with dropout
+    /// between layers. Gives the top layer's hidden states [T, B, H] and each layer's last state.
     ///
     /// # Errors
     /// When the shapes don't fit.

@@ -1,4 +1,5 @@
-//! One step of a recurrent network as courses write it down, with its output: h' = tanh(W_h·[x; h] + b_h), out = log_softmax(W_o·[x; h] + b_o).
+//! One step of a recurrent network as courses write it down, with its output: h' = tanh(W_h·[x; h] + b_h), out =
+//! log_softmax(W_o·[x; h] + b_o).
 
 use crate::graph::{GraphError, Value};
 use crate::ops::concat::concat;

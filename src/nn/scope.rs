@@ -70,8 +70,8 @@ impl<'g> Scope<'g> {
         dropout(self.graph, x, control, p, stream)
     }
 
-    /// Dropout of x [T, B, C] with one mask for all time steps (Gal and Ghahramani 2016): the same wherever `place` is the same, so that a decoder
-    /// may ask for it step by step.
+    /// Dropout of x [T, B, C] with one mask for all time steps (Gal and Ghahramani 2016): the same wherever `place` is
+    /// the same, so that a decoder may ask for it step by step.
     ///
     /// # Errors
     /// As the op.
@@ -85,8 +85,8 @@ impl<'g> Scope<'g> {
         variational_dropout(self.graph, x, control, p, fresh)
     }
 
-    /// Dropout of probability `p` for an op that drops within itself, with the control words and a stream of its own; `None` outside training, and
-    /// where nothing is to be dropped.
+    /// Dropout of probability `p` for an op that drops within itself, with the control words and a stream of its own;
+    /// `None` outside training, and where nothing is to be dropped.
     pub fn dropout_within(&mut self, p: f32) -> Option<(Value, dropout::Dropout)> {
         let (control, stream) = if p > 0.0 { self.random()? } else { return None };
         Some((control, dropout::Dropout::new(p, stream)))

@@ -5,7 +5,8 @@ use crate::ops::relu::relu;
 
 use super::{Init, LayerNorm, Linear, MultiheadAttention, Parameters, Scope};
 
-/// The stream of representations that layers add to. The last addition is left to the next normalization, which does both at once.
+/// The stream of representations that layers add to. The last addition is left to the next normalization, which does
+/// both at once.
 #[derive(Clone, Copy, Debug)]
 pub struct Residual {
     x: Value,

@@ -21,8 +21,8 @@ pub struct Adam {
 }
 
 /// One update in place: g ← clip·g; m ← β₁m + (1 − β₁)g; v ← β₂v + (1 − β₂)g²;
-/// parameters ← parameters − lr · (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε). All are flat, `f32[P]`; `clip` is `clip_grad_norm`'s result.
-/// Gives the updated (parameters, m, v).
+/// parameters ← parameters − lr · (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε). All are flat, `f32[P]`; `clip` is
+/// `clip_grad_norm`'s result. Gives the updated (parameters, m, v).
 pub fn adam(
     graph: &mut Graph,
     adam: Adam,

@@ -1,4 +1,5 @@
-//! `s[b, t, τ] = Σ_a v[a]·tanh(q[t, b, a] + k[τ, b, a])`, the score of additive attention (Bahdanau et al. 2015, appendix A.1.2).
+//! `s[b, t, τ] = Σ_a v[a]·tanh(q[t, b, a] + k[τ, b, a])`, the score of additive attention (Bahdanau et al. 2015,
+//! appendix A.1.2).
 
 use multiversion::multiversion;
 use rayon::prelude::*;
@@ -121,7 +122,8 @@ fn score(q: &[f32], k: &[f32], v: &[f32]) -> f32 {
     lanes.iter().sum::<f32>() + rest
 }
 
-/// With h = tanh(q + k) and z = ds·v·(1 − h²): dq = Σ_τ z, dk = Σ_t z, and dv = Σ_{b, t} of its third output, Σ_τ ds·h [T, B, A].
+/// With h = tanh(q + k) and z = ds·v·(1 − h²): dq = Σ_τ z, dk = Σ_t z, and dv = Σ_{b, t} of its third output, Σ_τ ds·h
+/// [T, B, A].
 #[derive(Debug)]
 struct AdditiveScoreBackward;
 
@@ -186,7 +188,8 @@ impl AdditiveScoreBackward {
         }
     }
 
-    /// Rows of queries on all threads, then rows of keys: each thread adds to rows of its own, and tanh is computed twice.
+    /// Rows of queries on all threads, then rows of keys: each thread adds to rows of its own, and tanh is computed
+    /// twice.
     fn parallel(&self, mut call: Call<f32>) {
         let [time, source, batch, width] = sizes(&call.types.inputs);
         let (q, k, v, ds) = (call.input(0), call.input(1), call.input(2), call.input(3));

@@ -1,8 +1,9 @@
-//! Multi-head scaled dot-product attention (Vaswani et al. 2017, 3.2): `y_h[t] = Σ_s p_h[t, s]·v_h[s]`, `p_h[t] = softmax_s(q_h[t]·k_h[s] / √key)`.
+//! Multi-head scaled dot-product attention (Vaswani et al. 2017, 3.2): `y_h[t] = Σ_s p_h[t, s]·v_h[s]`,
+//! `p_h[t] = softmax_s(q_h[t]·k_h[s] / √key)`.
 //!
-//! The T × S probabilities are never stored: forward and backward compute them again from the rows' logarithms of sums, as FlashAttention does
-//! (Dao et al. 2022). Dropout acts on the probabilities, as in torch.nn.MultiheadAttention: what is left of a row is not normalized again. Its masks are
-//! recomputed too.
+//! The T × S probabilities are never stored: forward and backward compute them again from the rows' logarithms of sums,
+//! as FlashAttention does (Dao et al. 2022). Dropout acts on the probabilities, as in torch.nn.MultiheadAttention: what
+//! is left of a row is not normalized again. Its masks are recomputed too.
 
 mod backward;
 
@@ -47,12 +48,14 @@ pub struct Attention {
 pub struct Attended {
     /// [T, B, heads·value]
     pub output: Value,
-    /// Probabilities [B, heads, T, S] after dropout, computed only where somebody reads them; no gradient passes through them.
+    /// Probabilities [B, heads, T, S] after dropout, computed only where somebody reads them; no gradient passes
+    /// through them.
     pub weights: Value,
 }
 
-/// A sequence that looks at itself: qkv [T, B, heads·(2·key + value)] has all heads' queries, then all keys, then all values. Keys past `lengths`
-/// `[B]` are masked; a query without any key gets zeros. `dropout` comes with the control words.
+/// A sequence that looks at itself: qkv [T, B, heads·(2·key + value)] has all heads' queries, then all keys, then all
+/// values. Keys past `lengths` `[B]` are masked; a query without any key gets zeros. `dropout` comes with the control
+/// words.
 pub fn self_attention(
     graph: &mut Graph,
     which: Attention,
@@ -63,8 +66,8 @@ pub fn self_attention(
     push(graph, (which, false), vec![qkv], lengths, dropout)
 }
 
-/// Queries [T, B, heads·key] that look at kv [S, B, heads·(key + value)]: all heads' keys, then all values. `lengths` and `dropout` as for
-/// [`self_attention`].
+/// Queries [T, B, heads·key] that look at kv [S, B, heads·(key + value)]: all heads' keys, then all values. `lengths`
+/// and `dropout` as for [`self_attention`].
 pub fn cross_attention(
     graph: &mut Graph,
     which: Attention,
@@ -89,7 +92,8 @@ fn push(
     Ok(Attended { output: outputs[0], weights: outputs[1] })
 }
 
-/// Inputs: qkv, or q and kv; lengths if masked; control words if there is dropout. Outputs: y, weights, logarithms of the rows' sums [B, heads, T].
+/// Inputs: qkv, or q and kv; lengths if masked; control words if there is dropout. Outputs: y, weights, logarithms of
+/// the rows' sums [B, heads, T].
 #[derive(Debug, Clone, Copy)]
 struct Fused {
     which: Attention,
@@ -101,7 +105,8 @@ struct Fused {
 /// Lanes of the workgroups of `attention_broadcast.wgsl`, which takes as many positions together.
 const LANES: u32 = 8;
 
-/// Blocks of [`LANES`] scores that it holds at most: with 32 registers of the CPU's, more would only be memory by another name.
+/// Blocks of [`LANES`] scores that it holds at most: with 32 registers of the CPU's, more would only be memory by
+/// another name.
 const MOST_BLOCKS: usize = 4;
 
 /// Invocations that share a query or a key in `attention.wgsl` on hardware.
@@ -214,7 +219,8 @@ impl Fused {
         factors
     }
 
-    /// Multiplies a head's probabilities, or their gradients, [queries, length] by dropout's factors, if there is dropout.
+    /// Multiplies a head's probabilities, or their gradients, [queries, length] by dropout's factors, if there is
+    /// dropout.
     fn drop(&self, g: &Geometry, (b, h): (usize, usize), control: &[u32], p: &mut [f32], length: usize) {
         let Some(dropout) = self.dropout.filter(|_| length > 0) else { return };
         for (t, row) in p.chunks_exact_mut(length).enumerate() {
@@ -239,7 +245,8 @@ impl Fused {
         self.dropout.unwrap_or(Dropout::new(0.0, 0)).uniform(dispatch)
     }
 
-    /// A kernel in which each of `own` positions (queries, or keys) of a head of a sentence looks at `others`, with its grid and the uniform.
+    /// A kernel in which each of `own` positions (queries, or keys) of a head of a sentence looks at `others`, with its
+    /// grid and the uniform.
     fn looking(
         &self,
         entry: &'static str,
@@ -531,7 +538,8 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     let inputs = |case: Case| case.values(&[3, 1, 2], vec![0.0; 6]).constant(&[5, 1, 4], 1.0);
     let backward = inputs(set.case(FusedBackward(op))).values(&[1, 1, 3], vec![5.0f32.ln(); 3]);
     cases.extend([inputs(set.case(op)), backward.constant(&[3, 1, 2], 1.0).constant(&[3, 1, 2], 1.0)]);
-    // Scores of 128 among scores of −128, by sentence at each place of the second eight: a sum that does not follow the largest overflows.
+    // Scores of 128 among scores of −128, by sentence at each place of the second eight: a sum that does not follow the
+    // largest overflows.
     let op =
         Fused { which: Attention { heads: heads(1, 4, 4), causal: false }, cross: true, masked: false, dropout: None };
     let (batch, keys) = (8, 20);

@@ -37,8 +37,9 @@ pub struct Beams {
     pub ids: Value,
 }
 
-/// Continues each of B·K hypotheses with `ids` [B·K] as newest tokens by every token of logits [B·K, V], and keeps the K best of each sentence by
-/// score / length^α. One that has ended stays as it is. Equals go to the earlier hypothesis, then the smaller token.
+/// Continues each of B·K hypotheses with `ids` [B·K] as newest tokens by every token of logits [B·K, V], and keeps the
+/// K best of each sentence by score / length^α. One that has ended stays as it is. Equals go to the earlier hypothesis,
+/// then the smaller token.
 /// A score of NaN comes before all others, so that whoever reads the scores sees it; its ids are in range.
 pub fn beam_step(
     graph: &mut Graph,
@@ -229,7 +230,8 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     let led = |beam: usize, sentences: usize| -> Vec<f32> {
         (0..beam * sentences).map(|row| if row % beam == row / beam % beam { 0.0 } else { -1e4 }).collect()
     };
-    // The best lie in one part of the row, equals among them: 256 vectors apart, or nine of a lane of eight. Rows begin anywhere in a vector, or have none.
+    // The best lie in one part of the row, equals among them: 256 vectors apart, or nine of a lane of eight. Rows begin
+    // anywhere in a vector, or have none.
     for stride in [1024, 288] {
         let apart = |row: usize, token: usize| match token % stride == row * stride / 16 {
             true => [3.0, 5.0, 5.0, 4.0, 2.0][token / stride],
@@ -239,7 +241,8 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
             [(4, 4), (3, 3)].map(|(beam, sentences)| chosen(beam, 4 * stride + 3, led(beam, sentences), &apart)),
         );
     }
-    // All tokens of a row are among the best, each a part of its own; here other rows fill up a beam wider than the vocabulary.
+    // All tokens of a row are among the best, each a part of its own; here other rows fill up a beam wider than the
+    // vocabulary.
     cases.push(chosen(16, 16, led(16, 1), &|_, token| (token * 7 % 16) as f32 / 4.0));
     cases.push(chosen(9, 5, led(9, 4), &|_, token| (token * 2 % 5) as f32 / 4.0));
     cases.push(chosen(33, 40, led(33, 1), &|_, token| (token * 7 % 40) as f32 / 8.0));
@@ -248,12 +251,14 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     // The least numbers there are, in one row among the best, in the others so that their sums overflow.
     let least = |_, token| if token == 9 { 0.0 } else { -3e38 };
     cases.push(chosen(4, 20, vec![0.0, -3.2e38, -3.2e38, -3.2e38], &least));
-    // A hypothesis that has ended competes with the others by its own length: here it comes first in one sentence, second in the other.
+    // A hypothesis that has ended competes with the others by its own length: here it comes first in one sentence,
+    // second in the other.
     let ended = set.case(BeamStep { beam: 3, length_penalty: 0.7, length: 4, end: 3 });
     let ended = ended.values(&[6, 17], (0..6 * 17).map(|i| (i * 37 % 101) as f32 / 16.0).collect());
     let ended = ended.values(&[6], vec![-1.5, -1.0, -1.2, -1.1, -2.0, -0.9]).ids(&[6], vec![3, 2, 3, 3, 3, 2]);
     cases.push(ended.ids(&[6], vec![7, 3, 5, 8, 9, 3]));
-    // A long hypothesis of low score beats one that ended early only because score is divided by length: by their sum it would not.
+    // A long hypothesis of low score beats one that ended early only because score is divided by length: by their sum
+    // it would not.
     let long = set.case(BeamStep { beam: 3, length_penalty: 0.7, length: 30, end: 3 });
     let long = long.values(&[3, 17], (0..3 * 17).map(|i| if i % 17 == 5 { 20.0 } else { 0.0 }).collect());
     cases.push(long.values(&[3], vec![-6.0, -1.5, -7.0]).ids(&[3], vec![29, 3, 29]).ids(&[3], vec![7, 3, 8]));

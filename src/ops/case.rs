@@ -23,7 +23,8 @@ impl Tensor {
     }
 }
 
-/// Which cases an op makes: quick ones, of which a wrong one shows right after an edit, or the full list, which has them too.
+/// Which cases an op makes: quick ones, of which a wrong one shows right after an edit, or the full list, which has
+/// them too.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CaseSet {
     pub full: bool,
@@ -34,7 +35,8 @@ pub struct CaseSet {
 /// Sizes about which an index, a tile, a subgroup or a workgroup may be wrong.
 const ODD: [usize; 11] = [1, 2, 7, 17, 31, 33, 63, 65, 127, 257, 1000];
 
-/// A matrix of which vectors, workgroups and their loops take all without a rest: one step too far shows here and nowhere else.
+/// A matrix of which vectors, workgroups and their loops take all without a rest: one step too far shows here and
+/// nowhere else.
 pub const ROUND: [usize; 2] = [8, 128];
 
 /// Random sizes in the full list of each op.
@@ -59,8 +61,8 @@ impl CaseSet {
         Case { op: Arc::new(op), inputs: vec![], differentiable: vec![], key: self.key() }
     }
 
-    /// Sizes of an op's axes, at most `most` each: `quick` ones, and in the full list every odd size on every axis in turn, beside small ones, and
-    /// random sizes.
+    /// Sizes of an op's axes, at most `most` each: `quick` ones, and in the full list every odd size on every axis in
+    /// turn, beside small ones, and random sizes.
     pub fn sizes<const N: usize>(&self, quick: &[[usize; N]], most: [usize; N]) -> Vec<[usize; N]> {
         let mut all = quick.to_vec();
         if !self.full {
@@ -87,13 +89,15 @@ impl CaseSet {
         all
     }
 
-    /// Shapes for an op that takes any: `quick` ones and [`ROUND`], in the full list matrices of odd and random sizes too.
+    /// Shapes for an op that takes any: `quick` ones and [`ROUND`], in the full list matrices of odd and random sizes
+    /// too.
     pub fn shapes(&self, quick: &[&[usize]]) -> Vec<Vec<usize>> {
         let matrices = self.sizes(&[], [1000, 1000]).into_iter().map(Vec::from);
         quick.iter().map(|shape| shape.to_vec()).chain([ROUND.to_vec()]).chain(matrices).collect()
     }
 
-    /// In the full list, a number of items that takes more workgroups than one row of a grid has, at `each` items a workgroup.
+    /// In the full list, a number of items that takes more workgroups than one row of a grid has, at `each` items a
+    /// workgroup.
     pub fn many(&self, each: usize) -> Option<usize> {
         self.full.then_some((ROW_OF_GROUPS + 1) * each + each / 2 + 1)
     }
@@ -156,7 +160,8 @@ impl Case {
         self.values(shape, SUBNORMALS.into_iter().cycle().take(count).collect())
     }
 
-    /// The same with NaN where time-major input `input` [T, B, ..] lies past its sequence's end; no derivative is taken.
+    /// The same with NaN where time-major input `input` [T, B, ..] lies past its sequence's end; no derivative is
+    /// taken.
     pub fn padded_with_nan(&self, input: usize, lengths: &[u32]) -> Self {
         let mut case = Self { differentiable: vec![], ..self.clone() };
         let Tensor::F32(shape, values) = &mut case.inputs[input] else { panic!("only numbers can be NaN") };
@@ -214,8 +219,8 @@ impl Case {
     }
 }
 
-/// What `wgrad bench` measures: an op at a size at which our models run it (batch 128, 20 tokens, width 128, feed-forward 2048, vocabularies of
-/// 8,014 and 6,191), or, where that would fit into a cache, at a larger one.
+/// What `wgrad bench` measures: an op at a size at which our models run it (batch 128, 20 tokens, width 128,
+/// feed-forward 2048, vocabularies of 8,014 and 6,191), or, where that would fit into a cache, at a larger one.
 #[derive(Clone, Debug)]
 pub struct Bench {
     pub name: &'static str,

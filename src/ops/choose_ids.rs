@@ -9,7 +9,8 @@ use super::control;
 use super::dropout::Dropout;
 use super::elementwise::{WORKGROUP, grid, kernel, width};
 
-/// `forced[b]` with `probability`, else `own[b]`: ids `[B]`. Each has a coin of its own, a function of (seed, step, `stream`, b). No gradient passes.
+/// `forced[b]` with `probability`, else `own[b]`: ids `[B]`. Each has a coin of its own, a function of (seed, step,
+/// `stream`, b). No gradient passes.
 pub fn choose_ids(
     graph: &mut Graph,
     forced: Value,

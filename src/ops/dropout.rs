@@ -133,7 +133,8 @@ impl Dropout {
     }
 }
 
-/// Elements of a group, which is 64 blocks: with 16, 2560 × 2048 take 2.7 ms instead of 1.4, which is the memory's own time (2 cores, AVX-512).
+/// Elements of a group, which is 64 blocks: with 16, 2560 × 2048 take 2.7 ms instead of 1.4, which is the memory's own
+/// time (2 cores, AVX-512).
 const GROUP: usize = 256;
 
 /// Drops whole groups; the first starts at `block`.
@@ -228,8 +229,8 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     plain.chain(variational).chain(many).chain(at_the_threshold(set, &control)).collect()
 }
 
-/// Where the last bit of each of the four words that the generator gives at once decides: an element whose word is the threshold, which is dropped, and the same one
-/// where it is one below, which stays.
+/// Where the last bit of each of the four words that the generator gives at once decides: an element whose word is the
+/// threshold, which is dropped, and the same one where it is one below, which stays.
 fn at_the_threshold(set: &CaseSet, control: &[u32]) -> Vec<Case> {
     let word = |element: usize| Dropout::new(0.0, 5).words(element / 4, control)[element % 4];
     let mut cases = vec![];

@@ -21,10 +21,12 @@ pub fn like_x(inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
     }
 }
 
-/// Workgroups of a software adapter among which elements are shared out: each costs it 2 µs whatever it does, and its threads are few.
+/// Workgroups of a software adapter among which elements are shared out: each costs it 2 µs whatever it does, and its
+/// threads are few.
 const SOFTWARE_WORKGROUPS: usize = 64;
 
-/// The grid of a kernel that walks `len` elements, or vectors, by `elements` of `shaders/shared/elements.wgsl`: one an invocation on hardware.
+/// The grid of a kernel that walks `len` elements, or vectors, by `elements` of `shaders/shared/elements.wgsl`: one an
+/// invocation on hardware.
 pub fn grid(len: usize, target: &Target) -> [u32; 3] {
     blocks(len.div_ceil(WORKGROUP), target)
 }
@@ -39,13 +41,15 @@ pub fn workgroups(count: usize, target: &Target) -> usize {
     if target.software { count.min(SOFTWARE_WORKGROUPS) } else { count }
 }
 
-/// `LANES`: invocations of a workgroup that walks elements (`shaders/shared/elements.wgsl`) or adds up (`reduce0.wgsl`). On software adapters one vector
-/// (llvmpipe has 8 of 32 bits), which walks on by its own length, and among whose lanes a barrier costs little.
+/// `LANES`: invocations of a workgroup that walks elements (`shaders/shared/elements.wgsl`) or adds up
+/// (`reduce0.wgsl`). On software adapters one vector (llvmpipe has 8 of 32 bits), which walks on by its own length, and
+/// among whose lanes a barrier costs little.
 pub fn lanes(target: &Target) -> u32 {
     if target.software { 8 } else { WORKGROUP as u32 }
 }
 
-/// The constant that chooses among `shaders/shared/reduce0.wgsl`, `reduce1.wgsl` and `reduce2.wgsl`, for a kernel that adds up over its LANES.
+/// The constant that chooses among `shaders/shared/reduce0.wgsl`, `reduce1.wgsl` and `reduce2.wgsl`, for a kernel that
+/// adds up over its LANES.
 pub fn reducing(dispatch: Dispatch, target: &Target) -> Dispatch {
     let file = match (target.subgroup, target.software) {
         (0, _) => 0,
@@ -59,8 +63,8 @@ pub fn reducing(dispatch: Dispatch, target: &Target) -> Dispatch {
 /// Which of `shaders/shared/reduce0.wgsl` to `reduce2.wgsl` a kernel adds up by.
 pub const SUBGROUPS: &str = "SUBGROUPS";
 
-/// Elements that a kernel handles at a time: 4 where these sizes (a tensor's length, or its rows' and whatever else tells their places) are multiples
-/// of 4, else 1. The sizes that the kernel gets count such vectors.
+/// Elements that a kernel handles at a time: 4 where these sizes (a tensor's length, or its rows' and whatever else
+/// tells their places) are multiples of 4, else 1. The sizes that the kernel gets count such vectors.
 pub fn width(sizes: &[usize]) -> usize {
     if sizes.iter().all(|size| size.is_multiple_of(4)) { 4 } else { 1 }
 }

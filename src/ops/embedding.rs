@@ -144,14 +144,16 @@ impl Embedding {
     }
 }
 
-/// Rows that the CPU drops at once: dropout's fast path takes 256 elements, so that it left out rows of 128 (20 × 1280 of them took 11.7 ms, now 1.5).
+/// Rows that the CPU drops at once: dropout's fast path takes 256 elements, so that it left out rows of 128 (20 × 1280
+/// of them took 11.7 ms, now 1.5).
 const ROWS: usize = 64;
 
-/// `dweight[v]` = Σ `dy[n]` over the n with `ids[n]` = v, added in the order of n: the same bits every run, without float
-/// atomics.
+/// `dweight[v]` = Σ `dy[n]` over the n with `ids[n]` = v, added in the order of n: the same bits every run, without
+/// float atomics.
 ///
-/// Inputs: ids, dy; with dropout, which is applied to dy first, they are dy, control words, ids. With `accumulate` one more, a gradient like the
-/// result, to which the rows are added in place: a decoder that runs step by step has a gradient of the whole table from every step.
+/// Inputs: ids, dy; with dropout, which is applied to dy first, they are dy, control words, ids. With `accumulate` one
+/// more, a gradient like the result, to which the rows are added in place: a decoder that runs step by step has a
+/// gradient of the whole table from every step.
 #[derive(Debug, Clone)]
 pub struct EmbeddingBackward {
     vocabulary: usize,
@@ -243,7 +245,8 @@ impl Blocks {
     }
 }
 
-/// Positions that an invocation of `sort` has. Four make it four times as long, some 8,000 cycles, and the tables a quarter: 25 of a vocabulary for 20 × 1280 ids.
+/// Positions that an invocation of `sort` has. Four make it four times as long, some 8,000 cycles, and the tables a
+/// quarter: 25 of a vocabulary for 20 × 1280 ids.
 fn each(positions: usize) -> usize {
     if positions > 32 * WORKGROUP { 4 } else { 1 }
 }

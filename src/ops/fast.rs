@@ -1,8 +1,9 @@
 //! What the ops' f32 twins share: products by the `gemm` crate, and pieces of loops.
 //!
-//! A hot loop is a function of its own under `#[multiversion(targets = "simd")]`, which compiles it for SSE2, AVX2 and AVX-512 (NEON on ARM) and
-//! takes the best that the CPU has. What it calls must be `#[inline(always)]`, or it is compiled for SSE2. (A closure handed to a dispatcher, as
-//! before, was compiled for SSE2 whenever LLVM found it too long to inline: a dropout took 20 times as long.)
+//! A hot loop is a function of its own under `#[multiversion(targets = "simd")]`, which compiles it for SSE2, AVX2 and
+//! AVX-512 (NEON on ARM) and takes the best that the CPU has. What it calls must be `#[inline(always)]`, or it is
+//! compiled for SSE2. (A closure handed to a dispatcher, as before, was compiled for SSE2 whenever LLVM found it too
+//! long to inline: a dropout took 20 times as long.)
 
 use gemm::Parallelism;
 use multiversion::multiversion;
@@ -51,7 +52,8 @@ pub fn product(
     }
     // Below a million multiplications waking the second thread costs more than it brings.
     let parallelism = if parallel && m * n * k > 1 << 20 { Parallelism::Rayon(0) } else { Parallelism::None };
-    // SAFETY: the assertions above keep every element of the three matrices inside its slice, and `c` is borrowed mutably.
+    // SAFETY: the assertions above keep every element of the three matrices inside its slice, and `c` is borrowed
+    // mutably.
     unsafe {
         gemm::gemm(
             m,
@@ -77,7 +79,8 @@ pub fn product(
     }
 }
 
-/// Elements that a thread takes at a time in a loop bound by memory: 64 KiB of each operand stay in a second-level cache.
+/// Elements that a thread takes at a time in a loop bound by memory: 64 KiB of each operand stay in a second-level
+/// cache.
 const CHUNK: usize = 1 << 14;
 
 /// Fewest elements of whole rows that a thread takes: some 10 µs of exp, about what waking another costs.
@@ -89,7 +92,8 @@ pub fn map(y: &mut [f32], a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32 + Sy
     chunks.for_each(|((y, a), b)| y.iter_mut().zip(a.iter().zip(b)).for_each(|(y, (&a, &b))| *y = f(a, b)));
 }
 
-/// f over as much of y and x as stays in a cache, on all threads. A plain function, which may be compiled for the CPU's vector units, where a closure would not be.
+/// f over as much of y and x as stays in a cache, on all threads. A plain function, which may be compiled for the CPU's
+/// vector units, where a closure would not be.
 pub fn chunks(y: &mut [f32], x: &[f32], f: fn(&mut [f32], &[f32])) {
     y.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).for_each(|(y, x)| f(y, x));
 }
@@ -124,7 +128,8 @@ pub fn log_sum_exp(x: &[f32]) -> [f32; 2] {
     [max, sum(x, x, |x, _| exp(x - max)).ln()]
 }
 
-/// Σ f(a, b) over two slices of one length: 16 partial sums, since the order that one sum would fix keeps a loop from being vectorized.
+/// Σ f(a, b) over two slices of one length: 16 partial sums, since the order that one sum would fix keeps a loop from
+/// being vectorized.
 #[inline(always)]
 pub fn sum(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
     let mut sums = [0.0; 16];

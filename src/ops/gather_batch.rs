@@ -28,8 +28,8 @@ pub struct Gathered {
     pub labels: Option<Value>,
 }
 
-/// Ids `[T, B]`, lengths `[B]` and, if asked for, labels `[T, B]` of the sentences that `control` names. Sentence s is `tokens[offsets[s]..offsets[s + 1]]`.
-/// A row of the batch without a sentence is all padding and has length 0.
+/// Ids `[T, B]`, lengths `[B]` and, if asked for, labels `[T, B]` of the sentences that `control` names. Sentence s is
+/// `tokens[offsets[s]..offsets[s + 1]]`. A row of the batch without a sentence is all padding and has length 0.
 pub fn gather_batch(
     graph: &mut Graph,
     which: GatherBatch,

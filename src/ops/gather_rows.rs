@@ -1,4 +1,5 @@
-//! `y[t, r] = x[t, rows[r]]`: the states of a beam search follow the hypotheses that live on (torch.index_select along axis 1).
+//! `y[t, r] = x[t, rows[r]]`: the states of a beam search follow the hypotheses that live on (torch.index_select along
+//! axis 1).
 
 use rayon::prelude::*;
 
@@ -10,7 +11,8 @@ use crate::graph::{
 use super::case::{Bench, Case, CaseSet};
 use super::elementwise::{self, blocks, kernel};
 
-/// Rows of x [T, B, ..] or [B, W] by number: rows `[R]` give [T, R, ..] or [R, W]. A number past the end reads the last row. No derivative.
+/// Rows of x [T, B, ..] or [B, W] by number: rows `[R]` give [T, R, ..] or [R, W]. A number past the end reads the last
+/// row. No derivative.
 pub fn gather_rows(graph: &mut Graph, x: Value, rows: Value) -> Result<Value, GraphError> {
     graph.push1(GatherRows, &[x, rows])
 }

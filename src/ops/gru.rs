@@ -1,5 +1,5 @@
-//! A gated recurrent layer over a whole sequence (Cho et al. 2014; gates and names as torch.nn.GRU): r, z = σ, σ of x·W_ihᵀ + b_ih + h·W_hhᵀ + b_hh;
-//! q = W_hn·h + b_hn; n = tanh(W_in·x + b_in + r∘q); h ← (1 − z)∘n + z∘h.
+//! A gated recurrent layer over a whole sequence (Cho et al. 2014; gates and names as torch.nn.GRU): r, z = σ, σ of
+//! x·W_ihᵀ + b_ih + h·W_hhᵀ + b_hh; q = W_hn·h + b_hn; n = tanh(W_in·x + b_in + r∘q); h ← (1 − z)∘n + z∘h.
 
 use multiversion::multiversion;
 use rayon::prelude::*;
@@ -19,8 +19,8 @@ use super::sum_rows::sum_rows;
 /// Numbers saved for the backward pass at each position: r, z, n and q.
 const SAVED: usize = 4;
 
-/// Runs the layer over xw = x·W_ihᵀ [T, B, 3·H]; `weights` are w_hh [3·H, H], b_ih [3·H] and b_hh [3·H]. `initial` is [B, H], zeros if absent;
-/// `reverse` walks each sequence from its own end, `lengths[b]`, to its start.
+/// Runs the layer over xw = x·W_ihᵀ [T, B, 3·H]; `weights` are w_hh [3·H, H], b_ih [3·H] and b_hh [3·H]. `initial` is
+/// [B, H], zeros if absent; `reverse` walks each sequence from its own end, `lengths[b]`, to its start.
 pub fn gru(
     graph: &mut Graph,
     xw: Value,
@@ -34,7 +34,8 @@ pub fn gru(
     Ok(RecurrentResult { outputs: out[0], hidden: out[1] })
 }
 
-/// Inputs: xw, w_hh, b_ih, b_hh, lengths, (h). Outputs: 0 outputs and 1 hidden, both parts of 2 states [T + 1, B, H]; 3 saved [T, B, 4, H].
+/// Inputs: xw, w_hh, b_ih, b_hh, lengths, (h). Outputs: 0 outputs and 1 hidden, both parts of 2 states [T + 1, B, H]; 3
+/// saved [T, B, 4, H].
 #[derive(Debug)]
 struct Gru {
     initial: bool,
@@ -208,11 +209,12 @@ fn step((hw, x): (&[f32], &[f32]), [b_ih, b_hh]: [&[f32]; 2], old: &[f32], saved
     }
 }
 
-/// Walked back, with dh of the state after the step: dn = dh·(1 − z)·(1 − n²), dz = dh·(h − n)·z·(1 − z), dr = dn·q·r·(1 − r), dq = dn·r;
-/// dh ← dh·z + [dr, dz, dq]·W_hh.
+/// Walked back, with dh of the state after the step: dn = dh·(1 − z)·(1 − n²), dz = dh·(h − n)·z·(1 − z), dr =
+/// dn·q·r·(1 − r), dq = dn·r; dh ← dh·z + [dr, dz, dq]·W_hh.
 ///
-/// Inputs: states, saved, w_hh, lengths, then the upstream gradients present of (outputs, hidden). Outputs: 0 [dr, dz, dn] [T, B, 3·H], the gradient
-/// of xw, and 1 [dr, dz, dq] [T, B, 3·H], both parts of 3 (a kernel binds at most eight buffers); 2 dh of the initial state [B, H].
+/// Inputs: states, saved, w_hh, lengths, then the upstream gradients present of (outputs, hidden). Outputs: 0 [dr, dz,
+/// dn] [T, B, 3·H], the gradient of xw, and 1 [dr, dz, dq] [T, B, 3·H], both parts of 3 (a kernel binds at most eight
+/// buffers); 2 dh of the initial state [B, H].
 #[derive(Debug)]
 struct GruBackward {
     upstream: [bool; 2],
@@ -297,7 +299,8 @@ impl GruBackward {
         });
     }
 
-    /// The product of a step for the whole batch at once. A sentence that is over has gate gradients of zero, which change nothing.
+    /// The product of a step for the whole batch at once. A sentence that is over has gate gradients of zero, which
+    /// change nothing.
     fn blocked(&self, mut call: Call<f32>) {
         self.walk_back(&mut call, |dgates, w_hh, dh, hidden| {
             let plain = Layout::row_major(0, hidden);

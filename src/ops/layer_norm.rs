@@ -20,8 +20,8 @@ const EPSILON: f32 = 1e-5;
 /// Rows that a task of the CPU takes: below some thousand numbers, waking a thread costs more than it brings.
 const ROWS: usize = 32;
 
-/// Rows whose share of dweight and dbias one workgroup adds on hardware, 32 for each of its 8 lanes: 2,560 rows of 512 columns make 160
-/// workgroups, and one stage would make 16. Not measured.
+/// Rows whose share of dweight and dbias one workgroup adds on hardware, 32 for each of its 8 lanes: 2,560 rows of 512
+/// columns make 160 workgroups, and one stage would make 16. Not measured.
 const BLOCK: usize = 256;
 
 /// What a normalization gives.
@@ -33,7 +33,8 @@ pub struct Normed {
     pub sum: Value,
 }
 
-/// Normalizes the rows of x [.., C], or of x + residual, with weight and bias `[C]`. The variance is the biased one, ε = 1e-5.
+/// Normalizes the rows of x [.., C], or of x + residual, with weight and bias `[C]`. The variance is the biased one,
+/// ε = 1e-5.
 ///
 /// # Errors
 /// When the residual is not of x's shape, or weight and bias are not `[C]`.
@@ -49,8 +50,8 @@ pub fn layer_norm(
     Ok(Normed { output: outputs[0], sum: outputs.get(2).copied().unwrap_or(x) })
 }
 
-/// Inputs: x, weight, bias, and the residual. Outputs: y, the moments [R, 2] (mean and 1/√(variance + ε)) for the backward pass, and with a
-/// residual s.
+/// Inputs: x, weight, bias, and the residual. Outputs: y, the moments [R, 2] (mean and 1/√(variance + ε)) for the
+/// backward pass, and with a residual s.
 #[derive(Debug)]
 struct LayerNorm {
     residual: bool,
@@ -117,7 +118,8 @@ impl Op for LayerNorm {
 const LONGER_ROWS: usize = 4;
 const LONGER_ROWS_BACKWARD: usize = 3;
 
-/// The kernel for rows that registers hold, or the one for longer rows, which takes some at a time. The uniform begins as that of [`held_rows`].
+/// The kernel for rows that registers hold, or the one for longer rows, which takes some at a time. The uniform begins
+/// as that of [`held_rows`].
 fn rows(
     shader: &'static str,
     [held, longer]: [&'static str; 2],
@@ -197,7 +199,8 @@ impl LayerNorm {
     }
 }
 
-/// With n = (s − mean)·scale and g = dy·weight: ds = scale·(g − mean g − n·mean(g·n)) + dsum, dweight = Σ_r dy·n, dbias = Σ_r dy.
+/// With n = (s − mean)·scale and g = dy·weight: ds = scale·(g − mean g − n·mean(g·n)) + dsum, dweight = Σ_r dy·n,
+/// dbias = Σ_r dy.
 ///
 /// Inputs: s, weight, dy, the moments of the forward pass, and dsum if s was passed on. Outputs: ds, dweight, dbias.
 #[derive(Debug)]
@@ -264,7 +267,8 @@ impl Op for LayerNormBackward {
     }
 }
 
-/// Blocks of rows whose sums are added in a second stage: those of the workgroups of `backward` or `backward_longer` on a software adapter.
+/// Blocks of rows whose sums are added in a second stage: those of the workgroups of `backward` or `backward_longer` on
+/// a software adapter.
 fn row_blocks(types: &Types, target: &Target) -> usize {
     let x = &types.inputs[0];
     if !target.software {
@@ -359,7 +363,8 @@ fn backward_case(case: Case, passed_on: bool) -> Case {
     let (shape, columns) = (shape.clone(), case.inputs[0].tensor_type().columns());
     let exact: Vec<f64> = s.iter().map(|&s| f64::from(s)).collect();
     let kept: Vec<f32> = exact.chunks_exact(columns).flat_map(moments).map(|m| m as f32).collect();
-    // Small where many rows are added, so that the sums' bound, which grows with their number squared, still says something.
+    // Small where many rows are added, so that the sums' bound, which grows with their number squared, still says
+    // something.
     let upstream = if shape[0] > 10_000 { 0.005 } else { 2.0 };
     let case = case.constant(&[columns], 1.0).constant(&shape, upstream).values(&[kept.len() / 2, 2], kept);
     if passed_on { case.constant(&shape, 1.0) } else { case }
@@ -394,8 +399,8 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     let far: Vec<f32> = (0..51).map(|i| if i < 34 { 1e3 + (i * i % 17) as f32 } else { 0.5 }).collect();
     let case = set.case(LayerNorm { residual: false }).values(&[3, 17], far.clone());
     cases.push(case.constant(&[17], 1.0).constant(&[17], 1.0));
-    // The same where registers do not hold a row on software adapters, and a row whose end lies far from what they hold. No longer, since the bound of a mean
-    // grows with the row.
+    // The same where registers do not hold a row on software adapters, and a row whose end lies far from what they
+    // hold. No longer, since the bound of a mean grows with the row.
     let rows = [|i: usize| 1e3 + (i * i % 17) as f32, |_| 0.5, |i| if i < 64 { 0.0 } else { 1e3 + i as f32 }];
     let long: Vec<f32> = rows.iter().flat_map(|row| (0..67).map(row)).collect();
     for residual in [false, true] {

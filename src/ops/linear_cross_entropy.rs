@@ -1,7 +1,9 @@
-//! Projection to the vocabulary, softmax and cross-entropy in one op that holds the logits of one chunk of rows at a time.
+//! Projection to the vocabulary, softmax and cross-entropy in one op that holds the logits of one chunk of rows at a
+//! time.
 //!
-//! The idea of computing the gradients chunk by chunk while the logits are at hand is that of Liger Kernel's fused linear cross-entropy
-//! (Hsu et al. 2024): three products instead of the four that recomputing the logits would take, and memory for one chunk only.
+//! The idea of computing the gradients chunk by chunk while the logits are at hand is that of Liger Kernel's fused
+//! linear cross-entropy (Hsu et al. 2024): three products instead of the four that recomputing the logits would take,
+//! and memory for one chunk only.
 
 use multiversion::multiversion;
 use rayon::prelude::*;
@@ -19,8 +21,8 @@ use super::matmul::{Activation, Added};
 use super::product::Product;
 use super::scale::scale;
 
-/// Logits that a chunk holds on a GPU: 16 Mi numbers, 64 MiB, half of the binding that WebGPU guarantees. 2,560 rows of 6,191 are one chunk so; two of 1,354 rows leave
-/// dx, [1354, 128], too few tiles for a large GPU.
+/// Logits that a chunk holds on a GPU: 16 Mi numbers, 64 MiB, half of the binding that WebGPU guarantees. 2,560 rows of
+/// 6,191 are one chunk so; two of 1,354 rows leave dx, [1354, 128], too few tiles for a large GPU.
 const CHUNK_LOGITS: usize = 16 << 20;
 /// Rows of a chunk on the CPU: at 6,191 words 256 rows are 6 MB, which stay in the cache between the products.
 const CPU_ROWS: usize = 256;
@@ -32,7 +34,8 @@ const COLUMNS: usize = 1024;
 pub struct LinearCrossEntropy {
     /// Label that marks a position as padding: no loss, no gradient.
     pub ignore: u32,
-    /// ε of label smoothing (Szegedy et al. 2016), as torch.nn.functional.cross_entropy: the target is (1 − ε)·onehot + ε/V.
+    /// ε of label smoothing (Szegedy et al. 2016), as torch.nn.functional.cross_entropy: the target is (1 − ε)·onehot +
+    /// ε/V.
     pub smoothing: f32,
     /// Logits that are at hand at a time on a GPU.
     chunk: usize,
@@ -84,7 +87,8 @@ fn sizes(types: &Types) -> [usize; 3] {
     [types.input(0)[0], types.input(0)[1], types.input(1)[0]]
 }
 
-/// Outputs: 0 mean, 1 statistics, and the gradients of the mean by 2 x, 3 weight, 4 bias, computed only where they are read.
+/// Outputs: 0 mean, 1 statistics, and the gradients of the mean by 2 x, 3 weight, 4 bias, computed only where they are
+/// read.
 impl Op for LinearCrossEntropy {
     fn name(&self) -> &'static str {
         "linear_cross_entropy"
@@ -339,7 +343,8 @@ impl LinearCrossEntropy {
 #[multiversion(targets = "simd")]
 fn row_loss(smoothing: f32, row: &mut [f32], bias: &[f32], label: usize, gradient: bool, count: f32) -> [f32; 2] {
     const LANES: usize = 16;
-    // Blocks of exactly LANES numbers, and what remains: LLVM leaves a loop over a last, shorter block scalar for all of them (that pass took 15 of 94 ms).
+    // Blocks of exactly LANES numbers, and what remains: LLVM leaves a loop over a last, shorter block scalar for all
+    // of them (that pass took 15 of 94 ms).
     let whole = row.len() / LANES * LANES;
     let (mut max, mut sums) = ([f32::MIN; LANES], [0.0; LANES]);
     let (blocks, rest) = row.split_at_mut(whole);
@@ -419,8 +424,8 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         let op = LinearCrossEntropy::new(0, 0.0);
         let case = set.case(op).constant(&[n, 1], 1.0).constant(&[3, 1], 1.0).constant(&[3], 1.0);
         cases.push(case.random_ids(&[n], 3));
-        // Two such chunks: the grid of the first has a workgroup too many, which must not take the first row of the second, padding: its errors, zeros, would
-        // lie behind the chunk's.
+        // Two such chunks: the grid of the first has a workgroup too many, which must not take the first row of the
+        // second, padding: its errors, zeros, would lie behind the chunk's.
         let op = LinearCrossEntropy { chunk: 3 * n, ..op };
         let case = set.case(op).constant(&[2 * n, 1], 1.0).constant(&[3, 1], 1.0).constant(&[3], 1.0);
         cases.push(case.ids(&[2 * n], (0..2 * n as u32).map(|i| if i == n as u32 { 0 } else { 1 + i % 2 }).collect()));

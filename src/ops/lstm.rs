@@ -1,5 +1,5 @@
-//! A long short-term memory layer over a whole sequence (Hochreiter and Schmidhuber 1997; gates and names as torch.nn.LSTM):
-//! i, f, g, o = σ, σ, tanh, σ of x·W_ihᵀ + b_ih + h·W_hhᵀ + b_hh; c ← f∘c + i∘g; h ← o∘tanh c.
+//! A long short-term memory layer over a whole sequence (Hochreiter and Schmidhuber 1997; gates and names as
+//! torch.nn.LSTM): i, f, g, o = σ, σ, tanh, σ of x·W_ihᵀ + b_ih + h·W_hhᵀ + b_hh; c ← f∘c + i∘g; h ← o∘tanh c.
 
 use multiversion::multiversion;
 use rayon::prelude::*;
@@ -38,8 +38,8 @@ pub struct LstmResult {
     pub cell: Value,
 }
 
-/// Runs the layer over xw = x·W_ihᵀ [T, B, 4·H], which is one large product outside the recurrence. `initial` is (h, c), each [B, H], zeros if absent;
-/// `reverse` walks each sequence from its own end, `lengths[b]`, to its start.
+/// Runs the layer over xw = x·W_ihᵀ [T, B, 4·H], which is one large product outside the recurrence. `initial` is (h,
+/// c), each [B, H], zeros if absent; `reverse` walks each sequence from its own end, `lengths[b]`, to its start.
 pub fn lstm(
     graph: &mut Graph,
     xw: Value,
@@ -54,8 +54,8 @@ pub fn lstm(
     Ok(LstmResult { outputs: out[0], hidden: out[1], cell: out[2] })
 }
 
-/// Inputs: xw, w_hh, b_ih, b_hh, lengths, (h, c). Outputs: 0 outputs and 1 hidden, both parts of 3; 2 cell; 3 states [T + 1, B, H];
-/// 4 saved [T, B, 5, H].
+/// Inputs: xw, w_hh, b_ih, b_hh, lengths, (h, c). Outputs: 0 outputs and 1 hidden, both parts of 3; 2 cell; 3 states
+/// [T + 1, B, H]; 4 saved [T, B, 5, H].
 #[derive(Debug)]
 struct Lstm {
     initial: bool,
@@ -269,8 +269,8 @@ fn step(hw: &[f32], x: &[f32], bias: &[f32], cell: &mut [f32], saved: &mut [f32]
 
 /// Walks the steps back: dh ← dh·W_hh through the gates, dc ← dc·f. The weights' gradients are products outside.
 ///
-/// Inputs: saved, w_hh, lengths, then the upstream gradients present of (outputs, hidden, cell). Outputs: 0 dgates [T, B, 4·H], the gradient of xw;
-/// 1 dh and 2 dc of the initial state, parts of 3 [2, B, H].
+/// Inputs: saved, w_hh, lengths, then the upstream gradients present of (outputs, hidden, cell). Outputs: 0 dgates [T,
+/// B, 4·H], the gradient of xw; 1 dh and 2 dc of the initial state, parts of 3 [2, B, H].
 #[derive(Debug)]
 struct LstmBackward {
     upstream: [bool; 3],
@@ -457,7 +457,8 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
             cases.push(case.padded_with_nan(0, &lengths(batch, time)));
         }
         if hidden > 64 {
-            // Finite differences of half a million weights would take minutes; the narrow cases check the same derivative.
+            // Finite differences of half a million weights would take minutes; the narrow cases check the same
+            // derivative.
             case.differentiable.clear();
         }
         cases.push(case);

@@ -22,8 +22,8 @@ use super::tanh::Tanh;
 
 /// How an operand of a product is stored.
 ///
-/// In two dimensions it is the matrix [rows, columns], or its transpose. In three dimensions one more axis counts the matrices of a batch:
-/// the first, or the second (time-major sequences [T, B, H] are B matrices of T × H).
+/// In two dimensions it is the matrix [rows, columns], or its transpose. In three dimensions one more axis counts the
+/// matrices of a batch: the first, or the second (time-major sequences [T, B, H] are B matrices of T × H).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Stored {
     pub transposed: bool,
@@ -329,7 +329,8 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     for [m, n, k] in [[33, 65, 17], [33, 68, 16]] {
         cases.push(set.case(whole.clone()).constant(&[m, k], 1.0).constant(&[k, n], 1.0).constant(&[m, n], 1.0));
     }
-    // Few rows, and one more than `matmul_few_rows` takes, over columns whose k eight lanes share, four vectors each at a time: whole vectors of k, with and without a rest, and scalars.
+    // Few rows, and one more than `matmul_few_rows` takes, over columns whose k eight lanes share, four vectors each at
+    // a time: whole vectors of k, with and without a rest, and scalars.
     for m in [1, 3, FEW, FEW + 1] {
         for k in [4, 7, 36, 128, 132] {
             let op = MatMul { b: Stored::TRANSPOSED, added: Added::Whole, activation: Activation::Tanh, ..whole };
@@ -338,7 +339,8 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
             cases.push(set.case(op).constant(&[m, 3, k], 1.0).constant(&[9, 3, k], 1.0));
         }
     }
-    // As many tiles as hardware's larger ones need, with edges: scalars and whole vectors. 64 in every layout, 128 in two that show either side both ways.
+    // As many tiles as hardware's larger ones need, with edges: scalars and whole vectors. 64 in every layout, 128 in
+    // two that show either side both ways.
     let large = [(16, [65, 67, 18]), (16, [68, 72, 20]), (256, [65, 101, 9]), (256, [100, 68, 12])];
     for (ta, tb) in [(false, false), (false, true), (true, false), (true, true)] {
         for (batch, [m, n, k]) in large.into_iter().filter(|(batch, _)| *batch == 16 || ta == tb) {

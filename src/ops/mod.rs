@@ -1,9 +1,10 @@
 //! Every op: one file here, one shader of the same name in `shaders/`.
 //!
-//! A builder ([`relu`](relu::relu), [`matmul_nt`](matmul::matmul_nt), …) adds an op to a graph and gives its results. Its error names the op and the
-//! shapes, where they don't fit; nothing is added then.
+//! A builder ([`relu`](relu::relu), [`matmul_nt`](matmul::matmul_nt), …) adds an op to a graph and gives its results.
+//! Its error names the op and the shapes, where they don't fit; nothing is added then.
 //!
-//! [`OPS`] is the one list of them. Tests of kernels against references and of derivatives against finite differences walk it.
+//! [`OPS`] is the one list of them. Tests of kernels against references and of derivatives against finite differences
+//! walk it.
 
 pub mod adam;
 pub mod add;

@@ -14,7 +14,8 @@ use super::rowwise::{held_rows, rows};
 /// Shortest length that is divided by, as in torch.nn.functional.cosine_similarity.
 const EPSILON: f32 = 1e-8;
 
-/// Rows that a task of the CPU takes at least: below some ten thousand numbers, waking a thread costs more than it brings.
+/// Rows that a task of the CPU takes at least: below some ten thousand numbers, waking a thread costs more than it
+/// brings.
 const ROWS: usize = 64;
 
 /// Rows of x [.., C] scaled to length 1; rows shorter than 1e-8 are divided by that, so that zeros stay zeros. Rows

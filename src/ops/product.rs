@@ -8,7 +8,8 @@ use super::matmul::{Activation, Added};
 /// An operand, its first element, and the distances between (batches, rows, columns).
 pub type Strided = (Operand, usize, [usize; 3]);
 
-/// C[s] = activation(A[s]·B[s] + added), plus the old C where `accumulate`. What lies between the end of one row of C and the next row may be overwritten.
+/// C[s] = activation(A[s]·B[s] + added), plus the old C where `accumulate`. What lies between the end of one row of C
+/// and the next row may be overwritten.
 pub struct Product {
     /// (batch, m, n, k)
     pub sizes: [usize; 4],
@@ -25,7 +26,8 @@ pub struct Product {
 /// 4.0 ms, and `matmul_broadcast` 7.6.
 pub(super) const FEW: usize = 8;
 
-/// Tiles of 64 × 64 that are too few for a GPU: the larger ones have 30 to 130 processors, and each hides its waiting for memory only behind a second workgroup.
+/// Tiles of 64 × 64 that are too few for a GPU: the larger ones have 30 to 130 processors, and each hides its waiting
+/// for memory only behind a second workgroup.
 const FEW_TILES: usize = 64;
 /// Tiles of 128 × 128 that are enough: two for each of those processors.
 const MANY_TILES: usize = 256;
@@ -43,7 +45,8 @@ impl Product {
             let kernel = Dispatch::new("matmul", "tiles").constant("TILE", tile as u32);
             (kernel.constant("VECTOR", if wide { 4 } else { 1 }), tile, tile)
         } else if target.subgroup < 8 {
-            // Elements one by one in any layout: one pipeline for all, at a second of a software adapter's compiler each.
+            // Elements one by one in any layout: one pipeline for all, at a second of a software adapter's compiler
+            // each.
             (Dispatch::new("matmul_registers", "registers"), 8, 32)
         } else if m <= FEW && self.a.2[2] == 1 && self.b.2[1] == 1 {
             let width = if self.vectors(&self.a, 2, k) && self.vectors(&self.b, 1, k) { 4 } else { 1 };
@@ -70,7 +73,8 @@ impl Product {
         dispatch.workgroups([x, y, batch as u32])
     }
 
-    /// Rows and columns of a tile of C on hardware: 128 where no more than a quarter is computed in vain on top of what 64 would.
+    /// Rows and columns of a tile of C on hardware: 128 where no more than a quarter is computed in vain on top of what
+    /// 64 would.
     fn tile(&self) -> usize {
         let [batch, m, n, _] = self.sizes;
         let tiles = |side| batch * m.div_ceil(side) * n.div_ceil(side);
@@ -83,13 +87,15 @@ impl Product {
         }
     }
 
-    /// Whether an operand's `len` elements along `axis` (1: rows, 2: columns) are whole vectors of four, wherever the other indices stand.
+    /// Whether an operand's `len` elements along `axis` (1: rows, 2: columns) are whole vectors of four, wherever the
+    /// other indices stand.
     fn vectors(&self, &(_, offset, strides): &Strided, axis: usize, len: usize) -> bool {
         let elsewhere = [strides[0], strides[3 - axis]];
         strides[axis] == 1 && width(&[offset, elsewhere[0], elsewhere[1], len]) == 4
     }
 
-    /// The same, where the last vector may reach beyond the elements into what lies between them and the next row (or column).
+    /// The same, where the last vector may reach beyond the elements into what lies between them and the next row (or
+    /// column).
     fn padded_vectors(&self, operand: &Strided, axis: usize, len: usize) -> bool {
         let padded = len.next_multiple_of(4);
         let fits = len == padded || operand.2[3 - axis] >= padded;

@@ -1,8 +1,9 @@
-//! What `rnn`, `lstm` and `gru` share: directions, lengths, where the states of a sequence lie, and the form that takes the steps one by one.
+//! What `rnn`, `lstm` and `gru` share: directions, lengths, where the states of a sequence lie, and the form that takes
+//! the steps one by one.
 //!
-//! States are [T + 1, B, H]. Forwards, the initial state comes first and step t leaves states[t + 1]; backwards in time (`reverse`) it comes last
-//! and step t leaves states[t]. Past the end of a sequence the state is carried along unchanged, so that the last state of every sequence lies
-//! at one place, and padding changes nothing.
+//! States are [T + 1, B, H]. Forwards, the initial state comes first and step t leaves states[t + 1]; backwards in time
+//! (`reverse`) it comes last and step t leaves states[t]. Past the end of a sequence the state is carried along
+//! unchanged, so that the last state of every sequence lies at one place, and padding changes nothing.
 
 use crate::graph::{Alias, DType, Dispatch, Operand, Real, Target, TensorType, Value, expect, groups};
 
@@ -10,11 +11,13 @@ use super::elementwise::{grid, kernel, width};
 use super::matmul::{Activation, Added};
 use super::product::{Product, Strided};
 
-/// Widest layer that one workgroup runs through a whole sequence: one invocation a unit, and 256 is what WebGPU guarantees.
+/// Widest layer that one workgroup runs through a whole sequence: one invocation a unit, and 256 is what WebGPU
+/// guarantees.
 const WIDEST: usize = 256;
 
-/// Whether a layer takes a product and a launch for its gates a step: where it is too wide for one workgroup, and on software adapters, to which a launch
-/// costs little beside a gather of weights for each unit. On llvmpipe 20 steps of 128 rows and units took, in ms (`lstm` in one launch at another time):
+/// Whether a layer takes a product and a launch for its gates a step: where it is too wide for one workgroup, and on
+/// software adapters, to which a launch costs little beside a gather of weights for each unit. On llvmpipe 20 steps of
+/// 128 rows and units took, in ms (`lstm` in one launch at another time):
 ///
 /// |      | forward, one launch | step by step | backward, one launch | step by step |
 /// |------|---------------------|--------------|----------------------|--------------|
@@ -25,17 +28,21 @@ pub fn step_by_step(hidden: usize, target: &Target) -> bool {
     hidden > WIDEST || target.software
 }
 
-/// Sequences that a workgroup runs side by side. Each weight read serves them all, and fewer rows fill more of a large GPU: 4 make 32 workgroups of a batch of
-/// 128. By arithmetic, not measured on hardware. The backward passes keep up to four numbers a unit and row in workgroup memory, of which 16 KiB are
-/// guaranteed: 1,024 units and rows together. The same as in `shaders/shared/walk.wgsl`: the kernels hold a vec4f of rows.
+/// Sequences that a workgroup runs side by side. Each weight read serves them all, and fewer rows fill more of a large
+/// GPU: 4 make 32 workgroups of a batch of
+/// 128. By arithmetic, not measured on hardware. The backward passes keep up to four numbers a unit and row in
+///      workgroup memory, of which 16 KiB are
+/// guaranteed: 1,024 units and rows together. The same as in `shaders/shared/walk.wgsl`: the kernels hold a vec4f of
+/// rows.
 pub const ROWS: usize = 4;
 
-/// Weights that an invocation has under way. Little's law: W_hh of 128 units, 256 KiB, comes at some 64 bytes a cycle where enough is under way, after some 500
-/// cycles; 128 invocations with 16 vectors of four each have 32 KiB under way, as much as that takes, in 64 registers. Not measured on hardware.
+/// Weights that an invocation has under way. Little's law: W_hh of 128 units, 256 KiB, comes at some 64 bytes a cycle
+/// where enough is under way, after some 500 cycles; 128 invocations with 16 vectors of four each have 32 KiB under
+/// way, as much as that takes, in 64 registers. Not measured on hardware.
 const AHEAD: u32 = 16;
 
-/// A kernel that runs whole sequences: ROWS rows a workgroup, one invocation a unit, in whole subgroups of up to 64. Multiples of 32 would make twice as many kernels,
-/// and differ only for widths that models do not have.
+/// A kernel that runs whole sequences: ROWS rows a workgroup, one invocation a unit, in whole subgroups of up to 64.
+/// Multiples of 32 would make twice as many kernels, and differ only for widths that models do not have.
 pub fn whole(shader: &'static str, entry: &'static str, walk: Walk) -> Dispatch {
     let dispatch = Dispatch::new(shader, entry).constant("AHEAD", AHEAD);
     let dispatch = dispatch.constant("THREADS", walk.hidden.next_multiple_of(64) as u32);
@@ -109,8 +116,8 @@ pub fn upstream_inputs<const N: usize>(first: usize, present: [bool; N]) -> [Opt
     std::array::from_fn(|i| present[i].then(|| first + present[..i].iter().filter(|&&p| p).count()))
 }
 
-/// Shape rule of a recurrence with `gates` gates: xw [T, B, gates·H], w_hh [gates·H, H], two biases [gates·H], lengths [B], then
-/// `initial` states [B, H].
+/// Shape rule of a recurrence with `gates` gates: xw [T, B, gates·H], w_hh [gates·H, H], two biases [gates·H], lengths
+/// [B], then `initial` states [B, H].
 pub fn check(inputs: &[TensorType], gates: usize, initial: usize, reverse: bool) -> Result<Walk, String> {
     expect(&inputs[0], "the input product", 3, DType::F32)?;
     expect(&inputs[1], "the hidden weight", 2, DType::F32)?;
@@ -129,7 +136,8 @@ pub fn check(inputs: &[TensorType], gates: usize, initial: usize, reverse: bool)
     Ok(Walk { time, batch, hidden, reverse })
 }
 
-/// The launch before that of a whole sequence: entry `pack` lays W_hh and the biases, inputs 1 to 3, out anew as `len` elements of scratch 0.
+/// The launch before that of a whole sequence: entry `pack` lays W_hh and the biases, inputs 1 to 3, out anew as `len`
+/// elements of scratch 0.
 pub fn pack(shader: &'static str, walk: Walk, len: usize) -> Dispatch {
     // The kernel needs neither constant: one pipeline for all widths.
     let dispatch = Dispatch::new(shader, "pack").constant("AHEAD", 1).constant("THREADS", 64);
@@ -137,8 +145,8 @@ pub fn pack(shader: &'static str, walk: Walk, len: usize) -> Dispatch {
     dispatch.uniform(&[walk.time, walk.batch, walk.hidden, 0, 0]).workgroups(groups(len.div_ceil(64)))
 }
 
-/// A recurrence step by step. Each step is a product for the whole batch and an element-wise launch of `shader`, whose kernels see
-/// `shaders/shared/step.wgsl`.
+/// A recurrence step by step. Each step is a product for the whole batch and an element-wise launch of `shader`, whose
+/// kernels see `shaders/shared/step.wgsl`.
 pub struct Steps<'a> {
     /// `lstm_gates`, `gru_gates` or `rnn_gates`.
     pub shader: &'static str,
@@ -154,7 +162,8 @@ impl Steps<'_> {
         walk.batch * gates * walk.hidden
     }
 
-    /// h of every step. The op's inputs are xw, w_hh, b_ih, b_hh and lengths; `initial` is input 5 where there is one. `writes` begins with the states.
+    /// h of every step. The op's inputs are xw, w_hh, b_ih, b_hh and lengths; `initial` is input 5 where there is one.
+    /// `writes` begins with the states.
     pub fn forward(&self, initial: bool, writes: &[Operand]) -> Vec<Dispatch> {
         let Self { walk, gates, .. } = *self;
         let (states, hw) = (writes[0], Operand::Scratch(0));
@@ -173,9 +182,10 @@ impl Steps<'_> {
         dispatches
     }
 
-    /// Walked back: a kernel makes of dh the gates' gradients of a step and leaves in dh what does not pass W_hh; the product adds what does. `reads`
-    /// ends with the upstream gradient of the outputs, used where `upstream`; `writes` is dh and whatever else, last dgates. The product takes the
-    /// gates' gradients from element `first` of dgates on. Past a row's end they are zeros, which add nothing.
+    /// Walked back: a kernel makes of dh the gates' gradients of a step and leaves in dh what does not pass W_hh; the
+    /// product adds what does. `reads` ends with the upstream gradient of the outputs, used where `upstream`; `writes`
+    /// is dh and whatever else, last dgates. The product takes the gates' gradients from element `first` of dgates on.
+    /// Past a row's end they are zeros, which add nothing.
     pub fn backward(
         &self,
         w_hh: Operand,

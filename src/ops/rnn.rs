@@ -14,8 +14,8 @@ use super::recurrence::{ROWS, RecurrentResult, Steps, Walk, check, pack, start, 
 use super::slice::slice;
 use super::sum_rows::sum_rows_twice;
 
-/// Runs the layer over xw = x·W_ihᵀ [T, B, H]; `weights` are w_hh [H, H], b_ih `[H]` and b_hh `[H]`. `initial` is [B, H], zeros if absent; `reverse` walks each
-/// sequence from its own end, `lengths[b]`, to its start.
+/// Runs the layer over xw = x·W_ihᵀ [T, B, H]; `weights` are w_hh [H, H], b_ih `[H]` and b_hh `[H]`. `initial` is [B,
+/// H], zeros if absent; `reverse` walks each sequence from its own end, `lengths[b]`, to its start.
 pub fn rnn(
     graph: &mut Graph,
     xw: Value,
@@ -183,8 +183,8 @@ fn step(hw: &[f32], x: &[f32], [b_ih, b_hh]: [&[f32]; 2], state: &mut [f32]) {
     }
 }
 
-/// dz = dh·(1 − h²), dh ← dz·W_hh, walked back. Inputs: states, w_hh, lengths, then the upstream gradients present of (outputs, hidden).
-/// Outputs: 0 dz [T, B, H], the gradient of xw; 1 dh of the initial state [B, H].
+/// dz = dh·(1 − h²), dh ← dz·W_hh, walked back. Inputs: states, w_hh, lengths, then the upstream gradients present of
+/// (outputs, hidden). Outputs: 0 dz [T, B, H], the gradient of xw; 1 dh of the initial state [B, H].
 #[derive(Debug)]
 struct RnnBackward {
     upstream: [bool; 2],

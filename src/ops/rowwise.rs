@@ -15,14 +15,15 @@ pub fn rows(inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
 /// Vectors of a row that an invocation holds in registers at most (`shaders/shared/row.wgsl`).
 const HELD: usize = 8;
 
-/// Workgroups that take whole rows, held in registers. The uniform begins with the rows and their vectors. On hardware a row gets a lane for each of its
-/// vectors, between 32 (a subgroup of most GPUs) and a whole workgroup.
+/// Workgroups that take whole rows, held in registers. The uniform begins with the rows and their vectors. On hardware
+/// a row gets a lane for each of its vectors, between 32 (a subgroup of most GPUs) and a whole workgroup.
 pub fn held_rows(shader: &'static str, entry: &'static str, x: &TensorType, target: &Target) -> Dispatch {
     let (vectors, width) = vectors(x);
     let lanes = row_lanes(vectors, target);
     let dispatch = Dispatch::new(shader, entry).constant("VECTOR", width as u32).constant("LANES", lanes as u32);
     let held = vectors.div_ceil(lanes).clamp(1, HELD);
-    // Not on hardware, where a comparison of registers is little beside a load of 16 bytes, and two kernels would take the time of two to compile.
+    // Not on hardware, where a comparison of registers is little beside a load of 16 bytes, and two kernels would take
+    // the time of two to compile.
     let whole = target.software && vectors == held * lanes;
     let dispatch = dispatch.constant("HELD", held as u32).constant("WHOLE", whole.into());
     let dispatch = dispatch.constant("LONGER", is_longer(x, target).into());
@@ -46,11 +47,12 @@ fn row_lanes(vectors: usize, target: &Target) -> usize {
     if target.software { most } else { vectors.next_power_of_two().clamp(32, most) }
 }
 
-/// Rows up to this many columns take one invocation each: attention over a sentence has some twenty, and a workgroup of 256 would idle.
+/// Rows up to this many columns take one invocation each: attention over a sentence has some twenty, and a workgroup of
+/// 256 would idle.
 pub const SHORT: usize = 32;
 
-/// One invocation a row, which it holds in registers, where rows have at most [`SHORT`] columns; else one workgroup a row. The uniform begins with the
-/// rows and their columns, or vectors.
+/// One invocation a row, which it holds in registers, where rows have at most [`SHORT`] columns; else one workgroup a
+/// row. The uniform begins with the rows and their columns, or vectors.
 pub fn per_row(
     shader: &'static str,
     [short_entry, wide_entry]: [&'static str; 2],
@@ -68,7 +70,8 @@ pub fn per_row(
     }
     let width = width(&[columns]);
     let dispatch = kernel(shader, short_entry, width, target).constant("EDGE", 0).constant(SUBGROUPS, 0);
-    // Vectors as many as there are. Of single numbers up to three more, since a kernel for each length of a sentence would be many.
+    // Vectors as many as there are. Of single numbers up to three more, since a kernel for each length of a sentence
+    // would be many.
     let held = if width == 1 { columns.next_multiple_of(4) } else { columns / width };
     let dispatch = dispatch.constant("HELD", held as u32).constant("WHOLE", (columns == held * width).into());
     dispatch.constant("LONGER", 0).uniform(&[rows, columns / width]).workgroups(grid(rows, target))

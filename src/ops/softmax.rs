@@ -18,8 +18,8 @@ pub fn softmax(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
     graph.push1(Softmax { masked: false }, &[x])
 }
 
-/// Softmax over the last axis of x [B, T, S], of which sequence b has `lengths[b]` valid columns. The others get 0; a sequence of
-/// length 0 gets zeros throughout.
+/// Softmax over the last axis of x [B, T, S], of which sequence b has `lengths[b]` valid columns. The others get 0; a
+/// sequence of length 0 gets zeros throughout.
 pub fn masked_softmax(graph: &mut Graph, x: Value, lengths: Value) -> Result<Value, GraphError> {
     graph.push1(Softmax { masked: true }, &[x, lengths])
 }
@@ -181,7 +181,8 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     // Logits that differ by 1e4, and NaN in the masked columns.
     let far = (0..34).map(|i| if i % 5 == 0 { -1e4 } else { i as f32 }).collect();
     cases.push(set.case(Softmax { masked: false }).values(&[2, 17], far));
-    // Logits whose e^x overflows unless the largest of the whole row was found; zeros, which are empty sequences to a kernel that takes them for lengths.
+    // Logits whose e^x overflows unless the largest of the whole row was found; zeros, which are empty sequences to a
+    // kernel that takes them for lengths.
     cases.extend([20, 600].map(|columns| set.case(Softmax { masked: false }).constant(&[2, columns], 300.0)));
     // The same where only the columns of one of eight lanes are large, each lane in its turn.
     let one_lane = (0..8 * 600).map(|i| if i % 600 % 8 == i / 600 { 300.0 } else { (i % 7) as f32 }).collect();
@@ -206,7 +207,8 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     cases
 }
 
-/// Shapes with more workgroups than one row of the grid has: of short rows, 256 a workgroup on hardware, and of wide ones, in single numbers and in vectors.
+/// Shapes with more workgroups than one row of the grid has: of short rows, 256 a workgroup on hardware, and of wide
+/// ones, in single numbers and in vectors.
 pub fn many(set: &CaseSet) -> Vec<[usize; 2]> {
     let short = set.many(WORKGROUP).map(|rows| [rows, 1]);
     let wide = set.many(1).map(|rows| [[rows, SHORT + 1], [rows, SHORT + 4]]);

@@ -15,8 +15,8 @@ const NARROW: usize = 8;
 /// Rows that a software adapter adds side by side; `ROWS` in the shader.
 const ROWS: usize = 16;
 
-/// Blocks into which a software adapter divides the rows. They take a second launch, for their sums, which pays from eight on (llvmpipe, 2 cores: 128 × 2048 takes
-/// 0.26 ms so, 0.30 in one launch).
+/// Blocks into which a software adapter divides the rows. They take a second launch, for their sums, which pays from
+/// eight on (llvmpipe, 2 cores: 128 × 2048 takes 0.26 ms so, 0.30 in one launch).
 fn blocks(types: &Types, target: &Target) -> Option<usize> {
     let blocks = types.inputs[0].rows().div_ceil(ROWS).min(32);
     (target.software && blocks >= 8).then_some(blocks)

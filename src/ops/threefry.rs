@@ -1,9 +1,10 @@
-//! Threefry4x32-12 (Salmon et al. 2011, "Parallel Random Numbers: As Easy as 1, 2, 3"), the counter-based generator of all randomness on
-//! devices: the same bits on CPU and GPU, recomputed where needed instead of stored.
+//! Threefry4x32-12 (Salmon et al. 2011, "Parallel Random Numbers: As Easy as 1, 2, 3"), the counter-based generator of
+//! all randomness on devices: the same bits on CPU and GPU, recomputed where needed instead of stored.
 //!
-//! It adds, rotates and xors words of 32 bits, about 90 operations for four words. Philox4x32-10 of the same paper wants products of 64 bits, which
-//! WGSL has not: made of products of 16 bits it takes some 340. 12 rounds are the fewest for which its authors
-//! know of no statistical flaw (Random123, threefry.h); their default of 20 keeps a margin that dropout does not need.
+//! It adds, rotates and xors words of 32 bits, about 90 operations for four words. Philox4x32-10 of the same paper
+//! wants products of 64 bits, which WGSL has not: made of products of 16 bits it takes some 340. 12 rounds are the
+//! fewest for which its authors know of no statistical flaw (Random123, threefry.h); their default of 20 keeps a margin
+//! that dropout does not need.
 
 /// What [`threefry`] does.
 const ROUNDS: usize = 12;
@@ -16,8 +17,8 @@ pub fn threefry(counter: [u32; 4], key: [u32; 4]) -> [u32; 4] {
     lanes::<1>(ROUNDS, counter, key).map(|word| word[0])
 }
 
-/// [`threefry`] of `N` counters at once that differ in their first word only, `first`, `first + 1`, …, the others being 0: word w of counter i is
-/// `[w][i]`. Written for vector units.
+/// [`threefry`] of `N` counters at once that differ in their first word only, `first`, `first + 1`, …, the others being
+/// 0: word w of counter i is `[w][i]`. Written for vector units.
 #[inline(always)]
 pub fn threefry_lanes<const N: usize>(first: u32, key: [u32; 4]) -> [[u32; N]; 4] {
     lanes(ROUNDS, [first, 0, 0, 0], key)

@@ -21,11 +21,13 @@ pub enum DeviceError {
     )]
     OutOfMemory { device: String, message: String },
     #[error(
-        "the device `{device}` was lost: {message}. The last checkpoint is intact: continue with --resume, perhaps with --device cpu"
+        "the device `{device}` was lost: {message}. The last checkpoint is intact: continue with --resume, perhaps \
+         with --device cpu"
     )]
     Lost { device: String, message: String },
     #[error(
-        "the driver of `{device}` refused a kernel: {message}. Please report this with the output of `wgrad devices --json`; --device cpu works without a driver"
+        "the driver of `{device}` refused a kernel: {message}. Please report this with the output of `wgrad devices \
+         --json`; --device cpu works without a driver"
     )]
     Validation { device: String, message: String },
     #[error("{place}: {message}")]
@@ -95,14 +97,15 @@ pub trait Device {
     /// Compiles kernels, binds buffers. Plans for large shapes come first, so that small ones reuse their slots.
     ///
     /// # Errors
-    /// When memory is short, a kernel does not compile, or a named buffer is missing or has another type. Plans that were prepared before can be run then, and
-    /// others prepared.
+    /// When memory is short, a kernel does not compile, or a named buffer is missing or has another type. Plans that
+    /// were prepared before can be run then, and others prepared.
     fn prepare(&mut self, plan: Plan) -> Result<Prepared, DeviceError>;
 
     /// Fills every slot with these bits: tests let NaN stand where a kernel forgets to write.
     fn fill_slots(&mut self, bits: u32);
 
-    /// Where a kernel wrote past the end of a buffer since it was allocated or filled, if the device keeps watch (`Gpu::watch_ends`).
+    /// Where a kernel wrote past the end of a buffer since it was allocated or filled, if the device keeps watch
+    /// (`Gpu::watch_ends`).
     ///
     /// # Errors
     /// When the device is lost.
@@ -110,8 +113,8 @@ pub trait Device {
         Ok(None)
     }
 
-    /// Runs a plan: one submit. Returns at once on a GPU. With `log`, the fetches (at most eight numbers together) are kept for
-    /// [`Device::logged`].
+    /// Runs a plan: one submit. Returns at once on a GPU. With `log`, the fetches (at most eight numbers together) are
+    /// kept for [`Device::logged`].
     ///
     /// # Errors
     /// When an earlier run failed.
@@ -137,7 +140,8 @@ pub trait Device {
 
     fn counters(&self) -> Counters;
 
-    /// The fetches of logged runs that have arrived, those of a run in one list, oldest first; with `wait`, of all of them.
+    /// The fetches of logged runs that have arrived, those of a run in one list, oldest first; with `wait`, of all of
+    /// them.
     ///
     /// # Errors
     /// When the device is lost.
@@ -156,8 +160,8 @@ pub trait Device {
     fn fetch_u32(&mut self, plan: Prepared, index: usize) -> Result<Vec<u32>, DeviceError>;
 }
 
-/// Maps a plan's slots onto a pool that all plans share: the largest onto the first, and so on. `provide` makes a new buffer, or grows the one
-/// it is offered; `None` where that has another type, or cannot grow.
+/// Maps a plan's slots onto a pool that all plans share: the largest onto the first, and so on. `provide` makes a new
+/// buffer, or grows the one it is offered; `None` where that has another type, or cannot grow.
 ///
 /// # Errors
 /// When `provide` finds no memory.

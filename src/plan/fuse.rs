@@ -1,5 +1,5 @@
-//! Fuses an op into its only reader, where the op knows how ([`Op::absorb`](crate::graph::Op::absorb)): a bias and an activation go into the
-//! product before them, dropout into the embedding.
+//! Fuses an op into its only reader, where the op knows how ([`Op::absorb`](crate::graph::Op::absorb)): a bias and an
+//! activation go into the product before them, dropout into the embedding.
 
 use crate::graph::{Graph, Kind, Types, Value};
 

@@ -1,7 +1,8 @@
 //! WHEN and WHERE: turns a graph into a list of steps over memory slots. Pure data, so it is tested without a GPU.
 //!
-//! In order: nodes that no root needs are dropped (`live`), neighbours are fused (`fuse`), every value gets its place (`place`), and every op
-//! writes down its kernel launches. `gpu` records those launches; `cpu` runs the ops' references over the very same places.
+//! In order: nodes that no root needs are dropped (`live`), neighbours are fused (`fuse`), every value gets its place
+//! (`place`), and every op writes down its kernel launches. `gpu` records those launches; `cpu` runs the ops'
+//! references over the very same places.
 
 mod device;
 mod fuse;

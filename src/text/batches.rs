@@ -63,7 +63,8 @@ impl BatchSize {
 pub enum Frame {
     /// The source ends with `<eos>`; the decoder reads `<sos>` and the target, and says the target and `<eos>`.
     Target,
-    /// Both sides are `<sos> … <eos>`; the decoder reads one more `<sos>` and has to say the target's `<sos>` too, as some course materials do.
+    /// Both sides are `<sos> … <eos>`; the decoder reads one more `<sos>` and has to say the target's `<sos>` too, as
+    /// some course materials do.
     Both,
 }
 

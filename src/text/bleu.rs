@@ -184,7 +184,8 @@ mod tests {
         assert!((bleu.score - 55.29214267149344).abs() < 1e-9, "{bleu}");
         assert_eq!(
             bleu.to_string(),
-            "BLEU|nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp = 55.29 81.8/68.6/53.2/41.9 (BP = 0.930 ratio = 0.932 hyp_len = 55 ref_len = 59)"
+            "BLEU|nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp = 55.29 81.8/68.6/53.2/41.9 (BP = 0.930 ratio = 0.932 \
+             hyp_len = 55 ref_len = 59)"
         );
     }
 
@@ -193,7 +194,8 @@ mod tests {
         assert_eq!(corpus_bleu(&[""], &[""], MIXED_13A).score, 0.0);
         assert_eq!(
             corpus_bleu(&[""; 0], &[""; 0], MIXED_13A).to_string(),
-            "BLEU|nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp = 0.00 0.0/0.0/0.0/0.0 (BP = 1.000 ratio = 0.000 hyp_len = 0 ref_len = 0)"
+            "BLEU|nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp = 0.00 0.0/0.0/0.0/0.0 (BP = 1.000 ratio = 0.000 \
+             hyp_len = 0 ref_len = 0)"
         );
     }
 

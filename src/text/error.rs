@@ -66,7 +66,8 @@ pub enum TextError {
     )]
     VocabularyTooSmall { limit: usize, needed: usize },
 
-    /// A tokenizer file that is damaged or does not hold what [`Tokenizer::to_json`](crate::text::Tokenizer::to_json) gives.
+    /// A tokenizer file that is damaged or does not hold what [`Tokenizer::to_json`](crate::text::Tokenizer::to_json)
+    /// gives.
     #[error("{} is not a tokenizer of this program: {reason}; train again, or restore the file", path.display())]
     TokenizerFile { path: PathBuf, reason: String },
 }

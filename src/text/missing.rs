@@ -134,8 +134,9 @@ impl Missing<'_> {
         let is_free = |all: &&str| !self.names.iter().any(|name| name.starts_with(&format!("{all}.")));
         let all = ["train-and-val", "train-with-val"].into_iter().find(is_free).filter(|_| lines >= 2)?;
         Some(format!(
-            "{NEEDED}. This makes one of the first {held_out} training pairs: `(cd {} && for l in {} {}; do \
-             mv train.\"$l\" {all}.\"$l\" && head -n {held_out} {all}.\"$l\" > val.\"$l\" && tail -n +{} {all}.\"$l\" > train.\"$l\"; done)`",
+            "{NEEDED}. This makes one of the first {held_out} training pairs: `(cd {} && for l in {} {}; do mv \
+             train.\"$l\" {all}.\"$l\" && head -n {held_out} {all}.\"$l\" > val.\"$l\" && tail -n +{} {all}.\"$l\" > \
+             train.\"$l\"; done)`",
             word(self.directory),
             word(source),
             word(target),

@@ -4,7 +4,8 @@
 //! these modules, in this order:
 //!
 //! 1. [`corpus`] reads `DIR/train.de` and `DIR/train.en` as [`ParallelText`] and finds the test sets of a directory.
-//! 2. [`tokenizer`] learns a vocabulary from one side or both ([`Tokenizer::train`]) and turns lines into token ids and back.
+//! 2. [`tokenizer`] learns a vocabulary from one side or both ([`Tokenizer::train`]) and turns lines into token ids and
+//!    back.
 //! 3. [`batches`] plans which sentences share a step and how long that step is ([`Batcher`]). It handles lengths and
 //!    indices only; whoever builds the tensors adds [`SOS`] and [`EOS`] and fills up with [`PAD`].
 //! 4. [`pieces()`] cuts a line that is far longer than those that training saw.

@@ -1,8 +1,8 @@
 //! Random numbers and orders that depend on a seed only.
 
 /// SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators", figure 16). Ours rather
-/// than a crate's: integer arithmetic only, so that the batches of a run and the captions of a seed are the same on every
-/// platform and never change under an update.
+/// than a crate's: integer arithmetic only, so that the batches of a run and the captions of a seed are the same on
+/// every platform and never change under an update.
 pub struct SplitMix64(u64);
 
 impl SplitMix64 {
@@ -25,8 +25,8 @@ impl SplitMix64 {
         z ^ (z >> 31)
     }
 
-    /// A number below `bound` (0 if `bound` is 0), by the high half of a product instead of the remainder (Lemire 2019): the bias is below 2^-32 for
-    /// all that fits in memory.
+    /// A number below `bound` (0 if `bound` is 0), by the high half of a product instead of the remainder (Lemire
+    /// 2019): the bias is below 2^-32 for all that fits in memory.
     pub fn below(&mut self, bound: usize) -> usize {
         ((u128::from(self.next_u64()) * bound as u128) >> 64) as usize
     }

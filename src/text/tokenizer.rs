@@ -206,8 +206,10 @@ pub(super) mod tests {
     }
 
     /// Characters that a tokenizer treats in its own way, and such that others do.
-    const ODD: &str = "aB.,'\"<>&_-/\u{2581}\u{2582}\u{2583}\u{2584}\u{a0}\u{ad}\u{200b}\u{200d}\u{feff}\u{308}\u{301}\u{323}\u{1f600}\u{1f1e9}\u{fe0f}\
-        \u{0}\u{1}\u{7f}\u{1c}\u{9b}\u{85}\t \u{3000}\u{2028}\u{e000}\u{fdd0}\u{10ffff}\u{df}\u{130}\u{3a3}\u{fb01}\u{1100}\u{1161}\u{11a8}\u{2126}\u{5d0}\u{202e}ก漢";
+    const ODD: &str = "aB.,'\"<>&_-/\u{2581}\u{2582}\u{2583}\u{2584}\u{a0}\u{ad}\u{200b}\u{200d}\u{feff}\
+        \u{308}\u{301}\u{323}\u{1f600}\u{1f1e9}\u{fe0f}\
+        \u{0}\u{1}\u{7f}\u{1c}\u{9b}\u{85}\t \u{3000}\u{2028}\u{e000}\u{fdd0}\u{10ffff}\u{df}\u{130}\u{3a3}\u{fb01}\
+        \u{1100}\u{1161}\u{11a8}\u{2126}\u{5d0}\u{202e}ก漢";
 
     /// What comes back is the text in the form that the tokenizer writes, and nothing is lost on the way there but
     /// white space's kind, and case.

@@ -112,16 +112,16 @@ pub enum CheckpointError {
 
     /// One line for each tensor that is missing, superfluous, or of another type or shape.
     #[error(
-        "{} does not hold the parameters of this model; use the config.toml that it was trained with, and convert other \
-         types to F32:\n  {}",
+        "{} does not hold the parameters of this model; use the config.toml that it was trained with, and convert \
+         other types to F32:\n  {}",
         path.display(),
         problems.join("\n  ")
     )]
     Tensors { path: PathBuf, problems: Vec<String> },
 
     #[error(
-        "{}: element {element} of {tensor} is {value}; expected finite numbers. Copy the file again from where it came from, or train \
-         again",
+        "{}: element {element} of {tensor} is {value}; expected finite numbers. Copy the file again from where it came \
+         from, or train again",
         path.display()
     )]
     Infinite { path: PathBuf, tensor: String, element: usize, value: f32 },

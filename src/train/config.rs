@@ -30,7 +30,8 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
-    /// Folder with train.de, train.en, val.de, val.en and test*.de, test*.en; empty for the corpus that comes with wgrad.
+    /// Folder with train.de, train.en, val.de, val.en and test*.de, test*.en; empty for the corpus that comes with
+    /// wgrad.
     pub directory: String,
     /// Language to translate from: the ending of the files to read, e.g. `de` for `train.de`.
     pub source: String,
@@ -73,10 +74,11 @@ pub struct TrainConfig {
     pub clip_norm: f32,
     /// Probability that the loss moves from the right token to all tokens (Szegedy et al. 2016).
     pub label_smoothing: f32,
-    /// Probability that the decoder reads the right token, not its own likeliest one. Below 1 in training; validation is free-running at 0,
-    /// else forced.
+    /// Probability that the decoder reads the right token, not its own likeliest one. Below 1 in training; validation
+    /// is free-running at 0, else forced.
     pub teacher_forcing: f32,
-    /// Whether every epoch has an order of its own. If not, batches are neighbours in the corpus, padded to `data.max_tokens`.
+    /// Whether every epoch has an order of its own. If not, batches are neighbours in the corpus, padded to
+    /// `data.max_tokens`.
     pub shuffle: bool,
     /// Epochs whose parameters are averaged for validation and for the model that is saved; 1 = the last alone.
     pub average_epochs: usize,
@@ -151,13 +153,15 @@ pub enum ConfigError {
 
     /// A key of another family of models.
     #[error(
-        "`{key}` in {origin}: a {kind} has no such key; it belongs to model.kind = {}. Take a preset of that kind, or leave the key out",
+        "`{key}` in {origin}: a {kind} has no such key; it belongs to model.kind = {}. Take a preset of that kind, or \
+         leave the key out",
         owners.join(" and ")
     )]
     OtherKind { key: String, origin: String, kind: String, owners: Vec<String> },
 
     #[error(
-        "`model.kind = {value}` in {origin}: the preset is a {kind}, whose other keys would not fit; take a preset of that kind, e.g. --preset {example}"
+        "`model.kind = {value}` in {origin}: the preset is a {kind}, whose other keys would not fit; take a preset of \
+         that kind, e.g. --preset {example}"
     )]
     Kind { value: String, origin: String, kind: String, example: &'static str },
 
@@ -418,8 +422,15 @@ mod tests {
         for (name, text) in PRESETS {
             let preset = Config::preset(name).unwrap();
             assert_eq!(Config::from_toml(text, name).as_ref(), Ok(&preset));
-            for line in text.lines().filter(|line| line.contains(" = ")) {
-                assert!(line.contains(" # "), "{name}: `{line}` has no comment");
+            // Behind the key, or above one that fills its line.
+            let mut above = "";
+            for line in text.lines() {
+                let is_commented = line.contains(" # ") || above.starts_with("# ");
+                assert!(
+                    is_commented || line.starts_with('#') || !line.contains(" = "),
+                    "{name}: `{line}` has no comment"
+                );
+                above = line;
             }
         }
     }

@@ -1,4 +1,5 @@
-//! One forward and backward pass on given ids, with every number that comes of it: to compare wgrad with another implementation, or to debug a model.
+//! One forward and backward pass on given ids, with every number that comes of it: to compare wgrad with another
+//! implementation, or to debug a model.
 
 use std::fs;
 use std::path::Path;
@@ -19,8 +20,8 @@ use super::config::Config;
 use super::files::FileError;
 use super::step::parameter_gradients;
 
-/// Source and target ids, row by row; `<unk> <pad> <sos> <eos>` are 0 to 3. As the model's [`Frame`] says: both sides `<sos> … <eos>`, or the source
-/// `… <eos>` and the target `<sos> … <eos>`; then padding.
+/// Source and target ids, row by row; `<unk> <pad> <sos> <eos>` are 0 to 3. As the model's [`Frame`] says: both sides
+/// `<sos> … <eos>`, or the source `… <eos>` and the target `<sos> … <eos>`; then padding.
 #[derive(Clone, Debug, PartialEq)]
 pub struct IdBatch {
     pub sentences: usize,
@@ -34,11 +35,13 @@ pub struct IdBatch {
 #[derive(Debug, Error)]
 pub enum DumpError {
     #[error(
-        "`{tensor}` row {row} column {column} is {id}: expected an id from 0 to {last}, the vocabulary's last; use ids of this model's vocabulary"
+        "`{tensor}` row {row} column {column} is {id}: expected an id from 0 to {last}, the vocabulary's last; use ids \
+         of this model's vocabulary"
     )]
     Id { tensor: &'static str, row: usize, column: usize, id: i64, last: usize },
     #[error(
-        "`{tensor}` row {row} has padding (id {PAD}) before its token in column {column}; expected padding at the end only"
+        "`{tensor}` row {row} has padding (id {PAD}) before its token in column {column}; expected padding at the end \
+         only"
     )]
     Padding { tensor: &'static str, row: usize, column: usize },
     #[error("`{tensor}` has {length} columns: expected at least 2, a token and a special token")]
@@ -119,11 +122,11 @@ pub fn load_ids(path: &Path) -> Result<IdBatch, CheckpointError> {
     Ok(IdBatch { sentences, source, target })
 }
 
-/// Runs forward and backward once, with dropout off, on a device whose buffer `parameters` holds the model. Gives `logits` [B, T, V], `loss`
-/// `[1]`, `grad.NAME` for every parameter, and `attention` where the model has one.
+/// Runs forward and backward once, with dropout off, on a device whose buffer `parameters` holds the model. Gives
+/// `logits` [B, T, V], `loss` `[1]`, `grad.NAME` for every parameter, and `attention` where the model has one.
 ///
-/// The loss is `train.label_smoothing`'s, the mean over the positions that are not padding. The decoder runs free where `train.teacher_forcing` is 0,
-/// else it is forced.
+/// The loss is `train.label_smoothing`'s, the mean over the positions that are not padding. The decoder runs free where
+/// `train.teacher_forcing` is 0, else it is forced.
 ///
 /// # Errors
 /// When ids lie outside the vocabulary, sentences outside the positions, or the device fails.

@@ -34,37 +34,39 @@ pub enum TrainError {
     #[error("{blame}{0}", blame = .0.blame())]
     Graph(#[from] GraphError),
     #[error(
-        "{} has {tokens} tokens but the model in {} was trained with {expected}: it is the tokenizer of another model. Restore the one that \
-         training wrote, or train again",
+        "{} has {tokens} tokens but the model in {} was trained with {expected}: it is the tokenizer of another model. \
+         Restore the one that training wrote, or train again",
         tokenizer.display(), checkpoint.display()
     )]
     WrongTokenizer { tokenizer: PathBuf, tokens: usize, checkpoint: PathBuf, expected: usize },
     #[error(
-        "{} is not the tokenizer that the model in {} was trained with: one of the files was changed. Restore the one that training \
-         wrote, or train again",
+        "{} is not the tokenizer that the model in {} was trained with: one of the files was changed. Restore the one \
+         that training wrote, or train again",
         tokenizer.display(), checkpoint.display()
     )]
     ChangedTokenizer { tokenizer: PathBuf, checkpoint: PathBuf },
     #[error(
-        "{} changed since the run in {} began: it would go on with another text. Restore what changed, or train again with another --out",
+        "{} changed since the run in {} began: it would go on with another text. Restore what changed, or train again \
+         with another --out",
         files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", "), run.display()
     )]
     Changed { files: Vec<PathBuf>, run: PathBuf },
     #[error(
-        "`{key} = {there}` when the run in {} began, and `{key} = {here}` in its config.toml now: it would go on as another run. Put the value back, \
-         or train again with another --out", run.display()
+        "`{key} = {there}` when the run in {} began, and `{key} = {here}` in its config.toml now: it would go on as \
+         another run. Put the value back, or train again with another --out", run.display()
     )]
     Reconfigured { key: String, there: String, here: String, run: PathBuf },
     #[error(
-        "the loss is not a number any more {at}: the training diverged. The last checkpoint is intact; lower train.learning_rate \
-         or train.clip_norm and train again"
+        "the loss is not a number any more {at}: the training diverged. The last checkpoint is intact; lower \
+         train.learning_rate or train.clip_norm and train again"
     )]
     Diverged { at: String },
     /// So soon that a learning rate is hardly why.
     #[error(
-        "the loss is not a number any more {at}, {steps} steps after the run went on from {}, where it was one. If the run diverged at this very \
-         step before too, lower train.learning_rate and train again. Else the checkpoint does not hold what it should, and no other learning rate \
-         helps: go on from a copy of the run's folder, and please report this with the checkpoint",
+        "the loss is not a number any more {at}, {steps} steps after the run went on from {}, where it was one. If the \
+         run diverged at this very step before too, lower train.learning_rate and train again. Else the checkpoint \
+         does not hold what it should, and no other learning rate helps: go on from a copy of the run's folder, and \
+         please report this with the checkpoint",
         checkpoint.display()
     )]
     DivergedOnResume { at: String, steps: u64, checkpoint: PathBuf },

@@ -22,7 +22,10 @@ pub enum FileError {
     #[error("cannot write {}: {error}; {advice}", path.display())]
     DiskFull { path: PathBuf, error: io::Error, advice: &'static str },
 
-    #[error("{} is {what}; expected a file of the run's own. Put a copy of what it stands for in its place, or remove it", path.display())]
+    #[error(
+        "{} is {what}; expected a file of the run's own. Put a copy of what it stands for in its place, or remove it",
+        path.display()
+    )]
     Foreign { path: PathBuf, what: &'static str },
 }
 

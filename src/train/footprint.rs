@@ -231,8 +231,8 @@ mod tests {
         let error = fits(&footprint.device, "a device", Some(1 << 30)).unwrap_err().to_string();
         let needed = sum(&footprint.device).div_ceil(1 << 20);
         let start = format!(
-            "{needed} MiB of memory are needed, and a device has 1024 MiB: {needed} MiB for parameters, gradients and Adam's moments. \
-             Lower model.hidden = 60000"
+            "{needed} MiB of memory are needed, and a device has 1024 MiB: {needed} MiB for parameters, gradients and \
+             Adam's moments. Lower model.hidden = 60000"
         );
         assert!(error.starts_with(&start) && error.ends_with(" (--set KEY=VALUE)"), "{error}");
         // Exactly what is there is enough.

@@ -9,7 +9,8 @@ use thiserror::Error;
 
 use crate::train::files::{FileError, is_own, open_to_write, read};
 
-/// One line of the log. Numbers that are not finite, which JSON does not have, are written as `null`, and read as infinity.
+/// One line of the log. Numbers that are not finite, which JSON does not have, are written as `null`, and read as
+/// infinity.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Record {

@@ -1,4 +1,5 @@
-//! A training step of a real configuration on a few made-up sentences: every op that a run of it would launch, at the run's widths.
+//! A training step of a real configuration on a few made-up sentences: every op that a run of it would launch, at the
+//! run's widths.
 
 use std::sync::Arc;
 

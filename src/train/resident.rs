@@ -53,7 +53,8 @@ pub struct GatheredPairs {
 }
 
 impl Split {
-    /// Pairs of token ids without specials, sources and targets. Those with more than `limit` tokens on a side are dropped.
+    /// Pairs of token ids without specials, sources and targets. Those with more than `limit` tokens on a side are
+    /// dropped.
     pub fn new(name: &'static str, [sources, targets]: [&[Vec<u32>]; 2], limit: usize, frame: Frame) -> Self {
         let lengths = [sources, targets].map(|side| side.iter().map(|s| frame.positions(s.len())).collect::<Vec<_>>());
         let (kept, too_long) = within_limit(&lengths[0], &lengths[1], frame.positions(limit));

@@ -40,7 +40,8 @@ pub enum RunError {
     Missing { path: PathBuf, file: String, advice: String },
 
     #[error(
-        "`{key}` cannot change in the middle of a run: with --resume, --set takes {}. For another value begin a run of its own with --out",
+        "`{key}` cannot change in the middle of a run: with --resume, --set takes {}. For another value begin a run of \
+         its own with --out",
         CHANGEABLE.join(", ")
     )]
     Fixed { key: String },
@@ -52,8 +53,8 @@ pub enum RunError {
     Config(#[from] ConfigError),
 }
 
-/// What may change between two sessions of a run: how long it goes on, how often it says so and saves, and where its text lies, which the trainer holds to the
-/// one that the run began with. With anything else it would be another run.
+/// What may change between two sessions of a run: how long it goes on, how often it says so and saves, and where its
+/// text lies, which the trainer holds to the one that the run began with. With anything else it would be another run.
 const CHANGEABLE: [&str; 5] =
     ["train.epochs", "train.patience", "train.log_every", "train.checkpoint_every", "data.directory"];
 
@@ -143,7 +144,8 @@ impl RunDirectory {
         }
     }
 
-    /// Changes keys of a run that goes on, as the flag `--set` does; [`save_changes`](Self::save_changes) writes them down.
+    /// Changes keys of a run that goes on, as the flag `--set` does; [`save_changes`](Self::save_changes) writes them
+    /// down.
     ///
     /// # Errors
     ///
@@ -161,7 +163,8 @@ impl RunDirectory {
         }
     }
 
-    /// The first key in which the run is no longer the one that it began as with this configuration, in TOML: its name, its value then and now.
+    /// The first key in which the run is no longer the one that it began as with this configuration, in TOML: its name,
+    /// its value then and now.
     pub fn reconfigured(&self, began: &str) -> Option<[String; 3]> {
         self.config.difference(began, &CHANGEABLE)
     }
@@ -328,7 +331,8 @@ impl RunDirectory {
         self.path.join(LAST)
     }
 
-    /// A file of the text, e.g. `train.de`: below the name of the corpus where the run has the one that comes with wgrad.
+    /// A file of the text, e.g. `train.de`: below the name of the corpus where the run has the one that comes with
+    /// wgrad.
     pub fn text_path(&self, file: &str) -> PathBuf {
         let directory = &self.config.data.directory;
         let directory = if directory.is_empty() { "the corpus that comes with wgrad" } else { directory };

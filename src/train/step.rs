@@ -57,13 +57,15 @@ impl StepResult {
         (self.nll_sum / self.tokens).exp()
     }
 
-    /// e to the mean of the batches' means, as courses and tutorials report it: a token of a batch with much padding weighs more.
+    /// e to the mean of the batches' means, as courses and tutorials report it: a token of a batch with much padding
+    /// weighs more.
     pub fn batch_perplexity(&self) -> f64 {
         (self.batch_nll_sum / self.batches).exp()
     }
 }
 
-/// The buffers that a model and its optimizer need, made and filled: parameters, gradients, Adam's moments, control words for `sentences` sentences.
+/// The buffers that a model and its optimizer need, made and filled: parameters, gradients, Adam's moments, control
+/// words for `sentences` sentences.
 ///
 /// # Errors
 /// When memory is short.
@@ -73,7 +75,8 @@ pub fn allocate(
     seed: u64,
     sentences: usize,
 ) -> Result<(), DeviceError> {
-    // Before a copy is made here: a model that is too large is the device's to refuse, where Rust would end the program.
+    // Before a copy is made here: a model that is too large is the device's to refuse, where Rust would end the
+    // program.
     for name in ["parameters", "gradients", "exp_avg", "exp_avg_sq"] {
         device.allocate(name, &TensorType::f32(&[parameters.flat_len()]))?;
     }
@@ -103,7 +106,8 @@ pub fn control_words(train: &TrainConfig, step: u64, learning_rate: f32, sentenc
     words
 }
 
-/// What a plan is made for: the sentences of a split, the shape of the batch, and the most sentences that any batch of the run has.
+/// What a plan is made for: the sentences of a split, the shape of the batch, and the most sentences that any batch of
+/// the run has.
 #[derive(Clone, Copy)]
 pub struct StepBatch<'a> {
     pub split: &'a Split,
@@ -191,8 +195,8 @@ pub fn training_plan(
     Ok(Plan::new(&graph, &fetches, &updated, target))
 }
 
-/// The loss of a batch, without dropout, smoothing or update. Free-running if training is so all the time, else forced: a loss under a coin's
-/// decisions could not be compared from epoch to epoch.
+/// The loss of a batch, without dropout, smoothing or update. Free-running if training is so all the time, else forced:
+/// a loss under a coin's decisions could not be compared from epoch to epoch.
 ///
 /// # Errors
 /// When the model's shapes don't fit.

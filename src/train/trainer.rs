@@ -84,7 +84,8 @@ impl<'a> Trainer<'a> {
     /// however this ends: [`train`](Self::train) makes its folder.
     ///
     /// # Errors
-    /// When the checkpoint is damaged, the text or a tokenizer is not what the run began with, or another process trains in the folder.
+    /// When the checkpoint is damaged, the text or a tokenizer is not what the run began with, or another process
+    /// trains in the folder.
     pub fn new(ready: Ready<'a>, run: &'a RunDirectory, resume: bool) -> Result<Self, TrainError> {
         let lock = if resume { Some(run.lock()?) } else { None };
         let Ready { device, setup, plans } = ready;
@@ -156,12 +157,14 @@ impl<'a> Trainer<'a> {
         self.metrics.as_mut().expect("the run has begun")
     }
 
-    /// Whether a resumed run had a best model that is missing now, or cannot be read: the next epoch's is the best then.
+    /// Whether a resumed run had a best model that is missing now, or cannot be read: the next epoch's is the best
+    /// then.
     pub fn best_is_lost(&self) -> bool {
         self.state.best_epoch > 0 && self.state.best_validation_loss.is_none()
     }
 
-    /// The key that keeps the run from going on: all of its epochs are done, or validation has not improved for as many as its patience.
+    /// The key that keeps the run from going on: all of its epochs are done, or validation has not improved for as many
+    /// as its patience.
     pub fn finished(&self) -> Option<&'static str> {
         let train = &self.run.config().train;
         if self.state.epoch > train.epochs {
@@ -174,8 +177,8 @@ impl<'a> Trainer<'a> {
     /// improving, or `stop` is set, which is heeded between two steps and between two batches of validation.
     ///
     /// # Errors
-    /// When the device fails, the disk is full or the loss diverges; the last checkpoint is intact then. If the folder cannot be made, nothing of it
-    /// is left.
+    /// When the device fails, the disk is full or the loss diverges; the last checkpoint is intact then. If the folder
+    /// cannot be made, nothing of it is left.
     pub fn train(&mut self, stop: &AtomicBool, watch: &mut dyn Watch) -> Result<Outcome, TrainError> {
         let train = self.run.config().train.clone();
         if !self.is_on_disk() {
@@ -306,8 +309,9 @@ impl<'a> Trainer<'a> {
         Ok(true)
     }
 
-    /// Puts the mean of the last `train.average_epochs` epochs' parameters in the place of the present ones, which it gives back; `None` where
-    /// there is nothing to average. The epochs' parameters lie in the run's folder, so that a resumed run averages the same.
+    /// Puts the mean of the last `train.average_epochs` epochs' parameters in the place of the present ones, which it
+    /// gives back; `None` where there is nothing to average. The epochs' parameters lie in the run's folder, so that a
+    /// resumed run averages the same.
     fn average(&mut self) -> Result<Option<Vec<f32>>, TrainError> {
         let (count, epoch) = (self.run.config().train.average_epochs, self.state.epoch);
         if count == 1 {
@@ -427,7 +431,8 @@ fn first_state(config: &Config, files: Fingerprints) -> TrainingState {
     }
 }
 
-/// The state of a run whose configuration, text and tokenizers are still those that it began with. A run from before these were kept gets those of today.
+/// The state of a run whose configuration, text and tokenizers are still those that it began with. A run from before
+/// these were kept gets those of today.
 fn unchanged(mut state: TrainingState, files: Fingerprints, run: &RunDirectory) -> Result<TrainingState, TrainError> {
     if let Some([key, there, here]) = run.reconfigured(&state.config) {
         return Err(TrainError::Reconfigured { key, there, here, run: run.path().into() });

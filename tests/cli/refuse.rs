@@ -5,8 +5,8 @@ use std::process::Command;
 use super::cli::{Sandbox, stderr};
 
 impl Sandbox {
-    /// Runs `wgrad`, which must refuse: exit status 1, or 2 for a command line that makes no sense; an `error:` with all
-    /// of these parts; and no file created, changed or removed.
+    /// Runs `wgrad`, which must refuse: exit status 1, or 2 for a command line that makes no sense; an `error:` with
+    /// all of these parts; and no file created, changed or removed.
     #[track_caller]
     pub fn refuse(&self, arguments: &str, parts: &[&str]) -> String {
         self.refuse_command(self.wgrad(arguments, None), parts)

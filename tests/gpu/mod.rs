@@ -5,7 +5,8 @@ use std::sync::Once;
 
 use wgrad::gpu::{Gpu, Limits};
 
-/// The software adapter llvmpipe where there is one, else the best adapter present. Without any the test fails and says what installs one.
+/// The software adapter llvmpipe where there is one, else the best adapter present. Without any the test fails and says
+/// what installs one.
 pub fn open() -> Gpu {
     open_apart(Limits::Adapter, 0)
 }

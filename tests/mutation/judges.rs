@@ -1,5 +1,5 @@
-//! Worker processes that judge mutants, one at a time. Some mutants hang, some take the driver and with it the process down: that costs the one mutant,
-//! and a new worker goes on with the next.
+//! Worker processes that judge mutants, one at a time. Some mutants hang, some take the driver and with it the process
+//! down: that costs the one mutant, and a new worker goes on with the next.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
@@ -92,7 +92,8 @@ pub struct Judges {
 }
 
 impl Judges {
-    /// Workers that `command` starts. They read a mutant's number a line, and may be silent for `timeout` before they are taken to hang.
+    /// Workers that `command` starts. They read a mutant's number a line, and may be silent for `timeout` before they
+    /// are taken to hang.
     pub fn new(command: Command, timeout: Duration) -> Self {
         Self { command, timeout, worker: None }
     }
@@ -118,7 +119,8 @@ impl Judges {
                 // The mutant before ended it after its verdict.
                 Err(Ended { ready: false, .. }) if !new => {}
                 Err(Ended { ready: false, how }) => panic!(
-                    "mutant {number}: a new worker failed before it ran the mutant ({how}). Do the unchanged shaders pass `wgrad check`?\n{}",
+                    "mutant {number}: a new worker failed before it ran the mutant ({how}). Do the unchanged shaders \
+                     pass `wgrad check`?\n{}",
                     worker.last_words()
                 ),
             }

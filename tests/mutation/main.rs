@@ -1,7 +1,9 @@
-//! How good are the cases? Changes one thing at a time in the shaders, and counts the changes that the quick cases of the ops notice.
+//! How good are the cases? Changes one thing at a time in the shaders, and counts the changes that the quick cases of
+//! the ops notice.
 //!
-//! `nice -n 19 cargo test --release --test mutation -- [--file NAME]… [--sample N] [--seed S] [--list]`. Not part of `cargo test`: all mutants take
-//! hours. `docs/verification.md` has the results. Mutants run in a child process, since some hang and some take the driver down with them.
+//! `nice -n 19 cargo test --release --test mutation -- [--file NAME]… [--sample N] [--seed S] [--list]`. Not part of
+//! `cargo test`: all mutants take hours. `docs/verification.md` has the results. Mutants run in a child process, since
+//! some hang and some take the driver down with them.
 
 mod judges;
 mod mutants;
@@ -17,8 +19,8 @@ use mutants::{Mutant, mutants};
 use wgrad::gpu::Shaders;
 use wgrad::ops::threefry::threefry;
 
-/// Far longer than the slowest case, on a machine that is busy with other things: a mutant that takes this long has an endless loop. A worker that still prepares has
-/// ten times as long.
+/// Far longer than the slowest case, on a machine that is busy with other things: a mutant that takes this long has an
+/// endless loop. A worker that still prepares has ten times as long.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 #[derive(Parser)]
@@ -40,7 +42,8 @@ struct Options {
     worker: bool,
 }
 
-/// Name and text of every shader, of those that this program was compiled with: what becomes of the folder meanwhile changes nothing.
+/// Name and text of every shader, of those that this program was compiled with: what becomes of the folder meanwhile
+/// changes nothing.
 fn files() -> impl Iterator<Item = (&'static str, &'static str)> {
     let measuring = |name: &str| name.starts_with("bench/");
     Shaders::built_in().iter().copied().filter(move |(name, _)| !measuring(name))

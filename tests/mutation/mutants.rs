@@ -54,7 +54,8 @@ const LONG_SYMBOLS: [&str; 19] = [
     ">>=", "<<=", "->", "++", "--", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<=", ">=", "==", "!=", "&&", "||",
 ];
 
-/// The tokens of a file without comments and imports. `<<` and `>>` come as two symbols, since `>>` may also close two lists of types.
+/// The tokens of a file without comments and imports. `<<` and `>>` come as two symbols, since `>>` may also close two
+/// lists of types.
 fn tokens(text: &str) -> Vec<Token<'_>> {
     let (bytes, mut result, mut at) = (text.as_bytes(), vec![], 0);
     while at < bytes.len() {
@@ -85,7 +86,8 @@ fn tokens(text: &str) -> Vec<Token<'_>> {
     result
 }
 
-/// Which tokens may change: not those of attributes (but the size of a workgroup), of lists of types, and of declarations of types.
+/// Which tokens may change: not those of attributes (but the size of a workgroup), of lists of types, and of
+/// declarations of types.
 fn changeable(tokens: &[Token]) -> Vec<bool> {
     let mut result = vec![true; tokens.len()];
     let mut at = 0;

@@ -119,8 +119,8 @@ impl Subject {
         Self { text, jobs, compiled }
     }
 
-    /// "invalid", "same code", "caught: by which case and why", or "survived: and whether any bit changed". An error is such a verdict too, after which the
-    /// device is lost.
+    /// "invalid", "same code", "caught: by which case and why", or "survived: and whether any bit changed". An error is
+    /// such a verdict too, after which the device is lost.
     fn judge(&self, mutant: &Mutant, folder: &Path) -> Result<String, String> {
         let path = folder.join(format!("{}.wgsl", mutant.file));
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("a temporary folder");

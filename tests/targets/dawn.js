@@ -1,6 +1,8 @@
-// Dawn, Chrome's WebGPU, as tests/targets/dawn.rs orders it about. Arguments: Dawn's library and the name that its adapter's begins with.
+// Dawn, Chrome's WebGPU, as tests/targets/dawn.rs orders it about. Arguments: Dawn's library and the name that its
+// adapter's begins with.
 //
-// An order is two lengths in bytes (u32), then JSON, then words of 32 bits; the answer is the same. JSON of an answer with `error` says what Dawn has against it.
+// An order is two lengths in bytes (u32), then JSON, then words of 32 bits; the answer is the same. JSON of an answer
+// with `error` says what Dawn has against it.
 'use strict';
 const fs = require('node:fs');
 
@@ -69,11 +71,17 @@ class Orders {
 
     // An entry point: its number. `writable`: of each storage buffer.
     async pipeline({ module, entry, writable, uniform }) {
-        const types = writable.map((write) => (write ? 'storage' : 'read-only-storage')).concat(uniform ? ['uniform'] : []);
-        const entries = types.map((type, binding) => ({ binding, visibility: GPUShaderStage.COMPUTE, buffer: { type } }));
+        const types = writable.map((write) => (write ? 'storage' : 'read-only-storage'))
+            .concat(uniform ? ['uniform'] : []);
+        const entries = types.map((type, binding) => (
+            { binding, visibility: GPUShaderStage.COMPUTE, buffer: { type } }));
         const pipeline = await this.valid(() => {
-            const layout = this.device.createPipelineLayout({ bindGroupLayouts: [this.device.createBindGroupLayout({ entries })] });
-            return this.device.createComputePipelineAsync({ layout, compute: { module: this.modules[module], entryPoint: entry } });
+            const layout = this.device.createPipelineLayout({
+                bindGroupLayouts: [this.device.createBindGroupLayout({ entries })],
+            });
+            return this.device.createComputePipelineAsync({
+                layout, compute: { module: this.modules[module], entryPoint: entry },
+            });
         });
         return { number: this.pipelines.push(pipeline) - 1 };
     }
@@ -147,7 +155,11 @@ async function main() {
     // Without a reference to each, Node crashes.
     globalThis.kept = [gpu, adapter, device];
     const orders = new Orders(device);
-    answer({ description: adapter.info.description, features: requiredFeatures, subgroup: adapter.info.subgroupMinSize });
+    answer({
+        description: adapter.info.description,
+        features: requiredFeatures,
+        subgroup: adapter.info.subgroupMinSize,
+    });
     for (;;) {
         const [order, words] = nextOrder();
         try {

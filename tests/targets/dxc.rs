@@ -1,4 +1,5 @@
-//! Microsoft's compiler of HLSL, as Direct3D 12 has it. It is a library of COM objects: pointers to a table of functions.
+//! Microsoft's compiler of HLSL, as Direct3D 12 has it. It is a library of COM objects: pointers to a table of
+//! functions.
 
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
@@ -28,7 +29,8 @@ type Create = unsafe extern "C" fn(*const Guid, *const Guid, *mut *mut c_void) -
 type Release = unsafe extern "C" fn(*mut c_void) -> u32;
 /// IDxcLibrary::CreateBlobWithEncodingFromPinned: text, bytes, code page, result
 type BlobOf = unsafe extern "C" fn(*mut c_void, *const c_char, u32, u32, *mut *mut c_void) -> c_int;
-/// IDxcCompiler::Compile: source, its name, entry point, profile, arguments and their number, definitions and their number, include handler, result
+/// IDxcCompiler::Compile: source, its name, entry point, profile, arguments and their number, definitions and their
+/// number, include handler, result
 type Compile = unsafe extern "C" fn(
     *mut c_void,
     *mut c_void,
@@ -52,7 +54,8 @@ type Contents = unsafe extern "C" fn(*mut c_void) -> *const u8;
 type Size = unsafe extern "C" fn(*mut c_void) -> usize;
 
 const RELEASE: usize = 2;
-/// The first place after those of IUnknown: QueryInterface, AddRef, Release, and in version 1.6 for Linux two destructors.
+/// The first place after those of IUnknown: QueryInterface, AddRef, Release, and in version 1.6 for Linux two
+/// destructors.
 const FIRST: usize = 5;
 const UTF8: u32 = 65001;
 

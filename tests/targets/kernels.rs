@@ -1,4 +1,5 @@
-//! Which kernels there are: those of the ops' cases, the presets' plans and the bench's ceilings, for every kind of adapter.
+//! Which kernels there are: those of the ops' cases, the presets' plans and the bench's ceilings, for every kind of
+//! adapter.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -103,7 +104,8 @@ impl Device for Recorder {
     }
 }
 
-/// The kernels of all ops' cases, those that training, validating and translating take with every preset, and those that measure a device.
+/// The kernels of all ops' cases, those that training, validating and translating take with every preset, and those
+/// that measure a device.
 pub fn kernels(target: Target) -> Kernels {
     let mut recorder = Recorder::new(target.clone());
     for case in OPS.iter().flat_map(|(_, cases)| cases(&CaseSet::default())) {
@@ -133,7 +135,8 @@ pub fn kernels(target: Target) -> Kernels {
     recorder.kernels
 }
 
-/// Adapters that kernels are chosen by: software without and with subgroup operations, the least that WebGPU grants, what most hardware grants, and the same with each optional feature.
+/// Adapters that kernels are chosen by: software without and with subgroup operations, the least that WebGPU grants,
+/// what most hardware grants, and the same with each optional feature.
 pub fn targets() -> [Target; 6] {
     let least = Target::webgpu();
     let software = Target { software: true, alignment: 4, max_invocations: 1024, ..least.clone() };

@@ -30,7 +30,8 @@ fn bounds_checks(policy: BoundsCheckPolicy) -> BoundsCheckPolicies {
     BoundsCheckPolicies { index: policy, buffer: policy, image_load: policy, binding_array: policy }
 }
 
-/// SPIR-V as wgpu makes it on Vulkan 1.0 (with subgroup operations, 1.1) without runtime checks (training), and on Vulkan 1.3 with them.
+/// SPIR-V as wgpu makes it on Vulkan 1.0 (with subgroup operations, 1.1) without runtime checks (training), and on
+/// Vulkan 1.3 with them.
 pub fn to_spirv(module: &Module, info: &ModuleInfo, entry: &str, capabilities: Capabilities) -> Result<(), String> {
     let subgroups = capabilities.contains(Capabilities::SUBGROUP);
     let (oldest, lang_version) = if subgroups { ("vulkan1.1", (1, 3)) } else { ("vulkan1.0", (1, 0)) };
@@ -64,7 +65,10 @@ fn spirv_val(environment: &str, bytes: &[u8]) -> Result<(), String> {
         .stderr(Stdio::piped())
         .stdout(Stdio::piped());
     let mut child = command.spawn().unwrap_or_else(|e| {
-        panic!("cannot run spirv-val ({e}), which judges the SPIR-V. Install it: tests/install_targets.sh, or the package spirv-tools")
+        panic!(
+            "cannot run spirv-val ({e}), which judges the SPIR-V. Install it: tests/install_targets.sh, or the \
+             package spirv-tools"
+        )
     });
     // It may stop reading at the first fault.
     let _ = child.stdin.take().expect("a pipe").write_all(bytes);
@@ -84,8 +88,9 @@ pub fn to_msl(module: &Module, info: &ModuleInfo, entry: &str, capabilities: Cap
     Ok(text)
 }
 
-/// The language of Direct3D 12, shader model 5.1, the oldest that wgpu takes, or the oldest that has the optional feature: with runtime checks and, as training
-/// has it, without. DXC compiles both, with wgpu's arguments, for shader model 6.0 or 6.2, its own oldest; the latter text is given back.
+/// The language of Direct3D 12, shader model 5.1, the oldest that wgpu takes, or the oldest that has the optional
+/// feature: with runtime checks and, as training has it, without. DXC compiles both, with wgpu's arguments, for shader
+/// model 6.0 or 6.2, its own oldest; the latter text is given back.
 pub fn to_hlsl(module: &Module, info: &ModuleInfo, entry: &str, capabilities: Capabilities) -> Result<String, String> {
     let half = capabilities.contains(Capabilities::SHADER_FLOAT16);
     let shader_model = if half {

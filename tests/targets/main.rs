@@ -53,7 +53,9 @@ fn a_wrong_kernel_is_noticed() {
     let nonsense = dxc::compile("[numthreads(1, 1, 1)] void main() { nonsense(); }", "main", "cs_6_0", &[]);
     assert!(nonsense.as_ref().is_err_and(|said| said.contains("nonsense")), "{nonsense:?}");
     let text = "@group(0) @binding(0) var<storage, read_write> y: array<u32>;
-        @compute @workgroup_size(1) fn e() { for (var i = 0u; i < 4u; i++) { if y[i] == 0u { continue; } y[i] = 1u; } }";
+        @compute @workgroup_size(1) fn e() {
+            for (var i = 0u; i < 4u; i++) { if y[i] == 0u { continue; } y[i] = 1u; }
+        }";
     let (module, info) = compile(text, Capabilities::empty()).expect("valid WGSL");
     assert!(to_msl(&module, &info, "e", Capabilities::empty()).expect("MSL").contains("loop_init"));
     assert!(to_hlsl(&module, &info, "e", Capabilities::empty()).expect("HLSL").contains("loop_init"));
@@ -90,9 +92,10 @@ fn kernels_for_webgpu_keep_to_its_guaranteed_limits() {
     println!("at most {memory} bytes of workgroup memory, {invocations} invocations, {buffers} storage buffers");
 }
 
-/// Functions that write one number of a vector where hardware's compilers cannot be trusted with it. In memory which invocations share, by WGSL such a write may
-/// touch the whole vector, Metal's compilers take it so, and what another invocation writes beside it is lost. Elsewhere Direct3D's older compiler, FXC, refuses
-/// a number whose place is computed (wgpu's issues 4460 and 8334).
+/// Functions that write one number of a vector where hardware's compilers cannot be trusted with it. In memory which
+/// invocations share, by WGSL such a write may touch the whole vector, Metal's compilers take it so, and what another
+/// invocation writes beside it is lost. Elsewhere Direct3D's older compiler, FXC, refuses a number whose place is
+/// computed (wgpu's issues 4460 and 8334).
 fn writes_of_one_number(module: &Module, info: &ModuleInfo) -> Vec<String> {
     let functions = module.functions.iter().map(|(handle, function)| (function, &info[handle]));
     let entries = module.entry_points.iter().enumerate().map(|(i, e)| (&e.function, info.get_entry_point(i)));

@@ -47,7 +47,8 @@ impl Fuzzed for Change {
             }
         };
         let size = tokenizer.vocabulary_size();
-        let again = Tokenizer::from_json(tokenizer.to_json().as_bytes(), Path::new("again.json")).expect("what was loaded once");
+        let again = Tokenizer::from_json(tokenizer.to_json().as_bytes(), Path::new("again.json"))
+            .expect("what was loaded once");
         let lines: Vec<String> =
             LINES.iter().map(|line| line.to_string()).chain(TEXT.source.iter().take(4).cloned()).collect();
         let all = tokenizer.encode_all(&lines);

@@ -116,7 +116,8 @@ pub fn indented(problem: &Problem, told: &mut BTreeSet<String>) -> String {
     if text.contains('\n') { text.replace('\n', "\n    ") + "\n   " } else { text }
 }
 
-/// What a person sees of an op's check: rows and failures on standard output, unless it is JSON, and how far it is on a terminal.
+/// What a person sees of an op's check: rows and failures on standard output, unless it is JSON, and how far it is on a
+/// terminal.
 struct Screen<'a> {
     check: &'a Check,
     op: &'static str,

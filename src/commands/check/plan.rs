@@ -66,7 +66,8 @@ pub fn lost(checked: &[CheckedPlan]) -> bool {
 /// What was made smaller than in a run.
 pub fn reduced() -> String {
     format!(
-        "{SENTENCES} sentences of at most {TOKENS} tokens, vocabularies of at most {VOCABULARY} words, all widths and layers as in the preset"
+        "{SENTENCES} sentences of at most {TOKENS} tokens, vocabularies of at most {VOCABULARY} words, all widths and \
+         layers as in the preset"
     )
 }
 
@@ -76,7 +77,9 @@ pub fn run(preset: &str, choice: &Choice, seed: u64, json: bool) -> anyhow::Resu
     let checked = check(config, seed, &mut *device)?;
     let device = device.describe();
     if json {
-        let object = serde_json::json!({ "device": device, "preset": preset, "seed": seed, "reduced": reduced(), "plans": checked });
+        let object = serde_json::json!({
+            "device": device, "preset": preset, "seed": seed, "reduced": reduced(), "plans": checked,
+        });
         println!("{}", serde_json::to_string_pretty(&object)?);
     } else {
         println!("{device}, a training step of {preset}: {}", reduced());

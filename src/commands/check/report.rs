@@ -17,7 +17,8 @@ use super::cases::{again, in_full, set, share, worst};
 use super::plan::{self, CheckedPlan};
 use super::{Cases, Check, subject};
 
-/// Presets whose steps together launch every entry point that any preset's step does: recurrences with each attention, and Transformers.
+/// Presets whose steps together launch every entry point that any preset's step does: recurrences with each attention,
+/// and Transformers.
 const PRESETS: [&str; 8] = [
     "captions",
     "lstm-attention",

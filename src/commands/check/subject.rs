@@ -87,7 +87,8 @@ impl Chosen {
         self.adapter.is_none()
     }
 
-    /// Everything that is checked: the CPU; or the adapter with kernels as in training, and with the driver's bounds checks.
+    /// Everything that is checked: the CPU; or the adapter with kernels as in training, and with the driver's bounds
+    /// checks.
     pub fn subjects(&self) -> Vec<Subject> {
         let Some(adapter) = self.adapter.clone() else {
             return vec![cpu()];

@@ -138,15 +138,16 @@ fn uninitialized(text: &str, tokens: &[Token]) -> Vec<(usize, String)> {
             "var" if blocks.contains(&true) => {
                 let declaration = &tokens[i..];
                 let Some(end) = declaration.iter().find(|t| ["=", ";"].contains(&t.text)) else { continue };
-                // Without a type, which only an initial value may stand for, it is no WGSL, of which the compiler tells.
+                // Without a type, which only an initial value may stand for, it is no WGSL, of which the compiler
+                // tells.
                 let Some(colon) = declaration.iter().find(|t| t.text == ":" && t.at < end.at) else { continue };
                 if end.text == "=" {
                     continue;
                 }
                 let (before, ty) = (&text[token.at..colon.at], text[colon.at + 1..end.at].trim());
                 let said = format!(
-                    "`{before}` in a loop has no initial value: by the standard it is zero at every turn, in Chrome at the first only; write \
-                     `{before} = {ty}();`"
+                    "`{before}` in a loop has no initial value: by the standard it is zero at every turn, in Chrome at \
+                     the first only; write `{before} = {ty}();`"
                 );
                 found.push((token.line, said));
             }

@@ -232,7 +232,10 @@ impl Analysis<'_> {
         if let Some(what) = needs_all(module, statement).filter(|_| divergent) {
             self.found.push((
                 span,
-                format!("not all invocations come to {what}, by a condition that differs between them: Chrome's compiler refuses it"),
+                format!(
+                    "not all invocations come to {what}, by a condition that differs between them: Chrome's \
+                     compiler refuses it"
+                ),
             ));
         } else if let Statement::Call { function, arguments, .. } = statement {
             let called = (*function, arguments.iter().map(|&argument| frame.differs(argument)).collect::<Vec<_>>());
@@ -321,7 +324,8 @@ mod tests {
             fn meet_if(n: u32) {{ if n > 2u {{ workgroupBarrier(); }} }}
             fn add(to: ptr<function, u32>) {{ *to = 7u; }}"
         );
-        let head = "@compute @workgroup_size(8) fn main(@builtin(local_invocation_index) local: u32, @builtin(workgroup_id) group: vec3u) { ";
+        let head = "@compute @workgroup_size(8) fn main(@builtin(local_invocation_index) local: u32, \
+                    @builtin(workgroup_id) group: vec3u) { ";
         let text = head.to_string() + &text;
         let module = parse_str(&text).unwrap_or_else(|e| panic!("{}", e.emit_to_string(&text)));
         divergent(&module).iter().map(|(span, _)| span.location(&text).line_number).collect()
@@ -338,7 +342,8 @@ mod tests {
             ("for (var i = local; i < 9u; i += 8u) {\n workgroupBarrier(); }\n workgroupBarrier();", &[2]),
             ("loop {\n workgroupBarrier(); if told[0] == 1u { break; }\n workgroupBarrier(); }", &[2, 3]),
             (
-                "for (var i = 0u; i < 4u; i++) {\n workgroupBarrier(); if local == i { continue; }\n workgroupBarrier(); }",
+                "for (var i = 0u; i < 4u; i++) {\n workgroupBarrier(); if local == i { continue; }\n \
+                 workgroupBarrier(); }",
                 &[3],
             ),
             ("switch local { case 0u: {\n storageBarrier(); } default: {} }\n storageBarrier();", &[2]),

@@ -1,9 +1,10 @@
-//! Where the nodes of a drawing stand, and how its edges run: in rows (Sugiyama et al. 1981), the forward pass down the left side, the backward pass
-//! up the right side, as one draws back-propagation on paper.
+//! Where the nodes of a drawing stand, and how its edges run: in rows (Sugiyama et al. 1981), the forward pass down the
+//! left side, the backward pass up the right side, as one draws back-propagation on paper.
 //!
-//! A node's row is the longest path to it, of a backward node the longest path from the loss, but an input stands right before its first reader.
-//! Forward and backward nodes have rows of their own, so that no edge stays in a row. An edge that crosses rows has a place in each of them, as if it
-//! were a narrow node: so edges run between the boxes, never through them. All edges of a node into one pass and direction share a trunk.
+//! A node's row is the longest path to it, of a backward node the longest path from the loss, but an input stands right
+//! before its first reader. Forward and backward nodes have rows of their own, so that no edge stays in a row. An edge
+//! that crosses rows has a place in each of them, as if it were a narrow node: so edges run between the boxes, never
+//! through them. All edges of a node into one pass and direction share a trunk.
 
 use std::collections::BTreeMap;
 
@@ -191,8 +192,8 @@ fn links(drawn: &[Drawn], items: &mut Vec<Item>) -> Vec<Link> {
     links
 }
 
-/// Gives every item its x: sorts the rows by the mean of their neighbours above, then below, again and again, and keeps them apart. One
-/// without neighbours in its lane goes to the middle of its row.
+/// Gives every item its x: sorts the rows by the mean of their neighbours above, then below, again and again, and keeps
+/// them apart. One without neighbours in its lane goes to the middle of its row.
 fn place(items: &mut [Item], links: &[Link]) {
     let count = items.iter().map(|item| item.row + 1).max().unwrap_or(0);
     let mut rows: Vec<[Vec<usize>; 2]> = vec![Default::default(); count];
@@ -238,8 +239,8 @@ fn place(items: &mut [Item], links: &[Link]) {
     beside(items, count);
 }
 
-/// Moves the backward lane to the right of the forward one: no further than each row needs beside itself and its neighbours, since few rows are as wide as
-/// the widest. Everything begins at 0.
+/// Moves the backward lane to the right of the forward one: no further than each row needs beside itself and its
+/// neighbours, since few rows are as wide as the widest. Everything begins at 0.
 fn beside(items: &mut [Item], rows: usize) {
     // The forward lane's right end in each row, and the backward lane's left one.
     let (mut right, mut left) = (vec![f64::NEG_INFINITY; rows], vec![f64::INFINITY; rows]);
@@ -259,8 +260,8 @@ fn beside(items: &mut [Item], rows: usize) {
     items.iter_mut().for_each(|item| item.x -= first);
 }
 
-/// Sets a row's x as near to the wanted ones, each with a weight, as their order and widths allow: neighbours that want the same place form a block,
-/// which goes to the weighted mean of what they want (isotonic regression).
+/// Sets a row's x as near to the wanted ones, each with a weight, as their order and widths allow: neighbours that want
+/// the same place form a block, which goes to the weighted mean of what they want (isotonic regression).
 fn settle(items: &mut [Item], members: &[usize], wanted: &[(f64, f64)]) {
     // Weighted sum of places, weight, and number of members of each block.
     let mut blocks: Vec<(f64, f64, usize)> = vec![];
@@ -292,7 +293,8 @@ struct Joint {
     links: Vec<usize>,
 }
 
-/// x of both ends of every link: a node's upper and lower side have a joint for each edge that arrives and for each trunk that leaves.
+/// x of both ends of every link: a node's upper and lower side have a joint for each edge that arrives and for each
+/// trunk that leaves.
 fn joints(items: &[Item], links: &[Link], nodes: usize) -> Vec<Point> {
     let mut ends: Vec<Point> = links.iter().map(|link| [items[link.upper].x, items[link.lower].x]).collect();
     // By node and side: who wants a joint there. Links of a trunk that leave share one.

@@ -1,6 +1,7 @@
 //! Drawings of a graph: forward and backward in different colours, with shapes.
 //!
-//! Views and packs only describe where data lies, so a drawing leaves them out: an edge leads from the op that computes a value to the op that reads it.
+//! Views and packs only describe where data lies, so a drawing leaves them out: an edge leads from the op that computes
+//! a value to the op that reads it.
 
 mod dot;
 mod layout;
@@ -40,7 +41,8 @@ pub struct Drawn {
     pub reads: Vec<usize>,
 }
 
-/// The nodes to draw, in the order of the graph. `forward` is the number of nodes of the forward pass, which come first; `labels` are names of values.
+/// The nodes to draw, in the order of the graph. `forward` is the number of nodes of the forward pass, which come
+/// first; `labels` are names of values.
 pub fn drawing(graph: &Graph, forward: usize, labels: &HashMap<Value, String>) -> Vec<Drawn> {
     let mut drawn: Vec<Drawn> = vec![];
     // For each value, the drawing's nodes that compute it: one, or all parts of a pack.

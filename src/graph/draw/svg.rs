@@ -9,12 +9,15 @@ const TOP: f64 = 32.0;
 const LINE: f64 = 13.0;
 const LETTER: f64 = 6.3;
 
-const STYLE: &str = "text{font:11px sans-serif;fill:#222;text-anchor:middle}.label{font-weight:bold}.shape{fill:#666;font-size:10px}\
+const STYLE: &str = "text{font:11px sans-serif;fill:#222;text-anchor:middle}.label{font-weight:bold}\
+.shape{fill:#666;font-size:10px}\
 path{fill:none;stroke:#6b87b3;stroke-width:1.2}path.backward{stroke:#d98b45}\
 path.arrow{fill:#6b87b3;stroke:none}path.backward.arrow{fill:#d98b45}\
-.input rect{fill:#eee;stroke:#999}.forward rect{fill:#cfe2ff;stroke:#4a7fc1}.backward rect{fill:#ffd8b5;stroke:#c9752a}";
+.input rect{fill:#eee;stroke:#999}.forward rect{fill:#cfe2ff;stroke:#4a7fc1}\
+.backward rect{fill:#ffd8b5;stroke:#c9752a}";
 
-/// The drawing as SVG: the forward pass down the left side, the backward pass up the right side. Every node shows the shape of each of its outputs.
+/// The drawing as SVG: the forward pass down the left side, the backward pass up the right side. Every node shows the
+/// shape of each of its outputs.
 pub fn svg(drawn: &[Drawn]) -> String {
     let texts: Vec<Vec<(&str, String)>> = drawn.iter().map(lines).collect();
     let size = |lines: &Vec<(&str, String)>| {
@@ -27,7 +30,8 @@ pub fn svg(drawn: &[Drawn]) -> String {
     let [width, height] =
         [layout.size[0].max(300.0) + 2.0 * MARGIN, layout.size[1] + 2.0 * MARGIN + TOP].map(f64::ceil);
     let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\">\n\
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} \
+         {height}\">\n\
          <style>{STYLE}</style>\n<rect width=\"{width}\" height=\"{height}\" fill=\"white\"/>\n"
     );
     svg += &legend();
@@ -53,7 +57,8 @@ fn edge(Curve { from: [x1, y1], to: [x2, y2], bend: [start, end], backward, arro
     let (class, both) = if *backward { (" class=\"backward\"", "backward arrow") } else { ("", "arrow") };
     let middle = (start + end) / 2.0;
     let mut svg = format!(
-        "<path{class} d=\"M{x1:.1} {y1:.1}V{start:.1}C{x1:.1} {middle:.1} {x2:.1} {middle:.1} {x2:.1} {end:.1}V{y2:.1}\"/>\n"
+        "<path{class} d=\"M{x1:.1} {y1:.1}V{start:.1}C{x1:.1} {middle:.1} {x2:.1} {middle:.1} {x2:.1} \
+         {end:.1}V{y2:.1}\"/>\n"
     );
     if let Some(arrow) = arrow {
         let (x, y, back) = if *arrow == Arrow::Down { (x2, y2, -6.0) } else { (x1, y1, 6.0) };
@@ -75,7 +80,8 @@ fn boxed(node: &Drawn, lines: &[(&str, String)], [x, y]: [f64; 2], [width, heigh
     let round = if node.role == Role::Input { height / 2.0 } else { 4.0 };
     let title = escape(&format!("{} {} {}", node.node, node.name, node.shapes.join(", ")));
     let mut text = format!(
-        "<g class=\"{}\"><title>{title}</title><rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"{round}\"/>",
+        "<g class=\"{}\"><title>{title}</title><rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" \
+         height=\"{height:.1}\" rx=\"{round}\"/>",
         class(node.role)
     );
     for (i, (class, line)) in lines.iter().enumerate() {
@@ -89,7 +95,8 @@ fn legend() -> String {
     let entry = |(i, (colour, name)): (usize, (&str, &str))| {
         let x = MARGIN + 96.0 * i as f64;
         format!(
-            "<rect x=\"{x}\" y=\"14\" width=\"14\" height=\"14\" fill=\"{colour}\" stroke=\"#888\"/><text style=\"text-anchor:start\" x=\"{}\" y=\"25\">{name}</text>\n",
+            "<rect x=\"{x}\" y=\"14\" width=\"14\" height=\"14\" fill=\"{colour}\" stroke=\"#888\"/><text \
+             style=\"text-anchor:start\" x=\"{}\" y=\"25\">{name}</text>\n",
             x + 20.0
         )
     };

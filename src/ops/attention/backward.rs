@@ -1,4 +1,5 @@
-//! The gradients of queries, keys and values. The probabilities are computed again from the scores and what the forward pass kept.
+//! The gradients of queries, keys and values. The probabilities are computed again from the scores and what the forward
+//! pass kept.
 
 use multiversion::multiversion;
 use rayon::prelude::*;
@@ -7,9 +8,11 @@ use super::super::fast::{self, Layout};
 use super::{Fused, Geometry, Heads, at, put, scores, scores_of_head};
 use crate::graph::{Call, Dispatch, Op, Operand, Real, Target, TensorType, Types, Work, reference};
 
-/// With dropout's factors m, dp = m·(dy·v) and D = dy·y = Σ_s p·dp: ds = p·(dp − D)/√key; dq = Σ_s ds·k, dk = Σ_t ds·q, dv = Σ_t m·p·dy.
+/// With dropout's factors m, dp = m·(dy·v) and D = dy·y = Σ_s p·dp: ds = p·(dp − D)/√key; dq = Σ_s ds·k, dk = Σ_t ds·q,
+/// dv = Σ_t m·p·dy.
 ///
-/// Inputs: qkv, or q and kv; logarithms of sums, y, dy; lengths if masked; control words if there is dropout. Outputs: the gradients of the first.
+/// Inputs: qkv, or q and kv; logarithms of sums, y, dy; lengths if masked; control words if there is dropout. Outputs:
+/// the gradients of the first.
 #[derive(Debug)]
 pub(super) struct FusedBackward(pub Fused);
 

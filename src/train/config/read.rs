@@ -45,7 +45,8 @@ const KEYS: [(&str, &str); 49] = [
     ("model.embedding", WIDTH),
     (
         "model.hidden",
-        "a whole number from 1 to 65535 (kernels number a matrix of that width squared in 32 bits), even where model.bidirectional = true",
+        "a whole number from 1 to 65535 (kernels number a matrix of that width squared in 32 bits), even where \
+         model.bidirectional = true",
     ),
     ("model.bidirectional", "true or false"),
     ("model.dropout", "a number from 0 to below 1"),
@@ -82,12 +83,13 @@ const KEYS: [(&str, &str); 49] = [
     (
         "train.schedule",
         "{ kind = \"constant\" }, { kind = \"plateau\", metric = \"validation\", factor = 0.5, patience = 1, \
-         min_learning_rate = 1e-5 } with the metric \"training\" or \"validation\", a factor between 0 and 1 and a patience from 1 to 4294967295, or { kind = \"inverse-sqrt\", warmup_steps = 4000 } with \
-         1 to 4294967295 steps",
+         min_learning_rate = 1e-5 } with the metric \"training\" or \"validation\", a factor between 0 and 1 and a \
+         patience from 1 to 4294967295, or { kind = \"inverse-sqrt\", warmup_steps = 4000 } with 1 to 4294967295 steps",
     ),
 ];
 
-/// Keys that a complete file may lack, since runs from before they were there do; then they have the value that those runs had.
+/// Keys that a complete file may lack, since runs from before they were there do; then they have the value that those
+/// runs had.
 const LATER: [&str; 1] = ["model.attention_dropout"];
 
 /// The families of models, each with a preset of it.
@@ -175,8 +177,9 @@ impl Config {
         Ok(())
     }
 
-    /// The first key, of those that are not among `free`, that another configuration, in TOML, has with another value: the key, its value there and here.
-    /// A key that only one of them knows is none: the other may be of another version.
+    /// The first key, of those that are not among `free`, that another configuration, in TOML, has with another value:
+    /// the key, its value there and here. A key that only one of them knows is none: the other may be of another
+    /// version.
     pub fn difference(&self, other: &str, free: &[&str]) -> Option<[String; 3]> {
         let [other, own] = [other, &self.to_toml()].map(|text| text.parse::<Table>().unwrap_or_default());
         let keys = KEYS.iter().map(|(key, _)| *key).filter(|key| !free.contains(key));

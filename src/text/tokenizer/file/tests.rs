@@ -61,12 +61,14 @@ fn a_file_from_before_the_escape() {
     let head = |lowercase: &str| {
         let special = |id: usize, content: &str| {
             format!(
-                r#"{{"id":{id},"content":"{content}","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}}"#
+                r#"{{"id":{id},"content":"{content}","single_word":false,"lstrip":false,"rstrip":false,
+                "normalized":false,"special":true}}"#
             )
         };
         let special = [special(0, "<unk>"), special(1, "<pad>"), special(2, "<sos>"), special(3, "<eos>")].join(",");
         format!(
-            r#"{{"version":"1.0","truncation":null,"padding":null,"added_tokens":[{special}],"normalizer":{{"type":"Sequence","normalizers":[
+            r#"{{"version":"1.0","truncation":null,"padding":null,"added_tokens":[{special}],
+            "normalizer":{{"type":"Sequence","normalizers":[
             {{"type":"NFC"}},{{"type":"Replace","pattern":{{"Regex":"\\s+"}},"content":" "}},
             {{"type":"Strip","strip_left":true,"strip_right":true}}{lowercase}]}},
             "pre_tokenizer":{{"type":"Sequence","pretokenizers":[
@@ -75,9 +77,11 @@ fn a_file_from_before_the_escape() {
             "decoder":{{"type":"Metaspace","replacement":"▁","prepend_scheme":"always","split":true}},"model":"#
         )
     };
-    let word = r#"{"type":"WordLevel","vocab":{"<unk>":0,"<pad>":1,"<sos>":2,"<eos>":3,"▁a":4,"▁dog":5,".":6},"unk_token":"<unk>"}}"#;
-    let bpe = r#"{"type":"BPE","dropout":null,"unk_token":"<unk>","continuing_subword_prefix":null,"end_of_word_suffix":null,"fuse_unk":false,
-        "byte_fallback":false,"ignore_merges":false,"vocab":{"<unk>":0,"<pad>":1,"<sos>":2,"<eos>":3,".":4,"a":5,"d":6,"g":7,"o":8,"▁":9,"▁a":10},
+    let word = r#"{"type":"WordLevel","vocab":{"<unk>":0,"<pad>":1,"<sos>":2,"<eos>":3,"▁a":4,"▁dog":5,".":6},
+        "unk_token":"<unk>"}}"#;
+    let bpe = r#"{"type":"BPE","dropout":null,"unk_token":"<unk>","continuing_subword_prefix":null,
+        "end_of_word_suffix":null,"fuse_unk":false,"byte_fallback":false,"ignore_merges":false,
+        "vocab":{"<unk>":0,"<pad>":1,"<sos>":2,"<eos>":3,".":4,"a":5,"d":6,"g":7,"o":8,"▁":9,"▁a":10},
         "merges":[["▁","a"]]}}"#;
     for (file, ids) in [
         (head("") + word, vec![4, 5, 6]),
@@ -344,7 +348,10 @@ fn graft(value: &mut Value, random: &mut SplitMix64) {
         }
         11 => json!({"direction": "Right", "max_length": 1, "strategy": "LongestFirst", "stride": 1}),
         12 => {
-            json!({"strategy": {"Fixed": 1_u64 << 40}, "direction": "Right", "pad_id": 0, "pad_type_id": 0, "pad_token": ""})
+            json!({
+                "strategy": {"Fixed": 1_u64 << 40}, "direction": "Right",
+                "pad_id": 0, "pad_type_id": 0, "pad_token": "",
+            })
         }
         _ => (0..random.below(200)).fold(place.take(), |inner, depth| match depth % 2 {
             0 => json!([inner]),
