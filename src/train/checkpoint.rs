@@ -82,6 +82,23 @@ pub struct TrainingState {
     pub config: String,
 }
 
+impl TrainingState {
+    /// Whether its numbers are ones that a run comes to: kernels count steps in 32 bits.
+    fn count(&self) -> Result<(), String> {
+        let counts = [
+            ("step", self.step),
+            ("epoch", self.epoch as u64),
+            ("batch", self.batch as u64),
+            ("best_epoch", self.best_epoch as u64),
+            ("epochs_without_improvement", self.epochs_without_improvement as u64),
+        ];
+        match counts.into_iter().find(|(_, count)| *count >= u64::from(u32::MAX)) {
+            Some((name, count)) => Err(format!("its state has {name} = {count}")),
+            None => Ok(()),
+        }
+    }
+}
+
 /// What `last.safetensors` holds. Parameters and moments have the same names and are in the same order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Last {
@@ -230,6 +247,7 @@ pub fn load_last(path: &Path, expected: &[(String, Vec<usize>)]) -> Result<Last,
     let bytes = read(path)?;
     let (file, metadata) = open(path, &bytes)?;
     let state = metadata.state.ok_or_else(|| CheckpointError::NoState { path: path.into() })?;
+    state.count().map_err(|reason| CheckpointError::Damaged { path: path.into(), reason })?;
     let all = ["", "exp_avg.", "exp_avg_sq."].map(|prefix| {
         let prefixed = expected.iter().map(|(name, shape)| (format!("{prefix}{name}"), shape.clone()));
         prefixed.collect::<Vec<_>>()

@@ -1,4 +1,5 @@
-//! Fingerprints of the text and the tokenizers that a run began with: resumed with others, it would quietly train another model.
+//! Fingerprints of the text and the tokenizers that a run began with: resumed with others, it would quietly train
+//! another model.
 
 use std::collections::BTreeMap;
 

@@ -1,9 +1,9 @@
 //! What the results so far say of the next trial: its values, when it ends early, and which keys matter.
 //!
 //! The crate `optimizer` has the algorithms. Each call stands by itself, on the history as the study's file has it, so
-//! that a study is the same whether one process ran it or ten one after another. Two things are done here that its own
-//! `Study` does otherwise (version 1.0.1): it looks a parameter's history up by its range alone, so that two keys of one
-//! range share it, and it counts a pruned trial as one of objective 0.
+//! that a study is the same whether one process ran it or ten one after another. Two things are done here that its
+//! own `Study` does otherwise (version 1.0.1): it looks a parameter's history up by its range alone, so that two keys
+//! of one range share it, and it counts a pruned trial as one of objective 0.
 
 use std::collections::HashMap;
 

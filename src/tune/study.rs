@@ -72,13 +72,16 @@ pub struct Trial {
 /// A study that cannot be used.
 #[derive(Debug, Error)]
 pub enum StudyError {
-    #[error("{} is no study of wgrad's: {reason}; expected a file that `wgrad tune --study` made, or a new name", path.display())]
+    #[error(
+        "{} is no study of wgrad's: {reason}; expected a file that `wgrad tune --study` made, or a new name",
+        path.display()
+    )]
     NoStudy { path: PathBuf, reason: String },
     #[error("{}, line {line}: {reason}; restore the file, or begin another study", path.display())]
     Line { path: PathBuf, line: usize, reason: String },
     #[error(
-        "{} is a study of something else: {what} is {there} there and {here} here. Take a new name with --study, or put \
-         back what the study began with",
+        "{} is a study of something else: {what} is {there} there and {here} here. Take a new name with --study, or \
+         put back what the study began with",
         path.display()
     )]
     Other { path: PathBuf, what: String, there: String, here: String },

@@ -24,7 +24,7 @@ fn expected() -> Vec<(String, Vec<usize>)> {
 /// Numbers without a short decimal form, and the smallest and largest there are.
 fn state() -> TrainingState {
     TrainingState {
-        step: u64::MAX,
+        step: u64::from(u32::MAX) - 1,
         epoch: 3,
         batch: 17,
         schedule: ScheduleState::new(1e-3),
@@ -126,6 +126,17 @@ fn every_truncation_is_noticed() {
     fs::write(&path, [&intact[..], b"more"].concat()).unwrap();
     let error = load_model(&path, &expected()).unwrap_err().to_string();
     assert!(error.contains("model.safetensors is damaged (") && error.contains("copy it again"), "{error}");
+}
+
+#[test]
+fn a_state_that_no_run_comes_to_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("last.safetensors");
+    let [one, other, third] = [1.0, 0.1, 1e-30].map(parameters);
+    let too_far = TrainingState { step: u64::MAX, ..state() };
+    save_last(&path, &one, &other, &third, &too_far).unwrap();
+    let error = load_last(&path, &expected()).unwrap_err().to_string();
+    assert!(error.contains("its state has step = 18446744073709551615"), "{error}");
 }
 
 /// The checksum covers the values, not the header that says whose they are.
