@@ -48,6 +48,7 @@ pub mod models;
 pub mod nn;
 pub mod ops;
 pub mod plan;
+pub mod report;
 pub mod shell;
 pub mod text;
 pub mod train;

@@ -74,14 +74,21 @@ impl Change {
 }
 
 impl Report {
+    /// A run that was saved.
+    ///
+    /// # Errors
+    /// When there is no such file, or it holds something else.
+    pub fn open(path: &Path) -> Result<Self, ReportError> {
+        let text = fs::read_to_string(path).map_err(|error| ReportError::Unreadable { path: path.into(), error })?;
+        serde_json::from_str(&text).map_err(|error| ReportError::Malformed { path: path.into(), error })
+    }
+
     /// A run that was saved on this device.
     ///
     /// # Errors
-    /// When there is no such file, or it holds something else, or a run on another device.
+    /// As [`open`](Self::open), or it is a run on another device.
     pub fn read(path: &Path, device: &str) -> Result<Self, ReportError> {
-        let text = fs::read_to_string(path).map_err(|error| ReportError::Unreadable { path: path.into(), error })?;
-        let report: Self =
-            serde_json::from_str(&text).map_err(|error| ReportError::Malformed { path: path.into(), error })?;
+        let report = Self::open(path)?;
         if report.device != device {
             let (then, now) = (report.device, device.into());
             return Err(ReportError::OtherDevice { path: path.into(), then, now });

@@ -53,7 +53,7 @@ impl Graph {
                      --preset {preset}"
                 )
             }
-            (preset, None) => of_preset(preset)?,
+            (preset, None) => of_config(&Config::preset(preset)?)?,
         };
         let format = match (self.format, &self.out) {
             (Some(format), _) => format,
@@ -94,13 +94,13 @@ fn textbook(steps: usize) -> anyhow::Result<Vec<Drawn>> {
     Ok(drawing(&network.graph, network.forward, &network.labels))
 }
 
-fn of_preset(name: &str) -> anyhow::Result<Vec<Drawn>> {
-    let config = Config::preset(name)?;
+/// A training step of this configuration.
+pub fn of_config(config: &Config) -> anyhow::Result<Vec<Drawn>> {
     let words = vec![vec![4; TOKENS - config.data.frame.positions(0)]; SENTENCES];
     let split = Split::new("training", [&words, &words], TOKENS, config.data.frame);
     let model = models::build(&config.model, [VOCABULARY; 2]);
     let shape = BatchShape { sentences: SENTENCES, source: TOKENS, target: TOKENS };
-    let step = training_graph(&*model, &config, StepBatch { split: &split, shape, most: SENTENCES })?;
+    let step = training_graph(&*model, config, StepBatch { split: &split, shape, most: SENTENCES })?;
     // Parameters are views of one flat buffer, each from its own offset on.
     let parameter = |(node, kind): (usize, &Kind)| match kind {
         Kind::View { offset } => {

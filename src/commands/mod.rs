@@ -13,6 +13,7 @@ mod graph;
 mod init;
 mod learning;
 mod progress;
+mod report;
 mod signals;
 mod threads;
 mod train;
@@ -41,6 +42,8 @@ enum Command {
     Train(train::Train),
     /// Try configurations, and find the best one and what each change brings
     Tune(tune::Tune),
+    /// Write a page that shows runs: curves, translations, attention, and what tuning brought
+    Report(report::Report),
     /// Translate lines from standard input to standard output
     Translate(translate::Translate),
     /// Translate a file and score it with BLEU
@@ -67,6 +70,7 @@ impl Cli {
         match self.command {
             Command::Train(command) => command.run(),
             Command::Tune(command) => command.run(),
+            Command::Report(command) => command.run(),
             Command::Translate(command) => command.run(),
             Command::Evaluate(command) => command.run(),
             Command::Devices(command) => command.run(),

@@ -19,6 +19,7 @@
 pub mod batches;
 pub mod bleu;
 pub mod captions;
+mod chrf;
 pub mod corpus;
 mod error;
 mod foreign;
@@ -29,6 +30,7 @@ pub mod tokenizer;
 
 pub use batches::{Batch, BatchShape, BatchSize, Batcher, Frame, within_limit};
 pub use bleu::{Bleu, BleuKind, BleuTokenizer, corpus_bleu};
+pub use chrf::sentence_chrf;
 pub use corpus::{ParallelText, read_lines, read_pairs, test_halves, test_splits};
 pub use error::TextError;
 pub use foreign::Foreign;

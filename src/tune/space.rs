@@ -352,6 +352,15 @@ impl Values {
 }
 
 impl Key {
+    /// Its largest and its smallest value, or its last and its first choice.
+    pub fn ends(&self) -> [String; 2] {
+        match &self.values {
+            Values::Float { from, to, .. } => [to.to_string(), from.to_string()],
+            Values::Integer { from, to, .. } => [to.to_string(), from.to_string()],
+            Values::Choices(choices) => [&choices[choices.len() - 1], &choices[0]].map(Value::to_string),
+        }
+    }
+
     /// `from 64 to 512, step 64`
     pub fn describe(&self) -> String {
         let range = |from: &str, to: &str, log: bool, step: Option<String>| {

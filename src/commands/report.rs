@@ -1,0 +1,230 @@
+//! `wgrad report`
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use clap::Args;
+use wgrad::bench::report::Report as Bench;
+use wgrad::graph::draw::svg;
+use wgrad::plan::Device;
+use wgrad::report::{Attention, Page, Run, Translation};
+use wgrad::shell::word;
+use wgrad::text::{EOS, Frame, PAD, SOS, Tokenizer, read_pairs, sentence_chrf, test_splits};
+use wgrad::train::config::Config;
+use wgrad::train::dump::{IdBatch, dump};
+use wgrad::train::files::write_atomically;
+use wgrad::train::fingerprint::text_fingerprints;
+use wgrad::train::load;
+use wgrad::train::metrics::{Record, read_records};
+use wgrad::train::run_directory::RunDirectory;
+use wgrad::tune::Study;
+
+use super::data::bundled_captions;
+use super::device::DeviceChoice;
+use super::graph;
+use super::translate::{SearchChoice, TrainedModel};
+
+/// Sentences of the test set that are translated.
+const SENTENCES: usize = 200;
+/// Sentences of the test set whose attention is shown, besides those of the command line.
+const SHOWN: usize = 2;
+/// Tokens of a sentence whose attention fits on a page.
+const LONGEST: usize = 24;
+
+#[derive(Debug, Args)]
+pub struct Report {
+    /// Folders of training runs
+    #[arg(required = true, value_name = "RUN")]
+    runs: Vec<PathBuf>,
+    /// A study of `wgrad tune`: what it changed, and what each change brought
+    #[arg(long, value_name = "FILE")]
+    study: Option<PathBuf>,
+    /// Show the attention for this sentence too; may be given several times
+    #[arg(long = "sentence", value_name = "TEXT")]
+    sentences: Vec<String>,
+    /// Show the roofline of a run of `wgrad bench --save FILE`
+    #[arg(long, value_name = "FILE")]
+    bench: Option<PathBuf>,
+    /// The page: one HTML file
+    #[arg(long, value_name = "FILE", default_value = "report.html")]
+    out: PathBuf,
+    #[command(flatten)]
+    search: SearchChoice,
+    #[command(flatten)]
+    device: DeviceChoice,
+}
+
+impl Report {
+    pub fn run(self) -> anyhow::Result<()> {
+        if let Some(path) = self.runs.iter().find(|path| !path.is_dir()) {
+            bail!("{} is no folder; expected the folder of a training run", path.display());
+        }
+        let mut page = Page::default();
+        if let Some(path) = &self.study {
+            page.study = Some(Study::read(path)?);
+        }
+        if let Some(path) = &self.bench {
+            page.bench = Some(Bench::open(path)?);
+        }
+        let names = names(&self.runs);
+        for (path, name) in self.runs.iter().zip(names) {
+            tell!("run       {}", path.display());
+            page.runs.push(self.read(path, name));
+        }
+        let first = page.runs.iter().find_map(|run| run.config.as_ref());
+        page.graph = first.map(|config| graph::of_config(config).map(|drawn| svg(&drawn))).transpose()?;
+        page.made = self.made()?;
+        let html = page.html();
+        write_atomically(&self.out, html.as_bytes())?;
+        println!("{}: {} KiB, open it in a browser", self.out.display(), html.len().div_ceil(1024));
+        Ok(())
+    }
+
+    /// A run as far as it can be read; what cannot is noted.
+    fn read(&self, path: &Path, name: String) -> Run {
+        let mut run = Run { name, ..Run::default() };
+        let config = fs::read_to_string(path.join("config.toml")).map_err(anyhow::Error::from);
+        match config.and_then(|text| Ok(Config::from_toml(&text, "config.toml")?)) {
+            Ok(config) => run.config = Some(config),
+            Err(error) => run.notes.push(format!("its configuration cannot be read: {error:#}")),
+        }
+        match read_records(&path.join("metrics.jsonl")) {
+            Ok(records) => {
+                for record in records {
+                    match record {
+                        Record::Step(step) => run.steps.push(step),
+                        Record::Epoch(epoch) => run.epochs.push(epoch),
+                    }
+                }
+            }
+            Err(error) => run.notes.push(format!("its log cannot be read: {error:#}")),
+        }
+        if let Some(config) = &run.config
+            && run.epochs.len() < config.train.epochs
+        {
+            let epochs = config.train.epochs;
+            run.notes.push(format!("{} of {epochs} epochs so far, or stopped early", run.epochs.len()));
+        }
+        if let Err(error) = self.look(path, &mut run) {
+            run.notes.push(format!("no translations and no attention: {error:#}"));
+        }
+        run
+    }
+
+    /// Translations and attention of a run's best model.
+    fn look(&self, path: &Path, run: &mut Run) -> anyhow::Result<()> {
+        let directory = RunDirectory::open(path)?;
+        let data = &directory.config().data;
+        let folder = match &*data.directory {
+            "" => bundled_captions()?,
+            folder => PathBuf::from(folder),
+        };
+        let text = |split: &str| Ok(read_pairs(&folder, split, &data.source, &data.target)?.without_blanks().0);
+        let splits: anyhow::Result<Vec<_>> = ["train", "val"].into_iter().map(text).collect();
+        let test = test_splits(&folder, &data.source, &data.target).ok().and_then(|splits| splits.into_iter().next());
+        let name = test.unwrap_or_else(|| "val".into());
+        let mut shown = self.sentences.clone();
+        match (splits, text(&name)) {
+            (Ok(splits), Ok(test)) => {
+                run.text = text_fingerprints(data, [&splits[0], &splits[1]]).into_iter().collect();
+                let step = test.source.len().div_ceil(SENTENCES).max(1);
+                let chosen: Vec<usize> = (0..test.source.len()).step_by(step).collect();
+                let sources: Vec<String> = chosen.iter().map(|&i| test.source[i].clone()).collect();
+                let mut model = TrainedModel::open(path.into(), self.search, &self.device)?;
+                let hypotheses = model.translate(&sources)?;
+                // As the model writes: its references have that form in validation too.
+                let tokenizer = model.target().0;
+                run.translations = (chosen.iter().zip(hypotheses))
+                    .map(|(&i, hypothesis)| {
+                        let reference = tokenizer.normalize(&test.target[i]);
+                        let chrf = sentence_chrf(&hypothesis, &reference);
+                        Translation { source: test.source[i].clone(), reference, hypothesis, chrf }
+                    })
+                    .collect();
+                run.translated = format!("{} of {} sentences of {name}", sources.len(), test.source.len());
+                shown.extend(sources.into_iter().take(SHOWN));
+            }
+            (Err(error), _) | (_, Err(error)) => run.notes.push(format!("its text cannot be read: {error:#}")),
+        }
+        for sentence in &shown {
+            run.attention.extend(self.attention(&directory, sentence)?);
+        }
+        Ok(())
+    }
+
+    /// Where the model looks while it says its own translation of a sentence; `None` where it has no attention.
+    fn attention(&self, run: &RunDirectory, sentence: &str) -> anyhow::Result<Option<Attention>> {
+        let translation =
+            TrainedModel::open(run.path().into(), self.search, &self.device)?.translate(&[sentence.to_owned()])?;
+        let tokenizers = [Tokenizer::load(run.source_tokenizer_path())?, Tokenizer::load(run.target_tokenizer_path())?];
+        let mut device = self.device.open()?.device;
+        let (model, _) = load(device.as_mut(), run, [&tokenizers[0], &tokenizers[1]])?;
+        let frame = run.config().data.frame;
+        let ids = |tokenizer: &Tokenizer, line: &str, start: &[u32]| -> Vec<i64> {
+            let words = tokenizer.encode(line).into_iter().take(LONGEST);
+            start.iter().copied().chain(words).chain([EOS]).map(i64::from).collect()
+        };
+        let source = ids(&tokenizers[0], sentence, frame.source_start());
+        let target = ids(&tokenizers[1], &translation[0], &[SOS]);
+        let batch = IdBatch { sentences: 1, source: source.clone(), target: target.clone() };
+        let vocabularies = [&tokenizers[0], &tokenizers[1]].map(Tokenizer::vocabulary_size);
+        let mut forced = run.config().clone();
+        // It reads its own translation, which is what it says when it runs free.
+        forced.train.teacher_forcing = 1.0;
+        let device: &mut dyn Device = device.as_mut();
+        let tensors = dump(device, &*model, &forced, vocabularies, &batch)?;
+        let Some(weights) = tensors.into_iter().find(|tensor| tensor.name == "attention") else { return Ok(None) };
+        let [.., rows, columns] = weights.shape[..] else { return Ok(None) };
+        let label = |tokenizer: &Tokenizer, id: i64| match id as u32 {
+            SOS => "<sos>".into(),
+            EOS => "<eos>".into(),
+            PAD => "<pad>".into(),
+            id => tokenizer.decode(&[id]).trim().to_owned(),
+        };
+        let labels = |tokenizer: &Tokenizer, ids: &[i64], length: usize| -> Vec<String> {
+            let padded = ids.iter().copied().chain(std::iter::repeat(i64::from(PAD)));
+            padded.take(length).map(|id| label(tokenizer, id)).collect()
+        };
+        // What it says, not what it reads: without the start that only some frames say.
+        let said = if frame == Frame::Both { &target[..] } else { &target[1..] };
+        let target = if rows == said.len() {
+            labels(&tokenizers[1], said, rows)
+        } else {
+            // A Transformer encoder looks from the source's positions.
+            labels(&tokenizers[0], &source, rows)
+        };
+        let heads = weights.values.chunks(rows * columns).map(<[f32]>::to_vec).collect();
+        Ok(Some(Attention { source: labels(&tokenizers[0], &source, columns), target, heads }))
+    }
+
+    /// What somebody else needs to repeat the page.
+    fn made(&self) -> anyhow::Result<Vec<[String; 2]>> {
+        let device = self.device.open()?.device.describe();
+        let command = std::env::args_os().skip(1).map(word).collect::<Vec<_>>().join(" ");
+        Ok(vec![
+            ["wgrad".into(), env!("CARGO_PKG_VERSION").into()],
+            ["machine".into(), format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)],
+            ["device of this page's translations".into(), device],
+            ["command".into(), format!("wgrad {command}")],
+        ])
+    }
+}
+
+/// What the page calls the runs: the folders' names, with as much in front as tells them apart.
+fn names(runs: &[PathBuf]) -> Vec<String> {
+    let full: Vec<PathBuf> =
+        runs.iter().map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone())).collect();
+    let tail = |path: &Path, parts: usize| {
+        let all: Vec<_> = path.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
+        all[all.len().saturating_sub(parts)..].join("/")
+    };
+    let depth = full.iter().map(|path| path.components().count()).max().unwrap_or(1);
+    for parts in 1..=depth {
+        let names: Vec<String> = full.iter().map(|path| tail(path, parts)).collect();
+        if names.iter().enumerate().all(|(i, name)| !names[..i].contains(name)) {
+            return names;
+        }
+    }
+    full.iter().map(|path| path.display().to_string()).collect()
+}
