@@ -80,16 +80,18 @@ fn numbers_without_a_machine_are_refused_at_once() {
 #[cfg(target_os = "linux")]
 mod limits {
     use std::os::unix::process::CommandExt;
+    use std::path::Path;
     use std::process::Command;
 
     use super::*;
 
+    const WGRAD: &str = env!("CARGO_BIN_EXE_wgrad");
+
     impl Sandbox {
         /// `wgrad` under a limit of `prlimit`.
-        fn limited(&self, limit: &str, arguments: &str) -> Command {
-            let wgrad = self.wgrad(arguments, None);
+        fn limited(&self, program: impl AsRef<Path>, limit: &str, arguments: &str) -> Command {
             let mut command = Command::new("prlimit");
-            command.arg(limit).arg("--").arg(wgrad.get_program()).args(wgrad.get_args());
+            command.arg(limit).arg("--").arg(program.as_ref()).args(arguments.split_whitespace());
             command.current_dir(self.path("")).env("RUST_BACKTRACE", "0").stdin(std::process::Stdio::null());
             command
         }
@@ -100,7 +102,7 @@ mod limits {
     fn batches_that_the_limit_of_memory_does_not_hold() {
         let sandbox = Sandbox::with_captions(2000);
         let large = "--set train.batch.sentences=100000 --set model.hidden=1024";
-        let command = sandbox.limited("--as=1000000000", &format!("{TRAIN} run {large}"));
+        let command = sandbox.limited(WGRAD, "--as=1000000000", &format!("{TRAIN} run {large}"));
         sandbox.refuse_command(
             command,
             &[
@@ -117,7 +119,8 @@ mod limits {
         let sandbox = Sandbox::with_captions(40);
         let mut refused = 0;
         for megabytes in [24, 32, 40, 48, 56, 64, 80, 96, 128, 192, 256, 384, 512, 1024] {
-            let command = || sandbox.limited(&format!("--as={}", megabytes * 1_000_000), &format!("{TRAIN} run"));
+            let command =
+                || sandbox.limited(WGRAD, &format!("--as={}", megabytes * 1_000_000), &format!("{TRAIN} run"));
             let output = command().output().expect("prlimit runs");
             match output.status.code() {
                 Some(0) => std::fs::remove_dir_all(sandbox.path("run")).expect("a run"),
@@ -135,7 +138,10 @@ mod limits {
     fn threads_that_the_system_does_not_give() {
         let sandbox = Sandbox::with_captions(40);
         std::fs::set_permissions(sandbox.path(""), std::os::unix::fs::PermissionsExt::from_mode(0o777)).expect("mine");
-        let mut command = sandbox.limited("--nproc=1", &format!("{TRAIN} run"));
+        // Another user may not come to where the program was built.
+        let program = sandbox.path("wgrad");
+        std::fs::copy(WGRAD, &program).expect("a copy");
+        let mut command = sandbox.limited(&program, "--nproc=1", &format!("{TRAIN} run"));
         // The superuser has no limit.
         if std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").expect("Linux")) == 0 {
             command.uid(64_123).gid(64_123);

@@ -45,6 +45,25 @@ pub fn table(caption: &str, head: &[String], rows: &[Vec<String>]) -> String {
     out + "</tbody></table></div>"
 }
 
+/// An SVG as an image, so that its styles are its own.
+pub fn picture(label: &str, svg: &str) -> String {
+    let mut uri = String::with_capacity(svg.len());
+    for character in svg.chars() {
+        match character {
+            '%' | '#' | '"' | '<' | '>' | '&' | '\'' => {
+                let _ = write!(uri, "%{:02X}", character as u32);
+            }
+            '\n' => uri.push(' '),
+            other => uri.push(other),
+        }
+    }
+    let label = escape(label);
+    format!(
+        "<div class=\"wide paper\" tabindex=\"0\" role=\"region\" aria-label=\"{label}\"><img alt=\"{label}\" \
+         src=\"data:image/svg+xml,{uri}\"></div>"
+    )
+}
+
 /// `1:32`, from an hour on `1:02:03`.
 pub fn duration(seconds: f64) -> String {
     let seconds = seconds.round() as u64;

@@ -18,7 +18,7 @@ use crate::train::config::Config;
 use crate::train::metrics::{EpochMetrics, StepMetrics};
 use crate::tune::{Space, Trial};
 
-use html::{escape, table};
+use html::{escape, picture, table};
 
 /// All that a page shows.
 #[derive(Default)]
@@ -69,7 +69,6 @@ pub struct Attention {
     pub heads: Vec<Vec<f32>>,
 }
 
-/// Keys whose values the table of configurations leaves out unless they differ.
 const TITLE: &str = "wgrad report";
 
 impl Page {
@@ -86,8 +85,8 @@ impl Page {
         if let Some(graph) = &self.graph {
             let drawn = format!(
                 "<p>Forward and backward pass of a training step of the first run, for two sentences of five tokens \
-                 and vocabularies of 32.</p><div class=\"wide paper\" tabindex=\"0\" role=\"region\" \
-                 aria-label=\"Computation graph\">{graph}</div>"
+                 and vocabularies of 32.</p>{}",
+                picture("The computation graph as nodes and edges", graph)
             );
             sections.push(("graph", "Computation graph", drawn));
         }
@@ -206,9 +205,9 @@ impl Page {
         let device = escape(&bench.device);
         format!(
             "<p>Kernels of wgrad {} on {device}: operations a second over operations a byte, below what the device \
-             reaches at most.</p><div class=\"wide paper\" tabindex=\"0\" role=\"region\" aria-label=\"Roofline\">{}</div>",
+             reaches at most.</p>{}",
             escape(&bench.wgrad),
-            roofline::svg(bench)
+            picture("Kernels below the roofline", &roofline::svg(bench))
         )
     }
 
