@@ -1,5 +1,6 @@
-//! Commands that are printed to be typed again: a path becomes one word of them.
+//! Commands that are printed to be typed again.
 
+use std::ffi::OsString;
 use std::path::Path;
 
 /// A path as a word for `sh`, on Windows for `cmd` and PowerShell. It is not taken for a flag. What needs no quotes
@@ -8,8 +9,16 @@ use std::path::Path;
 /// What a path has that is not Unicode, no printed command can say.
 pub fn word(path: impl AsRef<Path>) -> String {
     let text = path.as_ref().to_string_lossy();
-    let text = if text.starts_with('-') { format!("./{text}") } else { text.into_owned() };
-    if cfg!(windows) { quoted_for_windows(&text) } else { quoted_for_sh(&text) }
+    quoted(&if text.starts_with('-') { format!("./{text}") } else { text.into_owned() })
+}
+
+/// Arguments as they were given, to be typed again: a flag stays one.
+pub fn words(arguments: impl Iterator<Item = OsString>) -> String {
+    arguments.map(|argument| quoted(&argument.to_string_lossy())).collect::<Vec<_>>().join(" ")
+}
+
+fn quoted(text: &str) -> String {
+    if cfg!(windows) { quoted_for_windows(text) } else { quoted_for_sh(text) }
 }
 
 fn quoted_for_sh(text: &str) -> String {
@@ -40,6 +49,13 @@ mod tests {
             assert_eq!(read.strip_prefix(if name == "-x" { "./" } else { "" }), Some(name), "{command}");
         }
         assert_eq!([word("runs/a-b_2.x"), word("my run 2")], ["runs/a-b_2.x", "'my run 2'"]);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_flag_stays_a_flag() {
+        let given = ["tune", "my space.toml", "--study", "-s", "--hours=1"].map(OsString::from);
+        assert_eq!(words(given.into_iter()), "tune 'my space.toml' --study -s --hours=1");
     }
 
     #[test]

@@ -34,25 +34,16 @@ install_dxc() {
         fail "DXC could not be installed: put the one that the Python package compushady 0.17.5 has to $dxc"
 }
 
-# Dawn's library runs in Node 18 or later; Debian 12 has 18.
-node_runs() {
-    have node && node -e 'process.exit(Number.parseInt(process.versions.node) < 18 ? 1 : 0)'
-}
-
 install_dawn() {
     say "installing Dawn"
-    have npm || install_packages "npm, which Dawn comes by" npm nodejs-npm npm
     case $(uname -m) in
     x86_64) library=package/dist/linux-x64/dawn.node ;;
     aarch64) library=package/dist/linux-arm64/dawn.node ;;
     *) fail "Dawn comes for x86_64 and aarch64 only" ;;
     esac
-    # The sum is the registry's own, `integrity`.
     sum=dcbe067e6a892ef6142045899e011063ed87422525005920f3e3fc3430e3dd7c
     sum=${sum}798471c814efebf095beca77ea063ee41cde266e7c0eef8b81fa5ad1b4b869e1
-    npm pack --silent --cache "$folder/cache" --pack-destination "$folder" webgpu@0.6.2 > /dev/null &&
-        echo "$sum  $folder/webgpu-0.6.2.tgz" | sha512sum --check --quiet >&2 &&
-        tar -xzf "$folder/webgpu-0.6.2.tgz" -C "$folder" "$library" &&
+    npm_package webgpu 0.6.2 $sum "$folder" && tar -xzf "$folder/webgpu.tgz" -C "$folder" "$library" &&
         as_root install -D -m 644 "$folder/$library" $dawn ||
         fail "Dawn could not be installed: put $library of the npm package webgpu 0.6.2 to $dawn"
 }
@@ -62,8 +53,7 @@ trap 'rm -rf "$folder"' EXIT
 [ "$(uname -s)" = Linux ] || fail "these checks run on Linux only"
 have spirv-val || install_packages spirv-val spirv-tools spirv-tools spirv-tools
 [ -e $dxc ] || install_dxc
-have node || install_packages "Node, which Dawn runs in" nodejs nodejs nodejs
-node_runs || fail "Dawn needs Node 18 or later, and this is $(node --version)"
+require_node
 [ -e $dawn ] || install_dawn
 swiftshader > /dev/null || install_packages SwiftShader chromium-common chromium chromium
 swiftshader ||

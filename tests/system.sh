@@ -52,3 +52,18 @@ install_packages() {
     fi || fail "$1 could not be installed; install $2 (Debian, Ubuntu), $3 (Fedora) or $4 (Arch)," \
         "or what this system calls them, then try again"
 }
+
+# npm_package NAME VERSION SUM FOLDER: downloads a package of npm's registry to FOLDER/NAME.tgz, and checks its sum, the
+# registry's own `integrity` in hexadecimal, before anything else is done with it.
+npm_package() {
+    have npm || install_packages "npm, which $1 comes by" npm nodejs-npm npm
+    npm pack --silent --cache "$4/cache" --pack-destination "$4" "$1@$2" > /dev/null &&
+        mv "$4/$1-$2.tgz" "$4/$1.tgz" && echo "$3  $4/$1.tgz" | sha512sum --check --quiet >&2
+}
+
+# Node 18 or later; Debian 12 has 18.
+require_node() {
+    have node || install_packages Node nodejs nodejs nodejs
+    node -e 'process.exit(Number.parseInt(process.versions.node) < 18 ? 1 : 0)' ||
+        fail "the tests need Node 18 or later, and this is $(node --version)"
+}

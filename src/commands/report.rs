@@ -9,14 +9,14 @@ use wgrad::bench::report::Report as Bench;
 use wgrad::graph::draw::svg;
 use wgrad::plan::Device;
 use wgrad::report::{Attention, Page, Run, Translation};
-use wgrad::shell::word;
+use wgrad::shell::words;
 use wgrad::text::{EOS, Frame, PAD, SOS, Tokenizer, read_pairs, sentence_chrf, test_splits};
 use wgrad::train::config::Config;
 use wgrad::train::dump::{IdBatch, dump};
 use wgrad::train::files::write_atomically;
 use wgrad::train::fingerprint::text_fingerprints;
 use wgrad::train::load;
-use wgrad::train::metrics::{Record, read_records};
+use wgrad::train::metrics::{Record, read_intact_records};
 use wgrad::train::run_directory::RunDirectory;
 use wgrad::tune::Study;
 
@@ -89,14 +89,15 @@ impl Report {
             Ok(config) => run.config = Some(config),
             Err(error) => run.notes.push(format!("its configuration cannot be read: {error:#}")),
         }
-        match read_records(&path.join("metrics.jsonl")) {
-            Ok(records) => {
+        match read_intact_records(&path.join("metrics.jsonl")) {
+            Ok((records, torn)) => {
                 for record in records {
                     match record {
                         Record::Step(step) => run.steps.push(step),
                         Record::Epoch(epoch) => run.epochs.push(epoch),
                     }
                 }
+                run.notes.extend(torn.map(|error| format!("its log is shown as far as it can be read: {error}")));
             }
             Err(error) => run.notes.push(format!("its log cannot be read: {error:#}")),
         }
@@ -201,7 +202,7 @@ impl Report {
     /// What somebody else needs to repeat the page.
     fn made(&self) -> anyhow::Result<Vec<[String; 2]>> {
         let device = self.device.open()?.device.describe();
-        let command = std::env::args_os().skip(1).map(word).collect::<Vec<_>>().join(" ");
+        let command = words(std::env::args_os().skip(1));
         Ok(vec![
             ["wgrad".into(), env!("CARGO_PKG_VERSION").into()],
             ["machine".into(), format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)],

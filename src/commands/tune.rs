@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use clap::Args;
-use wgrad::shell::word;
+use wgrad::shell::words;
 use wgrad::text::Tokenizer;
 use wgrad::train::fingerprint::text_fingerprints;
-use wgrad::tune::study::{Identity, Role};
+use wgrad::tune::study::{Claim, Identity, Role};
 use wgrad::tune::summary::Summary;
 use wgrad::tune::{End, SPACES, Space, Study, Trial};
 
@@ -42,7 +42,7 @@ pub struct Tune {
     /// Trials of the whole study, of all its processes and sessions [default: 50, unless --hours is given]
     #[arg(long, value_name = "N")]
     trials: Option<usize>,
-    /// Time after which this process stops; the trial that is under way is saved, and goes on the next time
+    /// Time after which this process searches no more; the trial that is under way is saved, and goes on the next time
     #[arg(long, value_name = "H")]
     hours: Option<f64>,
     /// Decides what is tried [default: 1, or what the study began with]
@@ -55,7 +55,11 @@ pub struct Tune {
     #[arg(long = "final")]
     finish: bool,
     /// Show what a study has found so far, and stop
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["space", "study", "data"])]
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["space", "study", "data", "trials", "hours", "seed", "changes", "finish", "print_space"]
+    )]
     show: Option<PathBuf>,
     /// With --show: print JSON
     #[arg(long, requires = "show")]
@@ -80,8 +84,13 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
+    /// Whether somebody asked to stop.
+    fn is_stopped(&self) -> bool {
+        self.signals.load(Ordering::Relaxed)
+    }
+
     fn is_over(&self) -> bool {
-        self.signals.load(Ordering::Relaxed) || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+        self.is_stopped() || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
 }
 
@@ -113,6 +122,9 @@ impl Tune {
         let corpus = Corpus::read(&space.base, false)?;
         let text = text_fingerprints(&space.base.data, [&corpus.splits[0], &corpus.splits[1]]);
         let study = Study::open(&path, &space, &Identity { seed: self.seed, text })?;
+        if !study.has_locks() {
+            tell!("{} is on a drive without file locks: let one process work on the study", path.display());
+        }
         let opened = self.device.open()?;
         tell!("device    {}: {}", opened.device.describe(), opened.why);
         drop(opened);
@@ -129,13 +141,18 @@ impl Tune {
             tokenizers: BTreeMap::new(),
         };
         self.search(&mut session)?;
-        let stopped = session.signals.load(Ordering::Relaxed);
+        if self.changes && !session.is_stopped() {
+            // They are as many as they are: time is for the search.
+            session.deadline = None;
+            self.train_changes(&mut session)?;
+        }
+        let stopped = session.is_stopped();
         signals.heed();
-        let trials = study.trials()?;
         if stopped {
             println!("Stopped; everything is saved. Go on with:\n  {}", command_line());
             std::process::exit(signals.status());
         }
+        let trials = study.trials()?;
         show(&space, &trials, false)?;
         if self.finish {
             return self.train_best(&study, &Summary::new(&space, &trials));
@@ -145,28 +162,58 @@ impl Tune {
 
     /// Trains trials until there are enough, time is up, or somebody asks to stop.
     fn search(&self, session: &mut Session) -> anyhow::Result<()> {
-        let enough = self.trials.unwrap_or(if self.hours.is_some() { usize::MAX } else { TRIALS });
+        let enough = self.enough();
         let study = session.study;
+        let mut exhausted = false;
         while !session.is_over() {
             let claim = study.claim(|trials, id| {
-                let searched = trials.iter().filter(|t| matches!(t.role, Role::Default | Role::Search));
-                if searched.clone().count() < enough {
-                    return study.search(session.space, trials, id).map(Some);
+                if trials.iter().filter(|trial| trial.is_searched()).count() >= enough {
+                    return Ok(None);
                 }
-                // The best is known once no process searches any more.
-                let known = self.changes && searched.clone().all(|trial| trial.end.is_some());
-                let missing = if known { Summary::new(session.space, trials).missing_changes() } else { vec![] };
-                Ok(missing.into_iter().next())
+                let next = study.search(session.space, trials, id)?;
+                exhausted = next.is_none();
+                Ok(next)
             })?;
-            let Some(claim) = claim else { break };
-            let Some(trial) = trial::train(session, claim)? else { break };
-            self.tell_of(session, &trial, enough)?;
+            if !self.train(session, claim)? {
+                break;
+            }
+        }
+        if exhausted {
+            tell!("Every combination of the space's values was tried.");
         }
         Ok(())
     }
 
+    /// Trains what each change of the best trial brings, once no process searches any more: the best is known then.
+    fn train_changes(&self, session: &mut Session) -> anyhow::Result<()> {
+        while !session.is_over() {
+            let claim = session.study.claim(|trials, _| {
+                let known = trials.iter().filter(|trial| trial.is_searched()).all(|trial| trial.end.is_some());
+                let missing = if known { Summary::new(session.space, trials).missing_changes() } else { vec![] };
+                Ok(missing.into_iter().next())
+            })?;
+            if !self.train(session, claim)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether there was a trial to train, and it came to an end.
+    fn train(&self, session: &mut Session, claim: Option<Claim>) -> anyhow::Result<bool> {
+        let Some(claim) = claim else { return Ok(false) };
+        let Some(trial) = trial::train(session, claim)? else { return Ok(false) };
+        self.tell_of(session, &trial)?;
+        Ok(true)
+    }
+
+    /// Trials of the study, where its end is not a time.
+    fn enough(&self) -> usize {
+        self.trials.unwrap_or(if self.hours.is_some() { usize::MAX } else { TRIALS })
+    }
+
     /// One line for a trial that has ended.
-    fn tell_of(&self, session: &Session, trial: &Trial, enough: usize) -> anyhow::Result<()> {
+    fn tell_of(&self, session: &Session, trial: &Trial) -> anyhow::Result<()> {
         let (space, trials) = (session.space, session.study.trials()?);
         let summary = Summary::new(space, &trials);
         let result = match &trial.end {
@@ -183,7 +230,11 @@ impl Tune {
             None => {
                 let ended: Vec<&Trial> = trials.iter().filter(|trial| trial.end.is_some()).collect();
                 let mean = ended.iter().map(|trial| trial.seconds).sum::<f64>() / ended.len().max(1) as f64;
-                format!("about {}", duration(mean * enough.saturating_sub(trials.len()) as f64))
+                let missing = match trial.is_searched() {
+                    true => self.enough().saturating_sub(trials.len()),
+                    false => summary.missing_changes().len(),
+                };
+                format!("about {}", duration(mean * missing as f64))
             }
         };
         let (number, epochs, time) = (trial.id, trial.losses.len(), duration(trial.seconds));
@@ -193,10 +244,20 @@ impl Tune {
     }
 
     fn train_best(&self, study: &Study, summary: &Summary) -> anyhow::Result<()> {
-        let best = summary.best_toml().context("no trial has finished: there is no best one to train")??;
-        let config = study.folder().join("best.toml");
-        fs::write(&config, best).with_context(|| format!("writing {}", config.display()))?;
-        Train::of_file(config, study.folder().join("final"), self.data.clone(), self.device.clone()).run()
+        if let Some(busy) = study.under_way()? {
+            tell!(
+                "Another process still trains trial {busy}, so that the best one is not known yet. The one that ends \
+                 last trains it if it has --final."
+            );
+            return Ok(());
+        }
+        let none = "no trial has finished: there is no best one to train";
+        let (best, config) = (summary.best().first().context(none)?.id, summary.best_toml().context(none)??);
+        // By its number: a better trial that is found later does not go on from this one's parameters.
+        let run = study.folder().join(format!("final-{best:04}"));
+        let file = run.with_extension("toml");
+        fs::write(&file, config).with_context(|| format!("writing {}", file.display()))?;
+        Train::of_file(file, run, self.data.clone(), self.device.clone()).run()
     }
 }
 
@@ -228,8 +289,7 @@ fn hours(hours: f64) -> anyhow::Result<Duration> {
 
 /// The command line that was typed, to be typed again.
 fn command_line() -> String {
-    let rest = std::env::args_os().skip(1).map(word);
-    std::iter::once(program()).chain(rest).collect::<Vec<_>>().join(" ")
+    format!("{} {}", program(), words(std::env::args_os().skip(1)))
 }
 
 /// What a trial differs in: `learning_rate 0.002, hidden 256`.

@@ -26,7 +26,8 @@ pub fn escape(text: &str) -> String {
 pub fn table(caption: &str, head: &[String], rows: &[Vec<String>]) -> String {
     let label = escape(caption);
     let mut out = format!(
-        "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"{label}\"><table><caption>{label}</caption><thead><tr>"
+        "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"{label}\"><table>\
+         <caption>{label}</caption><thead><tr>"
     );
     for cell in head {
         let _ = write!(out, "<th scope=\"col\">{cell}</th>");

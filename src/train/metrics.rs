@@ -91,22 +91,38 @@ pub enum MetricsError {
     Changed { path: PathBuf, expected: u64, found: u64 },
 }
 
-/// All lines of a finished log.
+/// All records of a log.
 ///
 /// # Errors
 ///
-/// The file cannot be read, or a line is not one that [`Metrics`] writes.
+/// The file cannot be read, or has a line that is no record.
 pub fn read_records(path: &Path) -> Result<Vec<Record>, MetricsError> {
+    match read_intact_records(path)? {
+        (_, Some(error)) => Err(error),
+        (records, None) => Ok(records),
+    }
+}
+
+/// The records up to the first line that is none, and that line's error. A last line without its end is no error: a
+/// run that goes on may be writing it.
+///
+/// # Errors
+///
+/// The file cannot be read.
+pub fn read_intact_records(path: &Path) -> Result<(Vec<Record>, Option<MetricsError>), MetricsError> {
     let contents = read(path)?;
-    let lines = contents.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
-    let parse = |(number, line)| {
-        serde_json::from_slice(line).map_err(|error| MetricsError::Line {
-            path: path.into(),
-            number: number + 1,
-            error,
-        })
-    };
-    lines.enumerate().map(parse).collect()
+    let whole = contents.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+    let mut records = vec![];
+    for (number, line) in contents[..whole].split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).enumerate() {
+        match serde_json::from_slice(line) {
+            Ok(record) => records.push(record),
+            Err(error) => {
+                let number = number + 1;
+                return Ok((records, Some(MetricsError::Line { path: path.into(), number, error })));
+            }
+        }
+    }
+    Ok((records, None))
 }
 
 /// Appends to the log of a run.

@@ -17,15 +17,18 @@ use optimizer::{Direction, Study as Forest, TrialState};
 use toml::Value;
 
 use super::space::{Assignment, Key, Pruner, Sampler, Space, Values, value_at};
-use super::study::{End, Trial};
+use super::study::{End, Trial, searched};
 use crate::train::checkpoint::fnv;
 use crate::train::config::ConfigError;
 
 /// Trials by chance before the estimator has enough to go by.
 const STARTUP: usize = 10;
 
-/// Combinations tried for one that the configuration takes.
+/// Combinations tried for one that the configuration takes and that no trial has.
 const ATTEMPTS: u64 = 1000;
+
+/// Of these, the ones that the estimator makes. It has no prior, so that it can settle on one value and never leave it.
+const ESTIMATED: u64 = 20;
 
 /// Epochs before the median is asked: warm-up makes the first one a poor witness.
 const UNJUDGED_EPOCHS: u64 = 2;
@@ -33,25 +36,29 @@ const UNJUDGED_EPOCHS: u64 = 2;
 /// Finished trials of which a median is taken.
 const JUDGES: usize = 3;
 
-/// The values of trial `id`, from those that have ended.
+/// The values of trial `id`, which no trial so far has; `None` where chance finds none that is new.
 ///
 /// # Errors
 /// No combination was found that the configuration takes; what it said of the last one.
-pub fn propose(space: &Space, seed: u64, id: u64, ended: &[&Trial]) -> Result<Assignment, ConfigError> {
-    let mut refused = None;
+pub fn propose(space: &Space, seed: u64, id: u64, trials: &[Trial]) -> Result<Option<Assignment>, ConfigError> {
+    let ended = searched(trials);
+    let mut outcome = Ok(None);
     for attempt in 0..ATTEMPTS {
+        let sampler = if attempt < ESTIMATED { space.sampler } else { Sampler::Random };
         let mut values = Assignment::new();
         for key in &space.keys {
             if space.applies(key, &values) {
-                values.insert(key.name.clone(), draw(space, key, [seed, attempt], id, ended));
+                values.insert(key.name.clone(), draw(key, sampler, [seed, attempt], id, &ended));
             }
         }
         match space.configure(&values) {
-            Ok(_) => return Ok(values),
-            Err(error) => refused = Some(error),
+            Ok(_) if trials.iter().all(|trial| trial.values != values) => return Ok(Some(values)),
+            Ok(_) => outcome = Ok(None),
+            Err(error) if outcome.is_err() || attempt == 0 => outcome = Err(error),
+            Err(_) => (),
         }
     }
-    Err(refused.expect("there was an attempt"))
+    outcome
 }
 
 /// Whether trial `id` should end now. `epochs`: the objective as a loss after each of its epochs.
@@ -117,7 +124,7 @@ pub fn place(space: &Space, key: &Key, values: &Assignment) -> f64 {
     }
 }
 
-fn draw(space: &Space, key: &Key, seeds: [u64; 2], id: u64, ended: &[&Trial]) -> Value {
+fn draw(key: &Key, sampler: Sampler, seeds: [u64; 2], id: u64, ended: &[&Trial]) -> Value {
     let bytes = seeds.map(u64::to_le_bytes).concat();
     let seed = fnv(fnv(0, &bytes), key.name.as_bytes());
     let distribution = distribution(&key.values);
@@ -128,7 +135,7 @@ fn draw(space: &Space, key: &Key, seeds: [u64; 2], id: u64, ended: &[&Trial]) ->
             Some(completed(trial, &[(own, raw(&key.values, trial.values.get(&key.name)?)?, &distribution)]))
         })
         .collect();
-    let drawn = match space.sampler {
+    let drawn = match sampler {
         Sampler::Random => RandomSampler::with_seed(seed).sample(&distribution, id, &history),
         Sampler::Tpe => TpeSampler::builder()
             .n_startup_trials(STARTUP)
@@ -138,15 +145,26 @@ fn draw(space: &Space, key: &Key, seeds: [u64; 2], id: u64, ended: &[&Trial]) ->
             .sample(&distribution, id, &history),
     };
     match (&key.values, drawn) {
-        (Values::Float { from, to, .. }, ParamValue::Float(value)) => {
+        (&Values::Float { from, to, step, .. }, ParamValue::Float(value)) => {
+            let value = step.map_or(value, |step| on_grid(value, from, to, step));
             // Four digits: what a person would write, and not worse.
             let short: f64 = format!("{value:.3e}").parse().expect("it is a number");
-            Value::Float(short.clamp(*from, *to))
+            Value::Float(short.clamp(from, to))
         }
-        (Values::Integer { from, to, .. }, ParamValue::Int(value)) => Value::Integer(value.clamp(*from, *to)),
+        (&Values::Integer { from, to, step, .. }, ParamValue::Int(value)) => {
+            let value = value.clamp(from, to);
+            Value::Integer(step.map_or(value, |step| on_grid(value as f64, from as f64, to as f64, step as f64) as i64))
+        }
         (Values::Choices(choices), ParamValue::Categorical(index)) => choices[index].clone(),
         _ => unreachable!("a sampler gives a value of its distribution's kind"),
     }
+}
+
+/// The nearest of `from`, `from + step`, … up to `to`: the estimator proposes `to` though no step ends there.
+fn on_grid(value: f64, from: f64, to: f64, step: f64) -> f64 {
+    // A step of 0.05 ends at 0.5, though 0.5 / 0.05 may come out a rounding below 10.
+    let last = ((to - from) / step + 1e-9).floor();
+    from + step * ((value - from) / step).round().clamp(0.0, last)
 }
 
 fn distribution(values: &Values) -> Distribution {

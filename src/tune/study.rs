@@ -59,7 +59,7 @@ pub struct Trial {
     pub id: u64,
     pub role: Role,
     pub values: Assignment,
-    /// The best objective up to each epoch, as a loss.
+    /// The objective after each epoch, as a loss, of the model that the run keeps until then.
     pub losses: Vec<f64>,
     /// Of the model; 0 where none was built.
     pub parameters: usize,
@@ -67,6 +67,13 @@ pub struct Trial {
     pub seconds: f64,
     /// `None` while it goes on, or after its process was killed.
     pub end: Option<End>,
+}
+
+impl Trial {
+    /// Whether it is one of the search, or the default: not one of those that show what a change brings.
+    pub fn is_searched(&self) -> bool {
+        matches!(self.role, Role::Default | Role::Search)
+    }
 }
 
 /// A study that cannot be used.
@@ -85,6 +92,18 @@ pub enum StudyError {
         path.display()
     )]
     Other { path: PathBuf, what: String, there: String, here: String },
+    #[error(
+        "{} is a name that the folder of the trials has; expected one with another ending, e.g. {}",
+        path.display(),
+        path.with_extension("jsonl").display()
+    )]
+    NameOfFolder { path: PathBuf },
+    #[error(
+        "{} has runs of another study than {}, which is new; take another name with --study, or remove the folder",
+        folder.display(),
+        path.display()
+    )]
+    OtherRuns { folder: PathBuf, path: PathBuf },
     #[error("no combination of values was found that the configuration takes; the last one: {0}")]
     Impossible(ConfigError),
     #[error(transparent)]
@@ -143,6 +162,7 @@ pub struct Study {
     path: PathBuf,
     folder: PathBuf,
     seed: u64,
+    has_locks: bool,
 }
 
 /// A trial that this process trains. Its lock keeps others away from it as long as it lives.
@@ -160,9 +180,13 @@ impl Study {
     /// The file is no study, or one of another space, text, seed or version.
     pub fn open(path: &Path, space: &Space, identity: &Identity) -> Result<Self, StudyError> {
         let folder = path.with_extension("trials");
+        if folder == path {
+            return Err(StudyError::NameOfFolder { path: path.into() });
+        }
         make_folder(&folder)?;
-        let mut study = Self { path: path.into(), folder, seed: identity.seed.unwrap_or(1) };
+        let mut study = Self { path: path.into(), folder, seed: identity.seed.unwrap_or(1), has_locks: true };
         let lock = study.lock()?;
+        study.has_locks = lock.is_some();
         let mut file = open_to_write(path)?;
         let text = whole_lines(path, &mut file)?;
         let own = Header {
@@ -174,6 +198,9 @@ impl Study {
             text: identity.text.iter().map(|(name, hash)| (name.clone(), format!("{hash:016x}"))).collect(),
         };
         match text.lines().next() {
+            None if study.has_runs() => {
+                return Err(StudyError::OtherRuns { folder: study.folder, path: path.into() });
+            }
             None => append(path, &mut file, &serde_json::to_string(&own).expect("text and numbers"))?,
             Some(line) => {
                 let there = header(path, line)?;
@@ -204,6 +231,30 @@ impl Study {
 
     pub fn seed(&self) -> u64 {
         self.seed
+    }
+
+    /// Whether several processes can work on it: some network drives have no locks.
+    pub fn has_locks(&self) -> bool {
+        self.has_locks
+    }
+
+    /// The number of a trial that another process trains at this moment.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn under_way(&self) -> Result<Option<u64>, StudyError> {
+        for trial in self.trials()?.iter().filter(|trial| trial.end.is_none()) {
+            if self.take(trial)?.is_none() {
+                return Ok(Some(trial.id));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether folders of trials lie there.
+    fn has_runs(&self) -> bool {
+        let mut entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        entries.any(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
     }
 
     /// The folder of a trial's run.
@@ -271,16 +322,16 @@ impl Study {
         Ok(trial)
     }
 
-    /// What a search tries next: the default first, then proposals.
+    /// What a search tries next: the default first, then proposals; `None` where all of a small space was tried.
     ///
     /// # Errors
-    /// No values were found.
-    pub fn search(&self, space: &Space, trials: &[Trial], id: u64) -> Result<(Role, Assignment), StudyError> {
+    /// No values were found that the configuration takes.
+    pub fn search(&self, space: &Space, trials: &[Trial], id: u64) -> Result<Option<(Role, Assignment)>, StudyError> {
         if !trials.iter().any(|trial| trial.role == Role::Default) {
-            return Ok((Role::Default, space.default_values()));
+            return Ok(Some((Role::Default, space.default_values())));
         }
-        let values = propose(space, self.seed, id, &searched(trials)).map_err(StudyError::Impossible)?;
-        Ok((Role::Search, values))
+        let values = propose(space, self.seed, id, trials).map_err(StudyError::Impossible)?;
+        Ok(values.map(|values| (Role::Search, values)))
     }
 
     fn take(&self, trial: &Trial) -> Result<Option<Claim>, StudyError> {
@@ -293,13 +344,14 @@ impl Study {
         }
     }
 
-    /// Waits until no other process reads or writes the study.
-    fn lock(&self) -> Result<File, StudyError> {
+    /// Waits until no other process reads or writes the study; `None` where the drive has no locks.
+    fn lock(&self) -> Result<Option<File>, StudyError> {
         let path = self.folder.join("study.lock");
         let file = open_to_write(&path)?;
         match file.lock() {
-            Err(error) if error.kind() != ErrorKind::Unsupported => Err(FileError::writing(&path, error).into()),
-            _ => Ok(file),
+            Ok(()) => Ok(Some(file)),
+            Err(error) if error.kind() == ErrorKind::Unsupported => Ok(None),
+            Err(error) => Err(FileError::writing(&path, error).into()),
         }
     }
 
@@ -330,8 +382,7 @@ impl Study {
 
 /// The trials that a proposal goes by: those of the search that have ended, and the default.
 pub fn searched(trials: &[Trial]) -> Vec<&Trial> {
-    let counts = |trial: &&Trial| matches!(trial.role, Role::Default | Role::Search) && trial.end.is_some();
-    trials.iter().filter(counts).collect()
+    trials.iter().filter(|trial| trial.is_searched() && trial.end.is_some()).collect()
 }
 
 fn make_folder(folder: &Path) -> Result<(), StudyError> {

@@ -51,7 +51,7 @@ impl<'a> Summary<'a> {
 
     /// The best trial of the search, whose changes are looked at one by one. One of those may turn out better still.
     fn tuned(&self) -> Option<&'a Trial> {
-        self.best().into_iter().find(|trial| matches!(trial.role, Role::Default | Role::Search))
+        self.best().into_iter().find(|trial| trial.is_searched())
     }
 
     /// The trial of the configuration that the space starts from.
@@ -66,41 +66,52 @@ impl<'a> Summary<'a> {
         keys.filter(|key| trial.values.get(key).is_some_and(|value| default.get(key) != Some(value))).collect()
     }
 
-    /// The trials that show what each change brings by itself, and have not been begun: nothing where there is one
-    /// change only, which the best trial shows.
-    pub fn missing_changes(&self) -> Vec<(Role, Assignment)> {
-        let Some(best) = self.tuned() else { return vec![] };
-        let changed = self.changed(best);
-        if changed.len() < 2 {
-            return vec![];
-        }
+    /// For each key in which the tuned trial differs from the default: the default with its value alone, and the
+    /// tuned values without it.
+    fn single_changes(&self) -> Vec<(String, Assignment, Assignment)> {
+        let Some(tuned) = self.tuned() else { return vec![] };
         let default = self.space.default_values();
-        let pairs = changed.iter().flat_map(|key| {
-            let mut alone = default.clone();
-            alone.insert(key.clone(), best.values[key].clone());
-            let mut without = best.values.clone();
-            match default.get(key) {
+        let changes = self.changed(tuned).into_iter().map(|key| {
+            let (mut alone, mut without) = (default.clone(), tuned.values.clone());
+            alone.insert(key.clone(), tuned.values[&key].clone());
+            match default.get(&key) {
                 Some(value) => without.insert(key.clone(), value.clone()),
-                None => without.remove(key),
+                None => without.remove(&key),
             };
-            [(Role::Alone(key.clone()), alone), (Role::Without(key.clone()), without)]
+            (key, alone, without)
         });
-        pairs.filter(|(role, values)| !self.trials.iter().any(|t| t.role == *role && t.values == *values)).collect()
+        changes.collect()
     }
 
-    /// What each change of the best trial brings, as far as its trials have ended.
+    /// The trials that show what each change brings by itself, and have not been begun. Of one change only, the default
+    /// and the tuned trial show it; of two, one alone is the tuned trial without the other.
+    pub fn missing_changes(&self) -> Vec<(Role, Assignment)> {
+        let wanted = self
+            .single_changes()
+            .into_iter()
+            .flat_map(|(key, alone, without)| [(Role::Alone(key.clone()), alone), (Role::Without(key), without)]);
+        let mut missing: Vec<(Role, Assignment)> = vec![];
+        for (role, values) in wanted {
+            let known = self.trials.iter().map(|trial| &trial.values).chain(missing.iter().map(|(_, values)| values));
+            if !known.into_iter().any(|known| *known == values) {
+                missing.push((role, values));
+            }
+        }
+        missing
+    }
+
+    /// What each change of the tuned trial brings, as far as its trials have ended.
     pub fn changes(&self) -> Vec<Change> {
-        let Some(best) = self.tuned() else { return vec![] };
         let default = self.space.default_values();
-        let found = |role: Role| self.trials.iter().rev().find(|trial| trial.role == role);
-        let of = |role: Role| found(role).and_then(|trial| self.objective(trial));
-        let changed = self.changed(best);
-        let changes = changed.iter().map(|key| Change {
-            key: key.clone(),
-            from: default.get(key).cloned(),
-            to: best.values.get(key).cloned(),
-            alone: of(Role::Alone(key.clone())),
-            without: of(Role::Without(key.clone())),
+        let of = |values: &Assignment| {
+            self.trials.iter().filter(|trial| trial.values == *values).find_map(|trial| self.objective(trial))
+        };
+        let changes = self.single_changes().into_iter().map(|(key, alone, without)| Change {
+            from: default.get(&key).cloned(),
+            to: alone.get(&key).cloned(),
+            alone: of(&alone),
+            without: of(&without),
+            key,
         });
         changes.collect()
     }

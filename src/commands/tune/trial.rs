@@ -4,6 +4,7 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use anyhow::ensure;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use wgrad::models;
 use wgrad::plan::DeviceError;
@@ -45,6 +46,13 @@ fn ended(session: &mut Session, trial: &mut Trial, path: &Path) -> anyhow::Resul
         let mut run = RunDirectory::resume(path)?;
         // The text may lie elsewhere now; that it is the same is known by its hashes.
         run.change(&[format!("data.directory={}", toml::Value::from(&*config.data.directory))])?;
+        ensure!(
+            *run.config() == config,
+            "{} is not trial {}: its configuration has other values than the study. Take the folder away; the trial \
+             then begins anew",
+            path.display(),
+            trial.id
+        );
         let tokenizers = [Tokenizer::load(run.source_tokenizer_path())?, Tokenizer::load(run.target_tokenizer_path())?];
         (run, tokenizers)
     } else {
@@ -143,7 +151,7 @@ impl<'a> TrialWatch<'a> {
         }
         let seconds = last.seconds / done as f64;
         if let Some(limit) = space.seconds_per_epoch.filter(|&limit| seconds > limit) {
-            self.end = Some(End::Pruned { why: format!("{seconds:.0} seconds an epoch; the space allows {limit}") });
+            self.end = Some(End::Pruned { why: format!("{seconds:.1} seconds an epoch; the space allows {limit}") });
             return ControlFlow::Break(());
         }
         // A study that cannot be read now is told of when the trial is written down.
