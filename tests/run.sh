@@ -31,6 +31,7 @@ for component in fmt:rustfmt clippy:clippy; do
 done
 tests/install_vulkan.sh
 swiftshader=$(tests/install_targets.sh)
+tests/install_browser.sh
 
 step cargo fmt --check
 # The mutants and the torture are no part of --all-targets.

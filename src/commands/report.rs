@@ -196,7 +196,8 @@ impl Report {
             labels(&tokenizers[0], &source, rows)
         };
         let heads = weights.values.chunks(rows * columns).map(<[f32]>::to_vec).collect();
-        Ok(Some(Attention { source: labels(&tokenizers[0], &source, columns), target, heads }))
+        let sentence = sentence.to_owned();
+        Ok(Some(Attention { sentence, source: labels(&tokenizers[0], &source, columns), target, heads }))
     }
 
     /// What somebody else needs to repeat the page.

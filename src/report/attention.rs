@@ -18,10 +18,11 @@ pub fn section(runs: &[Run]) -> String {
             continue;
         }
         let _ = write!(out, "<h3>{name}</h3><div class=\"maps\">");
-        for attention in &run.attention {
-            for (head, weights) in attention.heads.iter().enumerate() {
-                let label = if attention.heads.len() > 1 { format!(", head {}", head + 1) } else { String::new() };
-                out += &map(attention, weights, &label);
+        for (number, attention) in (1..).zip(&run.attention) {
+            for (head, weights) in (1..).zip(&attention.heads) {
+                let head = if attention.heads.len() > 1 { format!(", head {head}") } else { String::new() };
+                let label = format!("Attention of {name} to sentence {number}{head}");
+                out += &map(attention, weights, &label, &head);
             }
         }
         out += "</div>";
@@ -29,15 +30,15 @@ pub fn section(runs: &[Run]) -> String {
     out
 }
 
-fn map(attention: &Attention, weights: &[f32], label: &str) -> String {
+fn map(attention: &Attention, weights: &[f32], label: &str, head: &str) -> String {
     let (source, target) = (&attention.source, &attention.target);
     let longest = |tokens: &[String]| tokens.iter().map(|token| token.chars().count().min(24)).max().unwrap_or(0);
     let (left, top) = (longest(target) * LETTER + 12, longest(source) * LETTER + 12);
     let (width, height) = (left + source.len() * CELL + 40, top + target.len() * CELL + 6);
-    let sentence = escape(&source.join(" "));
+    let sentence = escape(&attention.sentence);
     let mut out = format!(
-        "<figure><figcaption>{sentence}{label}</figcaption><div class=\"wide\" tabindex=\"0\" role=\"region\" \
-         aria-label=\"Attention of {sentence}{label}\"><svg role=\"img\" aria-label=\"Attention of {sentence}{label}\" \
+        "<figure><figcaption>{sentence}{head}</figcaption><div class=\"wide\" tabindex=\"0\" role=\"region\" \
+         aria-label=\"{label}\"><svg role=\"img\" aria-label=\"{label}: {sentence}\" \
          width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\">"
     );
     for (s, token) in source.iter().enumerate() {

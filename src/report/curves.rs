@@ -73,7 +73,7 @@ fn of_run(run: &Run) -> Value {
         "steps": {
             "step": steps.iter().map(|s| s.step).collect::<Vec<_>>(),
             "loss": steps.iter().map(|s| s.loss).collect::<Vec<_>>(),
-            "rate": steps.iter().map(|s| s.learning_rate).collect::<Vec<_>>(),
+            "rate": steps.iter().map(|s| decimal(s.learning_rate)).collect::<Vec<_>>(),
             "norm": steps.iter().map(|s| s.grad_norm).collect::<Vec<_>>(),
         },
         "epochs": {
@@ -83,4 +83,9 @@ fn of_run(run: &Run) -> Value {
             "bleu": run.epochs.iter().map(|e| e.bleu).collect::<Vec<_>>(),
         },
     })
+}
+
+/// The number as the log has it: 0.01, where an f32 made longer is 0.009999999776482582.
+fn decimal(value: f32) -> f64 {
+    value.to_string().parse().expect("it is a number")
 }

@@ -63,6 +63,7 @@ pub struct Translation {
 /// Where each target token looked.
 #[derive(Clone, Debug)]
 pub struct Attention {
+    pub sentence: String,
     pub source: Vec<String>,
     pub target: Vec<String>,
     /// Weights [T, S] of each head.

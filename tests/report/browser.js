@@ -20,10 +20,11 @@ const browser = () => {
 // What stands on the page, as text.
 const read = () => {
   const table = (table) => [...table.querySelectorAll("tr")].map((row) => [...row.children].map((c) => c.textContent));
+  const captioned = [...document.querySelectorAll("table:has(caption)")];
   return {
     title: document.title,
     sections: [...document.querySelectorAll("section")].map((section) => section.id),
-    tables: Object.fromEntries([...document.querySelectorAll("table")].map((t) => [t.caption.textContent, table(t)])),
+    tables: Object.fromEntries(captioned.map((t) => [t.caption.textContent, table(t)])),
     text: document.body.innerText,
     charts: [...document.querySelectorAll("[data-chart]")].map((place) => place.querySelectorAll("canvas").length),
     maps: document.querySelectorAll("#attention svg").length,
@@ -82,8 +83,19 @@ const read = () => {
   process.exit(1);
 });
 
-// Hovers, enlarges, hides a curve and walks by keyboard.
+// Walks by keyboard, hovers, enlarges, hides a curve.
 async function use(tab) {
+  // Every stop of the tabulator is a link, a fold or a part that scrolls.
+  const stops = [];
+  for (let i = 0; i < 200; i++) {
+    await tab.keyboard.press("Tab");
+    const stop = await tab.evaluate(() => {
+      const { tagName, className } = document.activeElement;
+      return `${tagName} ${className}`;
+    });
+    if (stop.startsWith("BODY")) break;
+    stops.push(stop.trim());
+  }
   const chart = tab.locator("[data-chart=loss]");
   await chart.scrollIntoViewIfNeeded();
   const box = await chart.locator(".u-over").boundingBox();
@@ -103,17 +115,5 @@ async function use(tab) {
   await name.click();
   const hidden = (await chart.locator(".u-legend .u-series.u-off").count()) === 1;
   await name.click();
-  // Every stop of the tabulator is a link, a fold or a part that scrolls.
-  const stops = [];
-  await tab.evaluate(() => document.activeElement?.blur());
-  for (let i = 0; i < 200; i++) {
-    await tab.keyboard.press("Tab");
-    const stop = await tab.evaluate(() => {
-      const { tagName, className } = document.activeElement;
-      return `${tagName} ${className}`;
-    });
-    if (stop.startsWith("BODY")) break;
-    stops.push(stop.trim());
-  }
   return { before, hovered, enlarged, hidden, stops };
 }

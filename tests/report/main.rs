@@ -183,7 +183,7 @@ fn what_cannot_be_shown_is_said() {
     says("two", &["no translations and no attention: ", "<strong>two</strong> has no translations to show.", curves]);
     sandbox.write("two/model.safetensors", model);
     std::fs::rename(sandbox.path("data"), sandbox.path("moved")).unwrap();
-    says("two", &["its text cannot be read: ", "Attention of Hund", curves]);
+    says("two", &["its text cannot be read: ", "Attention of two to sentence 1: Hund", curves]);
     sandbox.write("two/config.toml", "nonsense");
     says("two", &["its configuration cannot be read: ", "No configuration could be read."]);
 
