@@ -161,6 +161,22 @@ fn folders_that_are_no_runs() {
     }
 }
 
+/// The mean over the epochs that were left was another one, and nothing said so.
+#[test]
+fn a_run_without_an_epoch_that_it_averages_over() {
+    let sandbox = Sandbox::with_captions(40);
+    sandbox.succeed(&format!("{TRAIN} --set train.epochs=3 --set train.average_epochs=3"));
+    let resume = "train --resume run --device cpu --set train.epochs=4";
+    let file = sandbox.path("run/epoch-2.safetensors");
+    let whole = fs::read(&file).unwrap();
+    fs::write(&file, &whole[..whole.len() - 1]).unwrap();
+    sandbox.refuse(resume, &["run/epoch-2.safetensors"]);
+    fs::remove_file(&file).unwrap();
+    sandbox.refuse(resume, &["run has no epoch-2.safetensors; train.average_epochs needs it: restore the file"]);
+    fs::write(&file, &whole).unwrap();
+    sandbox.succeed(resume);
+}
+
 /// What the links of a run from elsewhere lead to is neither read nor changed.
 #[test]
 #[cfg(unix)]

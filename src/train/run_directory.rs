@@ -298,6 +298,13 @@ impl RunDirectory {
         Err(RunError::Missing { path: self.path.clone(), file: file.to_owned(), advice: advice.to_owned() })
     }
 
+    /// Refuses a run that averages over an epoch whose parameters are gone: the mean would be another one, unnoticed.
+    pub(super) fn require_epoch(&self, epoch: usize) -> Result<(), RunError> {
+        let file = self.epoch_path(epoch);
+        let name = file.file_name().expect("it has one").to_string_lossy();
+        self.require(&name, "train.average_epochs needs it: restore the file, or train again with another --out")
+    }
+
     pub fn path(&self) -> &Path {
         &self.path
     }

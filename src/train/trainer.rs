@@ -1,6 +1,7 @@
 //! The training loop.
 
 use std::collections::{HashMap, VecDeque};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -101,6 +102,10 @@ impl<'a> Trainer<'a> {
             let mut state = unchanged(last.state.clone(), files, run)?;
             if state.best_epoch > 0 && load_model(&run.model_path(), &expected(model.parameters())).is_err() {
                 (state.best_validation_loss, state.epochs_without_improvement) = (None, 0);
+            }
+            for epoch in averaged(&config.train, state.epoch).filter(|&epoch| epoch < state.epoch) {
+                run.require_epoch(epoch)?;
+                load_model(&run.epoch_path(epoch), &expected(model.parameters()))?;
             }
             let metrics = Metrics::resume(&run.metrics_path(), state.metrics_bytes)?;
             restore(device, model.parameters(), &last);
@@ -321,9 +326,7 @@ impl<'a> Trainer<'a> {
         if epoch > count {
             remove(&self.run.epoch_path(epoch - count))?;
         }
-        // A run that was told to average only after some epochs has no file of those before.
-        let epochs = (epoch + 1).saturating_sub(count).max(1)..=epoch;
-        let paths: Vec<_> = epochs.map(|epoch| self.run.epoch_path(epoch)).filter(|path| path.exists()).collect();
+        let paths: Vec<_> = averaged(&self.run.config().train, epoch).map(|epoch| self.run.epoch_path(epoch)).collect();
         let number = paths.len() as f64;
         let mut sums: Vec<Vec<f64>> = self.model.parameters().iter().map(|p| vec![0.0; p.len()]).collect();
         for path in &paths {
@@ -409,6 +412,11 @@ impl<'a> Trainer<'a> {
     fn tensors(&mut self, buffer: &str) -> Result<Vec<NamedTensor>, TrainError> {
         Ok(cut(self.model.parameters(), &self.device.read_f32(buffer)?))
     }
+}
+
+/// The epochs whose parameters make the mean at the end of this one.
+fn averaged(train: &TrainConfig, epoch: usize) -> RangeInclusive<usize> {
+    (epoch + 1).saturating_sub(train.average_epochs).max(1)..=epoch
 }
 
 fn first_state(config: &Config, files: Fingerprints) -> TrainingState {
