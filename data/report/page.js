@@ -12,8 +12,8 @@
       [" training", run.steps.step, run.steps.loss, true],
       [" validation", run.epochs.step, run.epochs.loss, false],
     ],
-    perplexity: (run) => [["", run.epochs.step, run.epochs.perplexity, false]],
-    bleu: (run) => [["", run.epochs.step, run.epochs.bleu, false]],
+    perplexity: (run) => [["", run.epochs.epoch, run.epochs.perplexity, false]],
+    bleu: (run) => [["", run.epochs.epoch, run.epochs.bleu, false]],
     rate: (run) => [["", run.steps.step, run.steps.rate, false]],
     norm: (run) => [["", run.steps.step, run.steps.norm, false]],
   };
@@ -26,7 +26,8 @@
 
   const charts = [];
   for (const place of document.querySelectorAll("[data-chart]")) {
-    const series = [{ label: "step" }];
+    const epochs = ["perplexity", "bleu"].includes(place.dataset.chart);
+    const series = [{ label: epochs ? "epoch" : "step" }];
     const tables = [];
     runs.forEach((run, index) => {
       for (const [suffix, x, y, dashed] of curves[place.dataset.chart](run)) {

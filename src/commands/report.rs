@@ -149,7 +149,10 @@ impl Report {
             (Err(error), _) | (_, Err(error)) => run.notes.push(format!("its text cannot be read: {error:#}")),
         }
         for sentence in &shown {
-            run.attention.extend(self.attention(&directory, sentence)?);
+            match self.attention(&directory, sentence) {
+                Ok(attention) => run.attention.extend(attention),
+                Err(error) => run.notes.push(format!("no attention for \"{sentence}\": {error:#}")),
+            }
         }
         Ok(())
     }
@@ -162,8 +165,10 @@ impl Report {
         let mut device = self.device.open()?.device;
         let (model, _) = load(device.as_mut(), run, [&tokenizers[0], &tokenizers[1]])?;
         let frame = run.config().data.frame;
+        // Beyond its start, its end and its positions a model reads nothing.
+        let longest = LONGEST.min(model.max_positions().map_or(LONGEST, |most| most.saturating_sub(2)));
         let ids = |tokenizer: &Tokenizer, line: &str, start: &[u32]| -> Vec<i64> {
-            let words = tokenizer.encode(line).into_iter().take(LONGEST);
+            let words = tokenizer.encode(line).into_iter().take(longest);
             start.iter().copied().chain(words).chain([EOS]).map(i64::from).collect()
         };
         let source = ids(&tokenizers[0], sentence, frame.source_start());
@@ -222,7 +227,9 @@ fn names(runs: &[PathBuf]) -> Vec<String> {
         all[all.len().saturating_sub(parts)..].join("/")
     };
     let depth = full.iter().map(|path| path.components().count()).max().unwrap_or(1);
-    for parts in 1..=depth {
+    // The number of a trial says little without its study.
+    let numbered = full.iter().any(|path| tail(path, 1).bytes().all(|byte| byte.is_ascii_digit()));
+    for parts in 1 + usize::from(numbered)..=depth {
         let names: Vec<String> = full.iter().map(|path| tail(path, parts)).collect();
         if names.iter().enumerate().all(|(i, name)| !names[..i].contains(name)) {
             return names;

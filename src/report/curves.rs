@@ -12,11 +12,11 @@ const POINTS: usize = 1500;
 
 /// A chart: what it is called, and its curves of a run's steps or epochs.
 const CHARTS: [(&str, &str); 5] = [
-    ("loss", "Loss, nats a token"),
-    ("perplexity", "Validation perplexity"),
-    ("bleu", "Validation BLEU"),
-    ("rate", "Learning rate"),
-    ("norm", "Gradient norm, before clipping"),
+    ("loss", "Loss in nats a token, over optimizer steps"),
+    ("perplexity", "Validation perplexity, over epochs"),
+    ("bleu", "Validation BLEU, over epochs"),
+    ("rate", "Learning rate, over steps"),
+    ("norm", "Gradient norm before clipping, over steps"),
 ];
 
 pub fn section(runs: &[Run]) -> String {
@@ -24,7 +24,7 @@ pub fn section(runs: &[Run]) -> String {
         return "<p class=\"note\">No run has finished a step that its log tells of.</p>".into();
     }
     let mut out = String::from(
-        "<p>Over optimizer steps. Drag over a curve to enlarge a part, double-click for the whole; a click on a name \
+        "<p>Drag over a curve to enlarge a part, double-click for the whole; a click on a name \
          hides its curve.</p><div class=\"charts\">",
     );
     for (id, title) in CHARTS {
@@ -78,6 +78,7 @@ fn of_run(run: &Run) -> Value {
         },
         "epochs": {
             "step": run.epochs.iter().map(|e| e.step).collect::<Vec<_>>(),
+            "epoch": run.epochs.iter().map(|e| e.epoch).collect::<Vec<_>>(),
             "loss": run.epochs.iter().map(|e| e.validation_loss).collect::<Vec<_>>(),
             "perplexity": run.epochs.iter().map(|e| e.validation_perplexity).collect::<Vec<_>>(),
             "bleu": run.epochs.iter().map(|e| e.bleu).collect::<Vec<_>>(),

@@ -8,10 +8,12 @@ use super::html::{escape, table};
 use crate::tune::proposal::place;
 use crate::tune::space::Assignment;
 use crate::tune::summary::Summary;
-use crate::tune::{End, Space, Trial};
+use crate::tune::{End, Role, Space, Trial};
 
 /// Between two axes of the parallel coordinates.
 const GAP: f64 = 130.0;
+/// Where the page is narrow: below, letters are too small to read.
+const NARROWEST: usize = 100;
 const HEIGHT: f64 = 260.0;
 const TOP: f64 = 40.0;
 
@@ -40,9 +42,7 @@ pub fn section(space: &Space, trials: &[Trial]) -> String {
              <span>{}</span></p>",
             say(before),
             say(after),
-            before
-                .zip(after)
-                .map_or(String::new(), |(before, after)| format!("{:+.1} %", 100.0 * (after / before - 1.0)))
+            before.zip(after).map_or(String::new(), |(before, after)| change(after / before))
         );
     }
     let head = ["key", "before", "after", "this change alone", "without this change"].map(str::to_owned);
@@ -58,7 +58,8 @@ pub fn section(space: &Space, trials: &[Trial]) -> String {
     } else {
         out += &table("What was changed, and what each change brings by itself", &head, &rows);
     }
-    out += "<h3>All trials</h3>";
+    out += "<h3>All trials</h3><p>A line is a trial that trained all its epochs: the thick one the best, the dashed \
+            one the default.</p>";
     out += &parallel(space, &finished, &summary);
     let importance = summary.importance();
     if !importance.is_empty() {
@@ -93,8 +94,9 @@ fn parallel(space: &Space, best: &[&Trial], summary: &Summary) -> String {
     let mut out = format!(
         "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Trials as parallel coordinates\">\
          <svg class=\"parallel\" role=\"img\" aria-label=\"{} trials as parallel coordinates; the table of changes \
-         names the best\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\">",
-        best.len()
+         names the best\" viewBox=\"0 0 {width} {height}\" style=\"min-width:{}px\">",
+        best.len(),
+        NARROWEST * axes
     );
     // The best last, so that it lies on top.
     for (rank, trial) in best.iter().enumerate().rev() {
@@ -104,7 +106,11 @@ fn parallel(space: &Space, best: &[&Trial], summary: &Summary) -> String {
             let _ = write!(points, "{:.1},{:.1} ", x(axis), y(place(space, key, &trial.values)));
         }
         let _ = write!(points, "{:.1},{:.1}", x(axes - 1), y(share));
-        let class = if rank == 0 { "best" } else { "trial" };
+        let class = match trial.role {
+            _ if rank == 0 => "best",
+            Role::Default => "default",
+            _ => "trial",
+        };
         let objective = summary.objective(trial).map_or(String::new(), |value| space.objective.say(value));
         let _ = write!(
             out,
@@ -138,6 +144,11 @@ fn parallel(space: &Space, best: &[&Trial], summary: &Summary) -> String {
         .map(|trial| summary.objective(trial).map_or(String::new(), |value| format!("{value:.2}")));
     axis(axes - 1, &format!("{:?}", space.objective).to_lowercase(), &first, &last);
     out + "</svg></div>"
+}
+
+/// `−15.8 %`
+fn change(ratio: f64) -> String {
+    format!("{:+.1} %", 100.0 * (ratio - 1.0)).replace('-', "−")
 }
 
 fn cut(text: &str) -> String {

@@ -352,12 +352,14 @@ impl Values {
 }
 
 impl Key {
-    /// Its largest and its smallest value, or its last and its first choice.
+    /// Its largest and its smallest value, or its last and its first choice; of a table its kind.
     pub fn ends(&self) -> [String; 2] {
         match &self.values {
             Values::Float { from, to, .. } => [to.to_string(), from.to_string()],
             Values::Integer { from, to, .. } => [to.to_string(), from.to_string()],
-            Values::Choices(choices) => [&choices[choices.len() - 1], &choices[0]].map(Value::to_string),
+            Values::Choices(choices) => [&choices[choices.len() - 1], &choices[0]].map(|choice| {
+                choice.get("kind").and_then(Value::as_str).map_or_else(|| choice.to_string(), str::to_owned)
+            }),
         }
     }
 

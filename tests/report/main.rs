@@ -149,6 +149,23 @@ fn a_browser_shows_every_part() {
     }
 }
 
+/// Every sentence gets its attention, cut at the positions that a model has.
+#[test]
+fn attention_of_a_sentence_longer_than_the_model() {
+    let sandbox = Sandbox::with_captions(40);
+    let small = "--set model.max_positions=12 --set data.max_tokens=10 --set model.hidden=8 --set model.heads=2";
+    sandbox.succeed(&format!(
+        "train --preset seed-transformer {small} --data data --device cpu --set train.epochs=1 --out run"
+    ));
+    let long = "ein Hund und ein Hund und ein Hund und ein Hund und ein Hund und ein Hund und ein Hund";
+    let mut command = sandbox.wgrad("report run --device cpu --out page.html --sentence", None);
+    let output = command.arg(long).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let page = String::from_utf8(sandbox.read("page.html")).unwrap();
+    assert!(page.contains("Attention of run to sentence 3, head 2"), "two of the test set beside the given one");
+    assert!(!page.contains("no attention"), "{page}");
+}
+
 /// A run that goes on, is damaged or has no attention gives a page that says so.
 #[test]
 fn what_cannot_be_shown_is_said() {
@@ -161,7 +178,7 @@ fn what_cannot_be_shown_is_said() {
             assert!(page.contains(said), "{runs}: no {said:?}");
         }
     };
-    let curves = "Validation perplexity</figcaption>";
+    let curves = "Validation perplexity, over epochs</figcaption>";
     says("plain", &["<strong>plain</strong> has no attention to show.", curves]);
 
     // It goes on, and is just writing a line.
