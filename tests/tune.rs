@@ -163,6 +163,9 @@ fn what_each_change_brings_is_trained() {
     assert_eq!(of("without"), if of("alone") == 2 { 0 } else { of("alone") }, "{trials:?}");
     assert!(!said.contains("not trained"), "{said}");
     assert!(said.contains("what each change brings") && said.contains(" in preset tiny\n"), "{said}");
+    let page = said.lines().find_map(|line| line.split_once("wgrad report ")).expect("a command for a page");
+    sandbox.succeed(&format!("report {} --device cpu", page.1));
+    assert!(sandbox.path("report.html").exists());
     // Nothing is left to do.
     sandbox.succeed(&format!("{TUNE} --study s.jsonl --trials 6 --changes"));
     assert_eq!(trials, self::trials(&sandbox, "s.jsonl"));
@@ -172,10 +175,11 @@ fn what_each_change_brings_is_trained() {
 #[test]
 fn changes_are_trained_when_time_is_up() {
     let sandbox = sandbox();
-    sandbox.write("space.toml", SPACE.replace("[tune]\ntrain.learning_rate", "[tune]\ntrain.clip_norm"));
-    let said = sandbox.succeed(&format!("{TUNE} --study s.jsonl --hours 0.0006 --changes --final"));
+    sandbox.succeed(&format!("{TUNE} --study s.jsonl --trials 6"));
+    let said = sandbox.succeed(&format!("{TUNE} --study s.jsonl --hours 0.00001 --changes --final"));
     let trials = trials(&sandbox, "s.jsonl");
-    assert!(trials.len() > 2 && trials.iter().all(|trial| trial["state"] != "running"), "{trials:?}");
+    assert!(trials.iter().any(|trial| trial["role"].as_str().unwrap().starts_with("alone")), "{trials:?}");
+    assert!(trials.iter().all(|trial| trial["state"] != "running"), "{trials:?}");
     assert!(!said.contains("not trained"), "{said}");
     let best = format!("s.trials/final-{:04}", best(&trials));
     assert!(sandbox.path(&best).join("model.safetensors").exists());

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use clap::Args;
-use wgrad::shell::words;
+use wgrad::shell::{word, words};
 use wgrad::text::Tokenizer;
 use wgrad::train::fingerprint::text_fingerprints;
-use wgrad::tune::study::{Claim, Identity, Role};
+use wgrad::tune::study::{Claim, Identity, Role, run_path};
 use wgrad::tune::summary::Summary;
 use wgrad::tune::{End, SPACES, Space, Study, Trial};
 
@@ -98,7 +98,7 @@ impl Tune {
     pub fn run(self) -> anyhow::Result<()> {
         if let Some(path) = &self.show {
             let (space, trials) = Study::read(path)?;
-            return show(&space, &trials, self.json);
+            return show(path, &space, &trials, self.json);
         }
         let expected = || {
             let names = SPACES.map(|(name, _)| name).join(", ");
@@ -153,7 +153,7 @@ impl Tune {
             std::process::exit(signals.status());
         }
         let trials = study.trials()?;
-        show(&space, &trials, false)?;
+        show(&path, &space, &trials, false)?;
         if self.finish {
             return self.train_best(&study, &Summary::new(&space, &trials));
         }
@@ -309,7 +309,7 @@ fn describe(space: &Space, trial: &Trial) -> String {
 }
 
 /// What a study has found, on standard output.
-fn show(space: &Space, trials: &[Trial], json: bool) -> anyhow::Result<()> {
+fn show(path: &Path, space: &Space, trials: &[Trial], json: bool) -> anyhow::Result<()> {
     let summary = Summary::new(space, trials);
     if json {
         println!("{}", serde_json::to_string_pretty(&summary.to_json())?);
@@ -365,6 +365,10 @@ fn show(space: &Space, trials: &[Trial], json: bool) -> anyhow::Result<()> {
             );
         }
     }
+    let run = |id: u64| word(run_path(path, id));
+    let default = summary.default().filter(|default| default.id != best.id).map(|default| run(default.id));
+    let runs: Vec<String> = default.into_iter().chain([run(best.id)]).collect();
+    println!("\nas a page:\n  {} report {} --study {}", program(), runs.join(" "), word(path));
     println!("\n# trial {} of the study: {}\n{}", best.id, say(best), summary.best_toml().context("it is the best")??);
     Ok(())
 }

@@ -179,7 +179,7 @@ impl Study {
     /// # Errors
     /// The file is no study, or one of another space, text, seed or version.
     pub fn open(path: &Path, space: &Space, identity: &Identity) -> Result<Self, StudyError> {
-        let folder = path.with_extension("trials");
+        let folder = folder(path);
         if folder == path {
             return Err(StudyError::NameOfFolder { path: path.into() });
         }
@@ -259,7 +259,7 @@ impl Study {
 
     /// The folder of a trial's run.
     pub fn run_path(&self, id: u64) -> PathBuf {
-        self.folder.join(format!("{id:04}"))
+        run_path(&self.path, id)
     }
 
     /// All trials, in the order of their numbers.
@@ -378,6 +378,15 @@ impl Study {
         }
         Ok(())
     }
+}
+
+/// The folder of a trial's run, beside the study's file.
+pub fn run_path(study: &Path, id: u64) -> PathBuf {
+    folder(study).join(format!("{id:04}"))
+}
+
+fn folder(study: &Path) -> PathBuf {
+    study.with_extension("trials")
 }
 
 /// The trials that a proposal goes by: those of the search that have ended, and the default.
