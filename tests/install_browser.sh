@@ -2,6 +2,7 @@
 # Installs what looks at wgrad's pages as a person would, where it is missing: headless Chromium, playwright-core, which
 # drives it, and axe-core, which judges whether a screen reader and a keyboard get through. Debian's
 # chromium-headless-shell is the browser without windows (150 MB); the two libraries are one file or folder each.
+# playwright-core 1.60 is the last one that the registry has for Node 18, which Debian 12 comes with.
 set -eu
 . "$(dirname "$0")/system.sh"
 
@@ -19,9 +20,9 @@ library() {
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 require_node
-sum=86a3e9cfb6e548c3f1595768784d728814b35ec2a254e77693e9230af994cb00
-sum=${sum}f618f3b60ddf477dc5a7abd34dd061db3590c5819f497c116bf97e7f04ba34ab
-[ -e $libraries/playwright-core-1.65.1 ] || library playwright-core 1.65.1 $sum
+sum=f5b5bacef5ff9b49446e04ca27a629a4e2b1f07dd538f04c382161da2ad714e4
+sum=${sum}f805b1e0af1e613e3c0960b4f8d0bbbee2ab43dfaa8a73f1e7e7a4ad516e7b20
+[ -e $libraries/playwright-core-1.60.0 ] || library playwright-core 1.60.0 $sum
 sum=1477dafa598d8d065f273d6af302aa203c02e83131707b7fa648cd41bd3d6b73
 sum=${sum}4f8c22a0dab86ee6a6f64b8afbe804b214d36db85a2826965edfb3a0b9d546b5
 [ -e $libraries/axe-core-4.14.1 ] || library axe-core 4.14.1 $sum

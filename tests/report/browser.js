@@ -4,7 +4,7 @@
 const { execFileSync } = require("node:child_process");
 const { pathToFileURL } = require("node:url");
 const libraries = "/usr/local/lib/wgrad/browser";
-const { chromium } = require(`${libraries}/playwright-core-1.65.1`);
+const { chromium } = require(`${libraries}/playwright-core-1.60.0`);
 const axe = `${libraries}/axe-core-4.14.1/axe.min.js`;
 const [page, pictures] = process.argv.slice(2);
 
