@@ -2,7 +2,7 @@
 # Installs what looks at wgrad's pages as a person would, where it is missing: headless Chromium, playwright-core, which
 # drives it, and axe-core, which judges whether a screen reader and a keyboard get through. Debian's
 # chromium-headless-shell is the browser without windows (150 MB); the two libraries are one file or folder each.
-# playwright-core 1.60 is the last one that the registry has for Node 18, which Debian 12 comes with.
+# playwright-core 1.60 runs in Node 18, which Debian 12 comes with; 1.62 and later do not.
 set -eu
 . "$(dirname "$0")/system.sh"
 
