@@ -211,11 +211,20 @@ impl Report {
         let command = words(std::env::args_os().skip(1));
         Ok(vec![
             ["wgrad".into(), env!("CARGO_PKG_VERSION").into()],
-            ["machine".into(), format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)],
+            ["machine".into(), machine()],
             ["device of this page's translations".into(), device],
             ["command".into(), format!("wgrad {command}")],
         ])
     }
+}
+
+/// `linux x86_64, AMD EPYC 7763, 2 threads`; the processor's name where Linux tells it.
+fn machine() -> String {
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = info.lines().find(|line| line.starts_with("model name")).and_then(|line| line.split_once(": "));
+    let name = name.map_or(String::new(), |(_, name)| format!(", {name}"));
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    format!("{} {}{name}, {threads} threads", std::env::consts::OS, std::env::consts::ARCH)
 }
 
 /// What the page calls the runs: the folders' names, with as much in front as tells them apart.
