@@ -162,7 +162,7 @@ fn what_each_change_brings_is_trained() {
     // Of two changes, one alone is the best without the other.
     assert_eq!(of("without"), if of("alone") == 2 { 0 } else { of("alone") }, "{trials:?}");
     assert!(!said.contains("not trained"), "{said}");
-    assert!(said.contains("what each change brings") && said.contains(" in preset tiny\n"), "{said}");
+    assert!(said.contains("what each change of trial ") && said.contains(" in preset tiny\n"), "{said}");
     let page = said.lines().find_map(|line| line.split_once("wgrad report ")).expect("a command for a page");
     sandbox.succeed(&format!("report {} --device cpu", page.1));
     assert!(sandbox.path("report.html").exists());

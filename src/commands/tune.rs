@@ -351,7 +351,8 @@ fn show(path: &Path, space: &Space, trials: &[Trial], json: bool) -> anyhow::Res
     }
     let changes = summary.changes();
     if changes.iter().any(|change| change.alone.is_some() || change.without.is_some()) {
-        println!("\nwhat each change brings: the default with it alone, the best without it");
+        let tuned = summary.tuned().map_or(best.id, |tuned| tuned.id);
+        println!("\nwhat each change of trial {tuned} brings: the default with it alone, the trial without it");
         for change in changes {
             let value = |value: Option<toml::Value>| value.map_or("nothing".into(), |value| value.to_string());
             let of = |value: Option<f64>| value.map_or("not trained".into(), |value| space.objective.say(value));

@@ -57,6 +57,11 @@ pub fn section(space: &Space, trials: &[Trial]) -> String {
         out += "<p class=\"note\">No trial was better than the default.</p>";
     } else {
         out += &table("What was changed, and what each change brings by itself", &head, &rows);
+        out += &match &best.role {
+            Role::Without(key) => format!("<p>The best of all has the values of “after” without {}.</p>", escape(key)),
+            Role::Alone(key) => format!("<p>The best of all is the default with {} alone.</p>", escape(key)),
+            Role::Default | Role::Search => String::new(),
+        };
     }
     out += "<h3>All trials</h3><p>A line is a trial that trained all its epochs: the thick one the best, the dashed \
             one the default.</p>";

@@ -50,7 +50,7 @@ impl<'a> Summary<'a> {
     }
 
     /// The best trial of the search, whose changes are looked at one by one. One of those may turn out better still.
-    fn tuned(&self) -> Option<&'a Trial> {
+    pub fn tuned(&self) -> Option<&'a Trial> {
         self.best().into_iter().find(|trial| trial.is_searched())
     }
 
