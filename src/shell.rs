@@ -55,7 +55,7 @@ mod tests {
     #[cfg(unix)]
     fn a_flag_stays_a_flag() {
         let given = ["tune", "my space.toml", "--study", "-s", "--hours=1"].map(OsString::from);
-        assert_eq!(words(given.into_iter()), "tune 'my space.toml' --study -s --hours=1");
+        assert_eq!(words(given.into_iter()), "tune 'my space.toml' --study -s '--hours=1'");
     }
 
     #[test]
