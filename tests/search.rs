@@ -299,8 +299,8 @@ fn a_search_stops_where_all_sentences_have_ended() {
     assert!(early >= 3, "only {early} of 10 searches have both sentences that end early and sentences that do not");
 }
 
-/// A line is handed on before a longer one behind it is searched for, whose pieces are translated as they are by
-/// themselves.
+/// A line is handed on before a longer one behind it is searched for that does not share its batch. Pieces are
+/// translated as they are by themselves, beside those of other lines too.
 #[test]
 fn a_long_line_does_not_hold_up_those_before_it() {
     let config = config("tiny", &[]);
@@ -323,7 +323,12 @@ fn a_long_line_does_not_hold_up_those_before_it() {
     let long = "A b. A c d. E c b c d E b b.";
     let pieces = ["A b. ", "A c d. ", "E c b c ", "d E b ", "b."];
     let found = translate(&["A b", long, "c d", long]);
-    assert!(found[0].1 < found[1].1 && found[1].1 == found[2].1 && found[2].1 < found[3].1, "{found:?}");
+    assert!(found[0].1 < found[1].1 && found[1].1 == found[2].1 && found[2].1 == found[3].1, "{found:?}");
+    // A batch has 64 rows.
+    let longer = [long; 20].join(" ");
+    let apart = translate(&["A b", long, "c d", &longer, "c d"]);
+    assert!(apart[1].1 == apart[2].1 && apart[2].1 < apart[3].1 && apart[3].1 == apart[4].1, "{apart:?}");
+    assert_eq!((&apart[1].0, apart[3].0.pieces), (&found[1].0, 100));
     assert_eq!((found[1].0.pieces, found[1].0.tokens, &found[3].0), (5, 16, &found[1].0));
     let alone: Vec<String> = translate(&pieces).into_iter().map(|(line, _)| line.text).collect();
     let joined: Vec<&str> = alone.iter().map(String::as_str).filter(|text| !text.is_empty()).collect();

@@ -121,6 +121,11 @@ impl Search {
         self.model.max_positions().map_or(usize::MAX, |most| most - self.frame.positions(0))
     }
 
+    /// Sentences that share a batch.
+    pub(super) fn sentences(&self) -> usize {
+        self.beam.sentences()
+    }
+
     /// The most tokens of a translation of so many.
     fn limit(&self, source: usize) -> usize {
         self.limit.of(source).min(self.longest()).min(usize::MAX - self.frame.positions(0))
