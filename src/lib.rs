@@ -43,6 +43,7 @@ pub mod cpu;
 pub mod decode;
 pub mod gpu;
 pub mod graph;
+mod markup;
 pub mod memory;
 pub mod models;
 pub mod nn;

@@ -4,6 +4,7 @@
 use std::fmt::Write;
 
 use crate::graph::Work;
+use crate::markup::escape;
 
 use super::report::Report;
 
@@ -130,8 +131,4 @@ fn grid(out: &mut String, axes: &Axes) {
         bottom + 42.0,
         top - 12.0
     );
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;")
 }

@@ -4,7 +4,7 @@ use std::io::{self, Stderr, Write};
 use std::ops::ControlFlow;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use wgrad::train::metrics::EpochMetrics;
+use wgrad::train::metrics::{EpochMetrics, duration};
 use wgrad::train::{Speed, Watch};
 
 /// Shows how far training is.
@@ -113,16 +113,6 @@ pub fn thousands(number: f64) -> String {
     text
 }
 
-/// Minutes and seconds, `1:32`, from an hour on with hours, `1:02:03`.
-pub fn duration(seconds: f64) -> String {
-    let seconds = seconds.round() as u64;
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    match hours {
-        0 => format!("{minutes}:{seconds:02}"),
-        _ => format!("{hours}:{minutes:02}:{seconds:02}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,10 +136,6 @@ mod tests {
         let numbers = [(0.4, "0"), (999.0, "999"), (8123.4, "8,123"), (999_999.9, "1,000,000"), (12_345.0, "12,345")];
         for (number, text) in numbers {
             assert_eq!(thousands(number), text);
-        }
-        let durations = [(0.0, "0:00"), (41.4, "0:41"), (59.6, "1:00"), (3599.0, "59:59"), (36_123.0, "10:02:03")];
-        for (seconds, text) in durations {
-            assert_eq!(duration(seconds), text);
         }
     }
 

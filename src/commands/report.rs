@@ -1,21 +1,19 @@
 //! `wgrad report`
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use clap::Args;
 use wgrad::bench::report::Report as Bench;
 use wgrad::graph::draw::svg;
-use wgrad::plan::Device;
-use wgrad::report::{Attention, Page, Run, Translation};
+use wgrad::report::{BEGINNING, Page, Run, Translation};
 use wgrad::shell::words;
-use wgrad::text::{EOS, Frame, PAD, SOS, Tokenizer, read_pairs, sentence_chrf, test_splits};
+use wgrad::text::{read_pairs, sentence_chrf, test_splits};
 use wgrad::train::config::Config;
-use wgrad::train::dump::{IdBatch, dump};
 use wgrad::train::files::write_atomically;
 use wgrad::train::fingerprint::text_fingerprints;
-use wgrad::train::load;
 use wgrad::train::metrics::{Record, read_intact_records};
 use wgrad::train::run_directory::RunDirectory;
 use wgrad::tune::Study;
@@ -24,13 +22,14 @@ use super::data::bundled_captions;
 use super::device::DeviceChoice;
 use super::graph;
 use super::translate::{SearchChoice, TrainedModel};
+use attention::Looker;
+
+mod attention;
 
 /// Sentences of the test set that are translated.
 const SENTENCES: usize = 200;
 /// Sentences of the test set whose attention is shown, besides those of the command line.
 const SHOWN: usize = 2;
-/// Tokens of a sentence whose attention fits on a page.
-const LONGEST: usize = 24;
 
 #[derive(Debug, Args)]
 pub struct Report {
@@ -60,6 +59,7 @@ impl Report {
         if let Some(path) = self.runs.iter().find(|path| !path.is_dir()) {
             bail!("{} is no folder; expected the folder of a training run", path.display());
         }
+        self.keep_other_files()?;
         let mut page = Page::default();
         if let Some(path) = &self.study {
             page.study = Some(Study::read(path)?);
@@ -79,6 +79,17 @@ impl Report {
         write_atomically(&self.out, html.as_bytes())?;
         println!("{}: {} KiB, open it in a browser", self.out.display(), html.len().div_ceil(1024));
         Ok(())
+    }
+
+    /// Refuses to put the page in the place of a file that is none.
+    fn keep_other_files(&self) -> anyhow::Result<()> {
+        let mut start = [0; BEGINNING.len()];
+        let file = File::open(&self.out).and_then(|file| file.take(start.len() as u64).read_exact(&mut start));
+        match file {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Ok(()) if start == BEGINNING.as_bytes() => Ok(()),
+            _ => bail!("{} is there and no page; expected a free name, or a page to replace", self.out.display()),
+        }
     }
 
     /// A run as far as it can be read; what cannot is noted.
@@ -126,13 +137,13 @@ impl Report {
         let test = test_splits(&folder, &data.source, &data.target).ok().and_then(|splits| splits.into_iter().next());
         let name = test.unwrap_or_else(|| "val".into());
         let mut shown = self.sentences.clone();
+        let mut model = TrainedModel::open(path.into(), self.search, &self.device)?;
         match (splits, text(&name)) {
             (Ok(splits), Ok(test)) => {
                 run.text = text_fingerprints(data, [&splits[0], &splits[1]]).into_iter().collect();
                 let step = test.source.len().div_ceil(SENTENCES).max(1);
                 let chosen: Vec<usize> = (0..test.source.len()).step_by(step).collect();
                 let sources: Vec<String> = chosen.iter().map(|&i| test.source[i].clone()).collect();
-                let mut model = TrainedModel::open(path.into(), self.search, &self.device)?;
                 let hypotheses = model.translate(&sources)?;
                 // As the model writes: its references have that form in validation too.
                 let tokenizer = model.target().0;
@@ -148,61 +159,14 @@ impl Report {
             }
             (Err(error), _) | (_, Err(error)) => run.notes.push(format!("its text cannot be read: {error:#}")),
         }
-        for sentence in &shown {
-            match self.attention(&directory, sentence) {
+        let mut looker = Looker::open(&directory, &self.device)?;
+        for (sentence, translation) in shown.iter().zip(model.translate(&shown)?) {
+            match looker.attention(sentence, &translation) {
                 Ok(attention) => run.attention.extend(attention),
                 Err(error) => run.notes.push(format!("no attention for \"{sentence}\": {error:#}")),
             }
         }
         Ok(())
-    }
-
-    /// Where the model looks while it says its own translation of a sentence; `None` where it has no attention.
-    fn attention(&self, run: &RunDirectory, sentence: &str) -> anyhow::Result<Option<Attention>> {
-        let translation =
-            TrainedModel::open(run.path().into(), self.search, &self.device)?.translate(&[sentence.to_owned()])?;
-        let tokenizers = [Tokenizer::load(run.source_tokenizer_path())?, Tokenizer::load(run.target_tokenizer_path())?];
-        let mut device = self.device.open()?.device;
-        let (model, _) = load(device.as_mut(), run, [&tokenizers[0], &tokenizers[1]])?;
-        let frame = run.config().data.frame;
-        // Beyond its start, its end and its positions a model reads nothing.
-        let longest = LONGEST.min(model.max_positions().map_or(LONGEST, |most| most.saturating_sub(2)));
-        let ids = |tokenizer: &Tokenizer, line: &str, start: &[u32]| -> Vec<i64> {
-            let words = tokenizer.encode(line).into_iter().take(longest);
-            start.iter().copied().chain(words).chain([EOS]).map(i64::from).collect()
-        };
-        let source = ids(&tokenizers[0], sentence, frame.source_start());
-        let target = ids(&tokenizers[1], &translation[0], &[SOS]);
-        let batch = IdBatch { sentences: 1, source: source.clone(), target: target.clone() };
-        let vocabularies = [&tokenizers[0], &tokenizers[1]].map(Tokenizer::vocabulary_size);
-        let mut forced = run.config().clone();
-        // It reads its own translation, which is what it says when it runs free.
-        forced.train.teacher_forcing = 1.0;
-        let device: &mut dyn Device = device.as_mut();
-        let tensors = dump(device, &*model, &forced, vocabularies, &batch)?;
-        let Some(weights) = tensors.into_iter().find(|tensor| tensor.name == "attention") else { return Ok(None) };
-        let [.., rows, columns] = weights.shape[..] else { return Ok(None) };
-        let label = |tokenizer: &Tokenizer, id: i64| match id as u32 {
-            SOS => "<sos>".into(),
-            EOS => "<eos>".into(),
-            PAD => "<pad>".into(),
-            id => tokenizer.decode(&[id]).trim().to_owned(),
-        };
-        let labels = |tokenizer: &Tokenizer, ids: &[i64], length: usize| -> Vec<String> {
-            let padded = ids.iter().copied().chain(std::iter::repeat(i64::from(PAD)));
-            padded.take(length).map(|id| label(tokenizer, id)).collect()
-        };
-        // What it says, not what it reads: without the start that only some frames say.
-        let said = if frame == Frame::Both { &target[..] } else { &target[1..] };
-        let target = if rows == said.len() {
-            labels(&tokenizers[1], said, rows)
-        } else {
-            // A Transformer encoder looks from the source's positions.
-            labels(&tokenizers[0], &source, rows)
-        };
-        let heads = weights.values.chunks(rows * columns).map(<[f32]>::to_vec).collect();
-        let sentence = sentence.to_owned();
-        Ok(Some(Attention { sentence, source: labels(&tokenizers[0], &source, columns), target, heads }))
     }
 
     /// What somebody else needs to repeat the page.

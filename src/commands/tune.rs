@@ -11,13 +11,14 @@ use clap::Args;
 use wgrad::shell::{word, words};
 use wgrad::text::Tokenizer;
 use wgrad::train::fingerprint::text_fingerprints;
+use wgrad::train::metrics::duration;
 use wgrad::tune::study::{Claim, Identity, Role, run_path};
 use wgrad::tune::summary::Summary;
 use wgrad::tune::{End, SPACES, Space, Study, Trial};
 
 use super::corpus::Corpus;
 use super::device::DeviceChoice;
-use super::progress::{duration, thousands};
+use super::progress::thousands;
 use super::signals::Signals;
 use super::train::{Train, data_directory};
 use super::{program, usage};
@@ -79,6 +80,8 @@ struct Session<'a> {
     device: &'a DeviceChoice,
     signals: &'a std::sync::atomic::AtomicBool,
     deadline: Option<Instant>,
+    /// Trials after which the search ends.
+    enough: usize,
     /// By the configuration that they were learned with: most studies have one vocabulary.
     tokenizers: BTreeMap<String, [Tokenizer; 2]>,
 }
@@ -138,12 +141,13 @@ impl Tune {
             device: &self.device,
             signals: signals.defer(),
             deadline: hours.map(|hours| Instant::now() + hours),
+            enough: self.trials.unwrap_or(if hours.is_some() { usize::MAX } else { TRIALS }),
             tokenizers: BTreeMap::new(),
         };
         self.search(&mut session)?;
         if self.changes && !session.is_stopped() {
             // They are as many as they are: time is for the search.
-            session.deadline = None;
+            (session.deadline, session.enough) = (None, 0);
             self.train_changes(&mut session)?;
         }
         let stopped = session.is_stopped();
@@ -162,8 +166,7 @@ impl Tune {
 
     /// Trains trials until there are enough, time is up, or somebody asks to stop.
     fn search(&self, session: &mut Session) -> anyhow::Result<()> {
-        let enough = self.enough();
-        let study = session.study;
+        let (study, enough) = (session.study, session.enough);
         let mut exhausted = false;
         while !session.is_over() {
             let claim = study.claim(|trials, id| {
@@ -207,11 +210,6 @@ impl Tune {
         Ok(true)
     }
 
-    /// Trials of the study, where its end is not a time.
-    fn enough(&self) -> usize {
-        self.trials.unwrap_or(if self.hours.is_some() { usize::MAX } else { TRIALS })
-    }
-
     /// One line for a trial that has ended.
     fn tell_of(&self, session: &Session, trial: &Trial) -> anyhow::Result<()> {
         let (space, trials) = (session.space, session.study.trials()?);
@@ -230,10 +228,9 @@ impl Tune {
             None => {
                 let ended: Vec<&Trial> = trials.iter().filter(|trial| trial.end.is_some()).collect();
                 let mean = ended.iter().map(|trial| trial.seconds).sum::<f64>() / ended.len().max(1) as f64;
-                let missing = match trial.is_searched() {
-                    true => self.enough().saturating_sub(trials.len()),
-                    false => summary.missing_changes().len(),
-                };
+                let searched = trials.iter().filter(|trial| trial.is_searched()).count();
+                let changes = if self.changes { summary.missing_changes().len() } else { 0 };
+                let missing = session.enough.saturating_sub(searched) + changes;
                 format!("about {}", duration(mean * missing as f64))
             }
         };
@@ -297,7 +294,7 @@ fn describe(space: &Space, trial: &Trial) -> String {
     match &trial.role {
         Role::Default => return format!("the default, {}", space.start),
         Role::Alone(key) => return format!("{key} = {} alone", trial.values[key]),
-        Role::Without(key) => return format!("the best without another {key}"),
+        Role::Without(key) => return format!("the best of the search without its {key}"),
         Role::Search => (),
     }
     let default = space.default_values();
@@ -315,16 +312,7 @@ fn show(path: &Path, space: &Space, trials: &[Trial], json: bool) -> anyhow::Res
         println!("{}", serde_json::to_string_pretty(&summary.to_json())?);
         return Ok(());
     }
-    let count = |of: fn(&Option<End>) -> bool| trials.iter().filter(|trial| of(&trial.end)).count();
-    println!(
-        "{} trials of {} epochs: {} complete, {} pruned, {} failed, {} under way",
-        trials.len(),
-        space.base.train.epochs,
-        count(|end| matches!(end, Some(End::Complete))),
-        count(|end| matches!(end, Some(End::Pruned { .. }))),
-        count(|end| matches!(end, Some(End::Failed { .. }))),
-        count(Option::is_none),
-    );
+    println!("{}", summary.states());
     let Some(best) = summary.best().first().copied() else {
         println!("no trial has trained all its epochs yet");
         return Ok(());

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::html::escape;
 use super::{Attention, Run};
+use crate::markup::escape;
 
 const CELL: usize = 22;
 /// Room for a token's letters, each about 7 wide.

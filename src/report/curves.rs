@@ -5,7 +5,8 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::Run;
-use super::html::{self, escape, table};
+use super::html::{self, table};
+use crate::markup::escape;
 
 /// Points of a curve of steps that a page holds: more are no pixels.
 const POINTS: usize = 1500;

@@ -14,11 +14,12 @@ use std::fmt::Write;
 
 use crate::bench::report::Report as Bench;
 use crate::bench::roofline;
+use crate::markup::escape;
 use crate::train::config::Config;
-use crate::train::metrics::{EpochMetrics, StepMetrics};
+use crate::train::metrics::{EpochMetrics, StepMetrics, duration};
 use crate::tune::{Space, Trial};
 
-use html::{escape, picture, table};
+use html::{picture, table};
 
 /// All that a page shows.
 #[derive(Default)]
@@ -70,6 +71,9 @@ pub struct Attention {
     pub heads: Vec<Vec<f32>>,
 }
 
+/// What every page begins with.
+pub const BEGINNING: &str = "<!doctype html>";
+
 const TITLE: &str = "wgrad report";
 
 impl Page {
@@ -108,13 +112,14 @@ impl Page {
         let names: Vec<&str> = self.runs.iter().map(|run| run.name.as_str()).collect();
         let title = escape(&format!("{}: {TITLE}", names.join(", ")));
         format!(
-            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+            "{}\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n\
              <link rel=\"icon\" href=\"data:,\">\n<style>{}\n{}</style>\n</head>\n<body>\n\
              <header><h1>{}</h1><p>{TITLE}</p><nav aria-label=\"Sections\">{nav}</nav></header>\n\
              <main>{main}</main>\n\
              <script id=\"data\" type=\"application/json\">{}</script>\n<script>{}</script>\n<script>{}</script>\n\
              </body>\n</html>\n",
+            BEGINNING,
             include_str!("../../data/report/uPlot.min.css"),
             include_str!("../../data/report/page.css"),
             escape(&names.join(", ")),
@@ -139,7 +144,7 @@ impl Page {
                 of(best.map(|best| best.epoch.to_string())),
                 of(best.map(|best| format!("{:.2}", best.validation_perplexity))),
                 of(best.and_then(|best| best.bleu).map(|bleu| format!("{bleu:.1}"))),
-                of(run.epochs.last().map(|last| html::duration(last.seconds))),
+                of(run.epochs.last().map(|last| duration(last.seconds))),
             ]
         };
         let mut out = table("Runs and their best epochs", &head, &self.runs.iter().map(row).collect::<Vec<_>>());

@@ -4,11 +4,12 @@ use std::fmt::Write;
 
 use toml::Value;
 
-use super::html::{escape, table};
+use super::html::table;
+use crate::markup::escape;
 use crate::tune::proposal::place;
 use crate::tune::space::Assignment;
 use crate::tune::summary::Summary;
-use crate::tune::{End, Role, Space, Trial};
+use crate::tune::{Role, Space, Trial};
 
 /// Between two axes of the parallel coordinates.
 const GAP: f64 = 130.0;
@@ -24,16 +25,7 @@ pub fn section(space: &Space, trials: &[Trial]) -> String {
         return "<p class=\"note\">No trial of the study has trained all its epochs yet.</p>".into();
     };
     let say = |value: Option<f64>| value.map_or("not trained".into(), |value| space.objective.say(value));
-    let count = |of: fn(&Option<End>) -> bool| trials.iter().filter(|trial| of(&trial.end)).count();
-    let mut out = format!(
-        "<p>{} trials of {} epochs from {}: {} complete, {} pruned, {} failed.</p>",
-        trials.len(),
-        space.base.train.epochs,
-        escape(&space.start),
-        count(|end| matches!(end, Some(End::Complete))),
-        count(|end| matches!(end, Some(End::Pruned { .. }))),
-        count(|end| matches!(end, Some(End::Failed { .. }))),
-    );
+    let mut out = format!("<p>{}, from {}.</p>", summary.states(), escape(&space.start));
     if let Some(default) = summary.default() {
         let (before, after) = (summary.objective(default), summary.objective(best));
         let _ = write!(
@@ -94,7 +86,7 @@ fn parallel(space: &Space, best: &[&Trial], summary: &Summary) -> String {
     let (width, height) = (GAP * axes as f64, TOP + HEIGHT + 30.0);
     let x = |axis: usize| GAP * (axis as f64 + 0.5);
     let y = |share: f64| TOP + HEIGHT * (1.0 - share.clamp(0.0, 1.0));
-    let losses: Vec<f64> = best.iter().map(|trial| trial.losses.last().copied().unwrap_or(f64::INFINITY)).collect();
+    let losses: Vec<f64> = best.iter().map(|trial| trial.loss()).collect();
     let (low, high) = (losses[0], losses[losses.len() - 1]);
     let mut out = format!(
         "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Trials as parallel coordinates\">\

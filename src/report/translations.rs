@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::html::escape;
 use super::{Run, Translation};
+use crate::markup::escape;
 
 /// Sentences of each kind.
 const EACH: usize = 3;

@@ -91,6 +91,16 @@ pub enum MetricsError {
     Changed { path: PathBuf, expected: u64, found: u64 },
 }
 
+/// Minutes and seconds, `1:32`, from an hour on with hours, `1:02:03`.
+pub fn duration(seconds: f64) -> String {
+    let seconds = seconds.round() as u64;
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match hours {
+        0 => format!("{minutes}:{seconds:02}"),
+        _ => format!("{hours}:{minutes:02}:{seconds:02}"),
+    }
+}
+
 /// All records of a log.
 ///
 /// # Errors
@@ -195,6 +205,14 @@ mod tests {
     use std::fs;
 
     use super::*;
+
+    #[test]
+    fn times_are_written_for_people() {
+        let durations = [(0.0, "0:00"), (41.4, "0:41"), (59.6, "1:00"), (3599.0, "59:59"), (36_123.0, "10:02:03")];
+        for (seconds, text) in durations {
+            assert_eq!(duration(seconds), text);
+        }
+    }
 
     const STEP: Record = Record::Step(StepMetrics {
         step: 50,

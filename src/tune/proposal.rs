@@ -42,7 +42,7 @@ const JUDGES: usize = 3;
 /// No combination was found that the configuration takes; what it said of the last one.
 pub fn propose(space: &Space, seed: u64, id: u64, trials: &[Trial]) -> Result<Option<Assignment>, ConfigError> {
     let ended = searched(trials);
-    let mut outcome = Ok(None);
+    let (mut tried, mut refused) = (false, None);
     for attempt in 0..ATTEMPTS {
         let sampler = if attempt < ESTIMATED { space.sampler } else { Sampler::Random };
         let mut values = Assignment::new();
@@ -53,12 +53,14 @@ pub fn propose(space: &Space, seed: u64, id: u64, trials: &[Trial]) -> Result<Op
         }
         match space.configure(&values) {
             Ok(_) if trials.iter().all(|trial| trial.values != values) => return Ok(Some(values)),
-            Ok(_) => outcome = Ok(None),
-            Err(error) if outcome.is_err() || attempt == 0 => outcome = Err(error),
-            Err(_) => (),
+            Ok(_) => tried = true,
+            Err(error) => refused = Some(error),
         }
     }
-    outcome
+    match refused {
+        Some(error) if !tried => Err(error),
+        _ => Ok(None),
+    }
 }
 
 /// Whether trial `id` should end now. `epochs`: the objective as a loss after each of its epochs.
@@ -202,7 +204,7 @@ fn steps(epochs: &[f64]) -> Vec<(u64, f64)> {
 fn completed(trial: &Trial, params: &[(ParamId, ParamValue, &Distribution)]) -> CompletedTrial {
     let loss = match trial.end {
         Some(End::Failed { .. }) | None => f64::INFINITY,
-        Some(End::Complete | End::Pruned { .. }) => trial.losses.last().copied().unwrap_or(f64::INFINITY),
+        Some(End::Complete | End::Pruned { .. }) => trial.loss(),
     };
     let values: HashMap<_, _> = params.iter().map(|(id, value, _)| (*id, value.clone())).collect();
     let distributions = params.iter().map(|(id, _, distribution)| (*id, (*distribution).clone())).collect();

@@ -70,6 +70,11 @@ pub struct Trial {
 }
 
 impl Trial {
+    /// The objective after its last epoch, as a loss; infinite before its first.
+    pub fn loss(&self) -> f64 {
+        self.losses.last().copied().unwrap_or(f64::INFINITY)
+    }
+
     /// Whether it is one of the search, or the default: not one of those that show what a change brings.
     pub fn is_searched(&self) -> bool {
         matches!(self.role, Role::Default | Role::Search)

@@ -204,6 +204,12 @@ fn what_cannot_be_shown_is_said() {
     sandbox.write("two/config.toml", "nonsense");
     says("two", &["its configuration cannot be read: ", "No configuration could be read."]);
 
+    // A page may be made anew; what is none is kept.
+    let kept = sandbox.read("two/metrics.jsonl");
+    let output = sandbox.wgrad("report two --device cpu --out two/metrics.jsonl", None).output().unwrap();
+    assert!(stderr(&output).contains("two/metrics.jsonl is there and no page; expected a free name"));
+    assert_eq!(sandbox.read("two/metrics.jsonl"), kept);
+
     let output = sandbox.wgrad("report nothing", None).output().unwrap();
     assert!(stderr(&output).contains("nothing is no folder; expected the folder of a training run"));
 }

@@ -2,6 +2,7 @@
 
 use super::layout::{Arrow, Curve, layout};
 use super::{Drawn, Role};
+use crate::markup::escape;
 
 /// Pixels around the drawing, above it for the legend, of a line of text, and of a letter.
 const MARGIN: f64 = 24.0;
@@ -101,8 +102,4 @@ fn legend() -> String {
         )
     };
     [("#eee", "input"), ("#cfe2ff", "forward"), ("#ffd8b5", "backward")].into_iter().enumerate().map(entry).collect()
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
