@@ -224,19 +224,24 @@ impl Tune {
         let best =
             best.map_or(String::new(), |(id, value)| format!("  best {} (trial {id})", space.objective.say(value)));
         let left = match session.deadline {
-            Some(deadline) => duration(deadline.saturating_duration_since(Instant::now()).as_secs_f64()),
+            Some(deadline) => {
+                let left = duration(deadline.saturating_duration_since(Instant::now()).as_secs_f64());
+                format!("  {left} left")
+            }
             None => {
                 let ended: Vec<&Trial> = trials.iter().filter(|trial| trial.end.is_some()).collect();
                 let mean = ended.iter().map(|trial| trial.seconds).sum::<f64>() / ended.len().max(1) as f64;
                 let searched = trials.iter().filter(|trial| trial.is_searched()).count();
                 let changes = if self.changes { summary.missing_changes().len() } else { 0 };
-                let missing = session.enough.saturating_sub(searched) + changes;
-                format!("about {}", duration(mean * missing as f64))
+                match session.enough.saturating_sub(searched) + changes {
+                    0 => String::new(),
+                    missing => format!("  about {} left", duration(mean * missing as f64)),
+                }
             }
         };
         let (number, epochs, time) = (trial.id, trial.losses.len(), duration(trial.seconds));
         let what = describe(space, trial);
-        tell!("trial {number:3}  {result}  {epochs} epochs  {time}  {what}{best}  {left} left");
+        tell!("trial {number:3}  {result}  {epochs} epochs  {time}  {what}{best}{left}");
         Ok(())
     }
 
