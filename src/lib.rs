@@ -39,10 +39,13 @@
 
 pub mod bench;
 pub mod check;
+#[cfg(feature = "cli")]
+pub mod commands;
 pub mod cpu;
 pub mod decode;
 pub mod gpu;
 pub mod graph;
+mod hash;
 mod markup;
 pub mod memory;
 pub mod models;

@@ -2,6 +2,7 @@
 //! looks like a crash.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The system's allocator, which ends the program when it has nothing to give to those who cannot do without.
@@ -32,7 +33,8 @@ fn given(pointer: *mut u8, size: usize) -> *mut u8 {
     // What fails while the program ends already is left to Rust.
     if pointer.is_null() && !wgrad::memory::trying() && !ENDING.swap(true, Ordering::Relaxed) {
         // Neither line takes memory.
-        tell!(
+        let _ = writeln!(
+            std::io::stderr(),
             "error: ran out of memory: {size} bytes more are not to be had. Take smaller batches (--set \
              train.batch.sentences=64) or a smaller model, end other programs, or raise the limit (ulimit -v)"
         );

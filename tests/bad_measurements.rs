@@ -12,7 +12,7 @@ use cli::Sandbox;
 #[test]
 fn an_op_that_is_not_there_is_refused_in_the_same_words() {
     let sandbox = Sandbox::new();
-    let names: Vec<_> = wgrad::ops::OPS.iter().map(|(name, _)| *name).collect();
+    let names: Vec<_> = wgrad::ops::OPS.iter().map(|op| op.name).collect();
     let message = format!("--op softmx: there is no such op; expected one of {}", names.join(", "));
     sandbox.refuse("check --op add --op softmx", &[&message]);
     sandbox.refuse("bench --op add --op softmx", &[&message]);

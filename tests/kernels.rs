@@ -39,8 +39,9 @@ fn check(mode: &'static str, limits: Limits, checked: bool) {
     let has_subgroups = gpu::open_apart(limits, 0).target().subgroup > 0;
     let subject = [Subject { open, mode }];
     let mut subgroups = false;
-    for (name, cases) in OPS {
-        let cases: Vec<_> = cases(&CaseSet::default()).into_iter().enumerate().collect();
+    for op in OPS {
+        let name = op.name;
+        let cases: Vec<_> = op.cases(&CaseSet::default()).into_iter().enumerate().collect();
         for row in check_op(name, &cases, &subject, |_| ()).unwrap_or_else(|e| panic!("{e}")) {
             subgroups |= row.kernels == Kernels::Subgroups;
             println!("{name:22} {:9} worst error {:5.1} % of its bound", row.kernels, 100.0 * row.worst.share);
@@ -59,8 +60,9 @@ fn check(mode: &'static str, limits: Limits, checked: bool) {
 fn a_choice_among_nan_is_in_range_on_every_device() {
     let mut gpu = gpu::open();
     let targets = targets(&gpu);
-    for (name, cases) in OPS.iter().filter(|(name, _)| ["argmax", "beam_step"].contains(name)) {
-        for case in cases(&CaseSet::default()).iter().flat_map(|case| case.with_everywhere(f32::NAN)) {
+    for op in OPS.iter().filter(|op| ["argmax", "beam_step"].contains(&op.name)) {
+        let name = op.name;
+        for case in op.cases(&CaseSet::default()).iter().flat_map(|case| case.with_everywhere(f32::NAN)) {
             let logits = case.inputs[0].tensor_type();
             for (kernels, target) in &targets {
                 let (plan, types) = plan_of(&case, target);
@@ -75,7 +77,7 @@ fn a_choice_among_nan_is_in_range_on_every_device() {
                     let in_range = ids.iter().all(|&id| (id as usize) < end);
                     assert!(in_range, "{name}, {kernels} kernels, {}: {ids:?}", case.label());
                 };
-                if *name == "beam_step" {
+                if name == "beam_step" {
                     // After the lengths come the rows that are continued.
                     below(ids.nth(1), logits.rows());
                 }

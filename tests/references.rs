@@ -11,8 +11,9 @@ use wgrad::plan::Device;
 
 #[test]
 fn f32_twins_stay_within_the_bound() {
-    for (name, cases) in OPS {
-        let cases: Vec<_> = cases(&CaseSet::default()).into_iter().enumerate().collect();
+    for op in OPS {
+        let name = op.name;
+        let cases: Vec<_> = op.cases(&CaseSet::default()).into_iter().enumerate().collect();
         let subject = [Subject { open: Box::new(|_| Ok(Box::new(Cpu::<f32>::new()))), mode: "f32" }];
         for row in check_op(name, &cases, &subject, |_| ()).unwrap_or_else(|e| panic!("{e}")) {
             println!("{name:22} worst error {:5.1} % of its bound", 100.0 * row.worst.share);
@@ -25,8 +26,9 @@ fn f32_twins_stay_within_the_bound() {
 
 #[test]
 fn derivatives_agree_with_finite_differences() {
-    for (name, cases) in OPS {
-        let cases: Vec<_> = cases(&CaseSet::default()).into_iter().enumerate().collect();
+    for op in OPS {
+        let name = op.name;
+        let cases: Vec<_> = op.cases(&CaseSet::default()).into_iter().enumerate().collect();
         let Some(row) = check_gradients(name, &cases) else { continue };
         println!("{name:22} {} cases, worst error {:5.1} % of the bound", row.cases, 100.0 * row.worst.share);
         if let Some(failure) = row.failures.first() {
@@ -55,8 +57,9 @@ const FEW_OPERATIONS: f64 = 50_000.0;
 #[test]
 fn nan_and_infinity_give_ids_in_range_and_never_a_panic() {
     let odd = |case: &Case| [f32::NAN, f32::INFINITY, f32::NEG_INFINITY].map(|x| case.with_everywhere(x)).concat();
-    for (name, cases) in OPS {
-        cases(&CaseSet::default()).iter().flat_map(odd).collect::<Vec<_>>().par_iter().for_each(|case| {
+    for op in OPS {
+        let name = op.name;
+        op.cases(&CaseSet::default()).iter().flat_map(odd).collect::<Vec<_>>().par_iter().for_each(|case| {
             // An op that only says where its output lies has no step.
             let steps = plan_of(case, &Cpu::<f32>::new().target()).0.steps;
             let mut found = vec![ids::<f32>(case)];
@@ -68,7 +71,7 @@ fn nan_and_infinity_give_ids_in_range_and_never_a_panic() {
                 assert!(ids.iter().all(|&id| (id as usize) < end), "{}: {ids:?}", case.label());
             };
             for ids in found {
-                match *name {
+                match name {
                     "argmax" => below(&ids[0], logits.columns()),
                     "beam_step" => {
                         below(&ids[1], logits.rows());

@@ -34,8 +34,8 @@ swiftshader=$(tests/install_targets.sh)
 tests/install_browser.sh
 
 step cargo fmt --check
-# The mutants and the torture are no part of --all-targets.
-step cargo clippy --all-targets --test mutation --test torture -- -D warnings
+# The torture is no part of --all-targets.
+step cargo clippy --all-targets --test torture -- -D warnings
 step env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 step cargo test
 # What failed once, and a short campaign: in the profile of the tests, whose dependencies are compiled, and with their

@@ -12,12 +12,22 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::graph::{
-    Call, Dispatch, Graph, Op, Operand, Real, Target, TensorType, Types, Value, Work, groups, reference,
+    Call, Dispatch, Graph, Op, Operand, Real, Shader, Target, TensorType, Types, Value, Work, groups, reference, shader,
 };
+use crate::ops::Listing;
 use crate::ops::elementwise::{WORKGROUP, grid, lanes};
 use crate::plan::{Device, DeviceError, Plan, Prepared};
 
 use super::{BenchError, Samples, repeat};
+
+/// The files that only measure, for `--shaders`: nothing of them is compared or mutated.
+pub const LISTING: Listing =
+    Listing::new("ceilings", &[COPY, MULTIPLY_ADD, MULTIPLY_ADD_F16, EMPTY], |_| vec![], || vec![]);
+
+const COPY: Shader = shader!("bench/copy");
+const MULTIPLY_ADD: Shader = shader!("bench/multiply_add");
+const MULTIPLY_ADD_F16: Shader = shader!("bench/multiply_add_f16");
+const EMPTY: Shader = shader!("bench/empty");
 
 /// Elements that are copied: 128 MiB there and back, as much as WebGPU lets a kernel bind. Of today's GPUs' caches (50
 /// MiB in an H100, 96 in an RTX 5090) only those of AMD's MI300 family hold both, 256 MiB.
@@ -92,7 +102,7 @@ impl Op for Copy {
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let len = types.inputs[0].len();
         let (entry, count) = if self.vectors { ("four", len / 4) } else { ("one", len) };
-        let dispatch = Dispatch::new("bench/copy", entry)
+        let dispatch = Dispatch::new(COPY, entry)
             .constant("LANES", lanes(target))
             .read(Operand::Input(0))
             .write(Operand::Output(0));
@@ -153,7 +163,7 @@ impl Op for MultiplyAdd {
     }
 
     fn dispatches(&self, types: &Types, _target: &Target) -> Vec<Dispatch> {
-        let shader = if self.half { "bench/multiply_add_f16" } else { "bench/multiply_add" };
+        let shader = if self.half { MULTIPLY_ADD_F16 } else { MULTIPLY_ADD };
         let dispatch = Dispatch::new(shader, "main").constant("ROUNDS", ROUNDS as u32);
         let dispatch = dispatch.read(Operand::Input(0)).write(Operand::Output(0));
         let dispatch = self.step.iter().fold(dispatch, |dispatch, &number| dispatch.number(number));
@@ -238,7 +248,7 @@ impl Op for Empty {
     reference!();
 
     fn dispatches(&self, _types: &Types, _target: &Target) -> Vec<Dispatch> {
-        vec![Dispatch::new("bench/empty", "main").read(Operand::Input(0)).write(Operand::Output(0))]
+        vec![Dispatch::new(EMPTY, "main").read(Operand::Input(0)).write(Operand::Output(0))]
     }
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cpu::{Cpu, Element};
 use crate::graph::{DType, Graph, GraphError, Real, TensorType, Types, Value, Work};
-use crate::ops::BENCHES;
+use crate::ops::Listing;
 use crate::ops::case::{Bench, Tensor};
 use crate::plan::{Clock, Device, DeviceError, Plan, Prepared};
 
@@ -38,23 +38,23 @@ pub struct KernelReport {
     pub difference: f64,
 }
 
-/// Measures the ops called `ops`, or all if there are none; tells each result to `done` at once.
+/// Measures these ops; tells each result to `done` at once.
 ///
 /// # Errors
 /// When the device fails, or computes something else than the reference.
 pub fn measure(
     device: &mut dyn Device,
     ceilings: &Ceilings,
-    ops: &[String],
+    ops: &[Listing],
     mut done: impl FnMut(&KernelReport),
 ) -> Result<Vec<KernelReport>, BenchError> {
     let sweep = TensorType::f32(&[COPIED]);
     device.allocate("bench.sweep", &sweep)?;
     device.write_f32("bench.sweep", &vec![1.0; COPIED]);
     let mut reports = vec![];
-    for (op, benches) in BENCHES.iter().filter(|(name, _)| ops.is_empty() || ops.iter().any(|op| op == name)) {
-        for bench in benches() {
-            reports.push(kernel(device, ceilings, op, &bench)?);
+    for op in ops {
+        for bench in op.benches() {
+            reports.push(kernel(device, ceilings, op.name, &bench)?);
             done(&reports[reports.len() - 1]);
         }
     }

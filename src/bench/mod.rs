@@ -9,6 +9,8 @@ pub mod report;
 pub mod roofline;
 pub mod step;
 
+pub use ceilings::LISTING;
+
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};

@@ -42,7 +42,7 @@ fn differences(case: &Case) -> Result<(Worst, Option<Problem>), GraphError> {
         });
     }
     let outputs = graph.push_shared(case.op.clone(), &inputs)?;
-    for (o, &output) in outputs.iter().enumerate().filter(|(o, _)| carries_gradient(case, *o)) {
+    for (o, &output) in outputs.iter().enumerate().filter(|(o, _)| case.op.carries_gradient(*o)) {
         if graph.type_of(output).dtype == DType::F32 {
             parts.push(weighted(&mut graph, &mut cpu, output, 90 + o as u32)?);
         }
@@ -86,17 +86,6 @@ fn differences(case: &Case) -> Result<(Worst, Option<Problem>), GraphError> {
         cpu.write(&format!("input {i}"), &point);
     }
     Ok((worst, problem))
-}
-
-/// Outputs that carry a gradient: all, but for what an op keeps for itself.
-fn carries_gradient(case: &Case, output: usize) -> bool {
-    match case.op.name() {
-        "attention" | "linear_cross_entropy" => output == 0,
-        "layer_norm" => output != 1,
-        "lstm" => output < 3,
-        "rnn" | "gru" => output < 2,
-        _ => true,
-    }
 }
 
 /// Σ weights·value, the weights drawn from `stream`.

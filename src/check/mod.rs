@@ -7,6 +7,7 @@
 
 mod compare;
 mod gradient;
+pub mod mutation;
 mod op;
 mod step;
 #[cfg(test)]

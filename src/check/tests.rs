@@ -99,7 +99,7 @@ impl Device for Frail {
 fn a_lost_device_fails_its_case_and_ends_the_check() {
     let left = Arc::new(AtomicUsize::new(5));
     let subject = Subject { open: Box::new(move |_| Ok(Box::new(Frail::new(&left)))), mode: "frail" };
-    let cases: Vec<_> = tanh::cases(&CaseSet::default()).into_iter().enumerate().collect();
+    let cases: Vec<_> = tanh::LISTING.cases(&CaseSet::default()).into_iter().enumerate().collect();
     let rows = check_op("tanh", &cases, &[subject], |_| ()).expect("a device");
     let [row] = &rows[..] else { panic!("{rows:?}") };
     // Every case runs twice.

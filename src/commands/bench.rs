@@ -4,19 +4,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::bench::ceilings::{self, Ceilings};
+use crate::bench::kernels::{self, KernelReport};
+use crate::bench::report::{Change, Report, Verdict};
+use crate::bench::step::{self, Part, StepReport};
+use crate::bench::{Samples, roofline};
+use crate::gpu::{self, Shaders};
+use crate::graph::Work;
+use crate::ops::Listing;
+use crate::train::config::Config;
 use anyhow::{Context, bail};
 use clap::Args;
-use wgrad::bench::ceilings::{self, Ceilings};
-use wgrad::bench::kernels::{self, KernelReport};
-use wgrad::bench::report::{Change, Report, Verdict};
-use wgrad::bench::step::{self, Part, StepReport};
-use wgrad::bench::{Samples, roofline};
-use wgrad::gpu::{self, Shaders};
-use wgrad::graph::Work;
-use wgrad::train::config::Config;
 
-use super::device::{DeviceChoice, Opened};
-use super::{expected_adapter, known_ops, unopened, usage};
+use super::device::{DeviceChoice, Opened, vouched};
+use super::{chosen_ops, expected_adapter, unopened, usage};
 
 /// Measures a device's ceilings, then every kernel beside them; with --step a preset's training step and translation
 /// instead.
@@ -32,6 +33,10 @@ pub struct Bench {
     /// too, unless --device names one
     #[arg(long, value_name = "DIR")]
     shaders: Option<PathBuf>,
+    /// Run the kernels of --shaders as wgrad's own run, without the driver's checks of every index and loop: a wrong one
+    /// can reach memory that is not its own
+    #[arg(long, requires = "shaders")]
+    unchecked: bool,
     /// Save the run, for --against
     #[arg(long, value_name = "FILE", conflicts_with = "against")]
     save: Option<PathBuf>,
@@ -49,10 +54,10 @@ pub struct Bench {
 }
 
 impl Bench {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub fn run(self, all: &'static [Listing]) -> anyhow::Result<()> {
         // What can be wrong with the arguments is found before minutes are spent on measuring.
-        self.check().map_err(usage)?;
-        let mut opened = self.open()?;
+        let ops = self.check(all).map_err(usage)?;
+        let mut opened = self.open(all)?;
         let device = opened.device.as_mut();
         let saved =
             self.against.as_ref().map(|path| self.saved(path, &device.describe())).transpose().map_err(usage)?;
@@ -80,7 +85,7 @@ impl Bench {
             if !self.json {
                 print_kernel_header();
             }
-            report.kernels = kernels::measure(device, &ceilings, &self.ops, |kernel| {
+            report.kernels = kernels::measure(device, &ceilings, &ops, |kernel| {
                 if !self.json {
                     print_kernel(kernel);
                 }
@@ -106,11 +111,12 @@ impl Bench {
     }
 
     /// The device: with --shaders an adapter, though `auto` alone would not take one of software.
-    fn open(&self) -> anyhow::Result<Opened> {
+    fn open(&self, all: &[Listing]) -> anyhow::Result<Opened> {
         let Some(folder) = &self.shaders else {
             return self.device.open().map_err(unopened);
         };
-        let shaders = Some(Arc::new(Shaders::read(folder).map_err(usage)?));
+        let shaders = Shaders::read(folder, all.iter().chain([&crate::bench::LISTING])).map_err(usage)?;
+        let shaders = Some(Arc::new(if self.unchecked { vouched(shaders) } else { shaders }));
         let on_cpu =
             |cpu: &str| usage(expected_adapter(&format!("--shaders {}: {cpu} runs no shaders", folder.display())));
         if self.device.device.eq_ignore_ascii_case("auto") {
@@ -143,8 +149,8 @@ impl Bench {
         Ok(then)
     }
 
-    fn check(&self) -> anyhow::Result<()> {
-        known_ops(&self.ops)?;
+    fn check(&self, all: &[Listing]) -> anyhow::Result<Vec<Listing>> {
+        let ops = chosen_ops(all, &self.ops)?;
         if let Some(preset) = &self.step {
             Config::preset(preset)?;
         }
@@ -154,7 +160,7 @@ impl Bench {
                 bail!("{flag}: there is no folder {}; make it first", folder.display());
             }
         }
-        Ok(())
+        Ok(ops)
     }
 }
 

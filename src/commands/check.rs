@@ -1,6 +1,7 @@
 //! `wgrad check`
 
 mod cases;
+mod mutants;
 mod plan;
 mod report;
 mod subject;
@@ -8,6 +9,8 @@ mod subject;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+
+use crate::ops::Listing;
 
 use subject::Choice;
 
@@ -33,10 +36,20 @@ pub struct Check {
     /// docs/adapters.md
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    /// Change one thing at a time in the WGSL, so many times, and list the changes that the quick cases do not notice.
+    /// Each mutant runs in a process of its own; N beyond their number takes all
+    #[arg(long, value_name = "N", conflicts_with_all = ["plan", "report", "case", "cases", "shaders"])]
+    mutants: Option<usize>,
+    /// Write the verdicts on mutants to this file, or go on with it
+    #[arg(long, value_name = "FILE", requires = "mutants")]
+    verdicts: Option<PathBuf>,
+    /// Run the mutants whose numbers come in on standard input
+    #[arg(long, hide = true)]
+    mutant_worker: bool,
     #[command(flatten)]
     choice: Choice,
     /// Draws the random numbers, and the random sizes of the full list; of a training step the parameters and what
-    /// dropout drops
+    /// dropout drops; of mutants which ones
     #[arg(long, value_name = "S", default_value_t = 0)]
     seed: u64,
     /// Which cases
@@ -57,11 +70,17 @@ enum Cases {
 }
 
 impl Check {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub fn run(self, ops: &'static [Listing]) -> anyhow::Result<()> {
+        if self.mutant_worker {
+            return mutants::work_on(&self, ops);
+        }
+        if let Some(count) = self.mutants {
+            return mutants::run(&self, count, ops);
+        }
         match (&self.plan, &self.report) {
-            (Some(preset), _) => plan::run(preset, &self.choice, self.seed, self.json),
-            (_, Some(file)) => report::run(file, &self),
-            _ => cases::run(&self),
+            (Some(preset), _) => plan::run(preset, &self.choice, self.seed, self.json, ops),
+            (_, Some(file)) => report::run(file, &self, ops),
+            _ => cases::run(&self, ops),
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use crate::text::{ParallelText, TextError, Tokenizer, TokenizerSettings, read_pairs, test_halves, test_splits};
+use crate::train::config::Config;
 use anyhow::bail;
-use wgrad::text::{ParallelText, TextError, Tokenizer, TokenizerSettings, read_pairs, test_halves, test_splits};
-use wgrad::train::config::Config;
 
 use super::data::bundled_captions;
 use super::learning::LearningBar;

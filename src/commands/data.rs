@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::text::captions::{CAPACITY, Pair, generate};
+use crate::train::files::write_atomically;
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
-use wgrad::text::captions::{CAPACITY, Pair, generate};
-use wgrad::train::files::write_atomically;
 
 #[derive(Debug, Args)]
 pub struct Data {

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::cpu::Cpu;
+use crate::gpu::{self, Gpu, OpenError, Shaders};
+use crate::plan::Device;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
-use wgrad::cpu::Cpu;
-use wgrad::gpu::{self, Gpu, OpenError, Shaders};
-use wgrad::plan::Device;
 
 #[derive(Clone, Debug, Args)]
 pub struct DeviceChoice {
@@ -14,6 +14,12 @@ pub struct DeviceChoice {
     /// `wgrad devices` lists
     #[arg(long, value_name = "NAME", default_value = "auto", value_parser = NonEmptyStringValueParser::new())]
     pub device: String,
+}
+
+/// Files of a folder that the person at the command line vouches for by `--unchecked`.
+pub fn vouched(shaders: Shaders) -> Shaders {
+    // SAFETY: the flag's help says what the person takes upon themselves.
+    unsafe { shaders.without_checks() }
 }
 
 /// An open device, and why it was taken.

@@ -1,7 +1,7 @@
 //! `wgrad devices`
 
+use crate::gpu;
 use clap::Args;
-use wgrad::gpu;
 
 #[derive(Debug, Args)]
 pub struct Devices {

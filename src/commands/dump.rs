@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
+use crate::models::vocabulary_tensors;
+use crate::text::Tokenizer;
+use crate::train::checkpoint::{load_trained, save_model, stored_shape};
+use crate::train::dump::{dump, load_ids};
+use crate::train::run_directory::RunDirectory;
+use crate::train::{check_tokenizers, load_weights};
 use anyhow::{Context, bail};
 use clap::Args;
-use wgrad::models::vocabulary_tensors;
-use wgrad::text::Tokenizer;
-use wgrad::train::checkpoint::{load_trained, save_model, stored_shape};
-use wgrad::train::dump::{dump, load_ids};
-use wgrad::train::run_directory::RunDirectory;
-use wgrad::train::{check_tokenizers, load_weights};
 
 use super::device::DeviceChoice;
 

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use crate::text::{BleuKind, BleuTokenizer, corpus_bleu, read_lines};
 use anyhow::bail;
 use clap::Args;
-use wgrad::text::{BleuKind, BleuTokenizer, corpus_bleu, read_lines};
 
 use super::device::DeviceChoice;
 use super::translate::{SearchChoice, TrainedModel};

@@ -3,16 +3,16 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use crate::graph::draw::{Drawn, dot, drawing, svg, text};
+use crate::graph::{self, Kind, Value};
+use crate::models;
+use crate::models::textbook_rnn::{Sizes, textbook_rnn};
+use crate::text::BatchShape;
+use crate::train::Split;
+use crate::train::config::Config;
+use crate::train::step::{StepBatch, training_graph};
 use anyhow::{Context, anyhow, bail};
 use clap::{Args, ValueEnum};
-use wgrad::graph::draw::{Drawn, dot, drawing, svg, text};
-use wgrad::graph::{self, Kind, Value};
-use wgrad::models;
-use wgrad::models::textbook_rnn::{Sizes, textbook_rnn};
-use wgrad::text::BatchShape;
-use wgrad::train::Split;
-use wgrad::train::config::Config;
-use wgrad::train::step::{StepBatch, training_graph};
 
 /// Draws forward and backward pass of a training step, for 2 sentences of 5 tokens and vocabularies of 32.
 #[derive(Debug, Args)]

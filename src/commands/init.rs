@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
+use crate::models;
+use crate::train::TrainError;
+use crate::train::checkpoint::{cut, save_model};
+use crate::train::config::Config;
+use crate::train::footprint::Footprint;
+use crate::train::run_directory::RunDirectory;
 use clap::Args;
-use wgrad::models;
-use wgrad::train::TrainError;
-use wgrad::train::checkpoint::{cut, save_model};
-use wgrad::train::config::Config;
-use wgrad::train::footprint::Footprint;
-use wgrad::train::run_directory::RunDirectory;
 
 #[derive(Debug, Args)]
 pub struct Init {

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
+use crate::text::{LONGEST_WORD, Learning};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use wgrad::text::{LONGEST_WORD, Learning};
 
 /// Shows how far the learning of one vocabulary is. Ctrl-C ends the program meanwhile: nothing is made yet.
 #[derive(Debug)]

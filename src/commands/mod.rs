@@ -1,5 +1,14 @@
 //! The subcommands, one file each: what a person types, and what they see. Nothing here that a user of the library
-//! would miss.
+//! would miss, but for the command lines as a whole: [`main`] is wgrad's, and [`kernels`] that of a crate with ops of
+//! its own.
+
+/// `eprintln!` that goes on where nobody can listen, on a closed pipe or a full disk: what is said there is no reason
+/// to lose the work.
+macro_rules! tell {
+    ($($said:tt)*) => {{
+        let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("{}\n", format_args!($($said)*)));
+    }};
+}
 
 mod bench;
 mod check;
@@ -21,17 +30,19 @@ mod translate;
 mod tune;
 mod warnings;
 
+use std::process::ExitCode;
+
+use crate::gpu::{self, OpenError};
+use crate::ops::{Listing, OPS};
+use crate::shell::word;
 use anyhow::{anyhow, bail};
 use clap::{Parser, Subcommand};
 use thiserror::Error;
-use wgrad::gpu::{self, OpenError};
-use wgrad::ops::OPS;
-use wgrad::shell::word;
 
 /// Trains translation models on any GPU, without CUDA, and translates with them.
 #[derive(Debug, Parser)]
 #[command(version, about)]
-pub struct Cli {
+struct Cli {
     #[command(subcommand)]
     command: Command,
 }
@@ -65,7 +76,7 @@ enum Command {
 }
 
 impl Cli {
-    pub fn run(self) -> anyhow::Result<()> {
+    fn run(self) -> anyhow::Result<()> {
         threads::start()?;
         match self.command {
             Command::Train(command) => command.run(),
@@ -74,8 +85,8 @@ impl Cli {
             Command::Translate(command) => command.run(),
             Command::Evaluate(command) => command.run(),
             Command::Devices(command) => command.run(),
-            Command::Bench(command) => command.run(),
-            Command::Check(command) => command.run(),
+            Command::Bench(command) => command.run(OPS),
+            Command::Check(command) => command.run(OPS),
             Command::Data(command) => command.run(),
             Command::Graph(command) => command.run(),
             Command::Init(command) => command.run(),
@@ -84,11 +95,78 @@ impl Cli {
     }
 }
 
+/// Compares kernels with their references, measures them, and changes them to see whether that is noticed.
+#[derive(Debug, Parser)]
+#[command(about)]
+struct Kernels {
+    #[command(subcommand)]
+    command: KernelCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum KernelCommand {
+    /// Compare every kernel with its reference
+    Check(check::Check),
+    /// Measure kernels on a device
+    Bench(bench::Bench),
+}
+
+impl Kernels {
+    fn run(self, ops: &'static [Listing]) -> anyhow::Result<()> {
+        threads::start()?;
+        match self.command {
+            KernelCommand::Check(command) => command.run(ops),
+            KernelCommand::Bench(command) => command.run(ops),
+        }
+    }
+}
+
+/// `wgrad`: parses the arguments of this process, and runs what they ask for.
+pub fn main() -> ExitCode {
+    end_quietly_without_output();
+    ended(Cli::parse().run())
+}
+
+/// The command line of a crate with ops of its own: `check` (with `--mutants`) and `bench`, over these.
+///
+/// ```no_run
+/// # mod rms_norm { use wgrad::ops::Listing; pub const LISTING: Listing = Listing::new("", &[], |_| vec![], || vec![]); }
+/// fn main() -> std::process::ExitCode {
+///     wgrad::commands::kernels(&[rms_norm::LISTING])
+/// }
+/// ```
+pub fn kernels(ops: &'static [Listing]) -> ExitCode {
+    end_quietly_without_output();
+    ended(Kernels::parse().run(ops))
+}
+
+fn ended(result: anyhow::Result<()>) -> ExitCode {
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    tell!("error: {error:#}");
+    ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
+}
+
+/// A closed or full standard output, as of `wgrad check | head`, is no fault of the program's: one line in place of a
+/// panic's many.
+fn end_quietly_without_output() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let said = panic.payload().downcast_ref::<String>();
+        match said.and_then(|said| said.strip_prefix("failed printing to stdout: ")) {
+            Some(reason) => {
+                tell!("error: cannot write to standard output: {reason}");
+                std::process::exit(1);
+            }
+            None => usual(panic),
+        }
+    }));
+}
+
 /// A command line that asks for what is not there. It ends as clap ends for one that it cannot read: with exit status 2
 /// and the same hint.
 #[derive(Debug, Error)]
 #[error("{0:#}\n\nFor more information, try '--help'.")]
-pub struct Usage(anyhow::Error);
+struct Usage(anyhow::Error);
 
 fn usage(error: impl Into<anyhow::Error>) -> anyhow::Error {
     Usage(error.into()).into()
@@ -115,15 +193,16 @@ fn expected_adapter(what: &str) -> anyhow::Error {
     anyhow!("{what}; expected a graphics adapter; choose an adapter with --device{present}")
 }
 
-/// Refuses names given with --op that no op has.
-fn known_ops(ops: &[String]) -> anyhow::Result<()> {
-    for op in ops {
-        if !OPS.iter().any(|(name, _)| name == op) {
-            let known: Vec<_> = OPS.iter().map(|(name, _)| *name).collect();
-            bail!("--op {op}: there is no such op; expected one of {}", known.join(", "));
+/// The ops that --op names, in the order of the list; all where it names none.
+fn chosen_ops(all: &[Listing], names: &[String]) -> anyhow::Result<Vec<Listing>> {
+    for name in names {
+        if !all.iter().any(|op| op.name == name) {
+            let known: Vec<_> = all.iter().map(|op| op.name).collect();
+            bail!("--op {name}: there is no such op; expected one of {}", known.join(", "));
         }
     }
-    Ok(())
+    let chosen = |op: &&Listing| names.is_empty() || names.iter().any(|name| name == op.name);
+    Ok(all.iter().filter(chosen).copied().collect())
 }
 
 /// How this program was called, as a word of the shell: after `cargo run` there is no `wgrad` on the path.

@@ -3,9 +3,9 @@
 use std::io::{self, Stderr, Write};
 use std::ops::ControlFlow;
 
+use crate::train::metrics::{EpochMetrics, duration};
+use crate::train::{Speed, Watch};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use wgrad::train::metrics::{EpochMetrics, duration};
-use wgrad::train::{Speed, Watch};
 
 /// Shows how far training is.
 #[derive(Debug)]

@@ -3,17 +3,17 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::plan::Device;
+use crate::shell::word;
+use crate::text::{BleuTokenizer, Tokenizer};
+use crate::train::config::Config;
+use crate::train::footprint::Footprint;
+use crate::train::metrics::{EpochMetrics, Record, read_records};
+use crate::train::run_directory::{RunDirectory, next_free};
+use crate::train::score::score_name;
+use crate::train::{Outcome, Setup, Trainer};
 use anyhow::{Context, bail};
 use clap::Args;
-use wgrad::plan::Device;
-use wgrad::shell::word;
-use wgrad::text::{BleuTokenizer, Tokenizer};
-use wgrad::train::config::Config;
-use wgrad::train::footprint::Footprint;
-use wgrad::train::metrics::{EpochMetrics, Record, read_records};
-use wgrad::train::run_directory::{RunDirectory, next_free};
-use wgrad::train::score::score_name;
-use wgrad::train::{Outcome, Setup, Trainer};
 
 use super::corpus::Corpus;
 use super::device::{DeviceChoice, Opened};

@@ -3,15 +3,15 @@
 use std::io::{BufRead, BufReader, ErrorKind, IsTerminal, Write, stdin, stdout};
 use std::path::PathBuf;
 
+use crate::decode::{Beam, Limit, Search, Translated, Translator};
+use crate::plan::Device;
+use crate::shell::word;
+use crate::text::{Foreign, Tokenizer};
+use crate::train::checkpoint::Trained;
+use crate::train::load;
+use crate::train::run_directory::RunDirectory;
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
-use wgrad::decode::{Beam, Limit, Search, Translated, Translator};
-use wgrad::plan::Device;
-use wgrad::shell::word;
-use wgrad::text::{Foreign, Tokenizer};
-use wgrad::train::checkpoint::Trained;
-use wgrad::train::load;
-use wgrad::train::run_directory::RunDirectory;
 
 use super::device::DeviceChoice;
 use super::program;

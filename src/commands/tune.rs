@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use crate::shell::{word, words};
+use crate::text::Tokenizer;
+use crate::train::fingerprint::text_fingerprints;
+use crate::train::metrics::duration;
+use crate::tune::study::{Claim, Identity, Role, run_path};
+use crate::tune::summary::Summary;
+use crate::tune::{End, SPACES, Space, Study, Trial};
 use anyhow::{Context, anyhow};
 use clap::Args;
-use wgrad::shell::{word, words};
-use wgrad::text::Tokenizer;
-use wgrad::train::fingerprint::text_fingerprints;
-use wgrad::train::metrics::duration;
-use wgrad::tune::study::{Claim, Identity, Role, run_path};
-use wgrad::tune::summary::Summary;
-use wgrad::tune::{End, SPACES, Space, Study, Trial};
 
 use super::corpus::Corpus;
 use super::device::DeviceChoice;

@@ -1,7 +1,7 @@
 //! What `translate` and `evaluate` have to say of single lines: once for each kind, with the number of lines.
 
+use crate::decode::{End, Translated};
 use anyhow::bail;
-use wgrad::decode::{End, Translated};
 
 /// Lines of one kind: what is said of the first, and how many there are.
 #[derive(Default)]

@@ -125,9 +125,11 @@ impl Context {
         })
     }
 
-    /// The kernel of a dispatch, compiled at its first use; `checked`: with runtime checks of every index and loop.
+    /// The kernel of a dispatch, compiled at its first use; `checked`: with runtime checks of every index and loop. WGSL
+    /// that nobody vouches for has them always.
     pub fn kernel(&self, dispatch: &Dispatch, shaders: &Shaders, checked: bool) -> Arc<Kernel> {
-        let source = shaders.assemble(dispatch.shader, &dispatch.constants);
+        let source = shaders.assemble(dispatch);
+        let checked = checked || !source.unchecked;
         let key = (source.text.clone(), dispatch.entry, checked);
         if let Some(kernel) = lock(&self.kernels).get(&key) {
             return kernel.clone();
@@ -197,14 +199,14 @@ impl Context {
         checked: bool,
     ) -> (wgpu::ShaderModule, Option<wgpu::Error>) {
         // All entry points of a shader share what the compiler says against it.
-        let descriptor = wgpu::ShaderModuleDescriptor { label: Some(dispatch.shader), source };
+        let descriptor = wgpu::ShaderModuleDescriptor { label: Some(dispatch.shader.name()), source };
         let errors = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
         let module = if checked {
             self.device.create_shader_module(descriptor)
         } else {
-            // SAFETY: the shaders are our own; every kernel is compared with its reference under the driver's bounds
-            // checks (`wgrad check`), guards its edges, and has no endless loop. Checks cost 17 to 40 % of a product,
-            // and loop bounding alone has cost 100 times.
+            // SAFETY: every file of the source is built in, or its author has vouched for it (`Shader::unchecked`,
+            // `Shaders::without_checks`). Checks cost 17 to 40 % of a product, and loop bounding alone has cost 100
+            // times.
             unsafe { self.device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) }
         };
         (module, pollster::block_on(errors.pop()))

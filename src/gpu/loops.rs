@@ -32,6 +32,19 @@ fn straighten_block(block: &mut Block) {
     }
 }
 
+/// Forgets where in the text statements stand: two modules that do the same are the same then.
+pub fn without_places(module: &mut Module) {
+    let functions = module.functions.iter_mut().map(|(_, function)| function);
+    for function in functions.chain(module.entry_points.iter_mut().map(|entry| &mut entry.function)) {
+        forget_places(&mut function.body);
+    }
+}
+
+fn forget_places(block: &mut Block) {
+    *block = Block::from_vec(block.to_vec());
+    block.iter_mut().flat_map(blocks_mut).for_each(forget_places);
+}
+
 /// Whether a turn of the loop with this body may go on to the next one before its end.
 fn continues(body: &Block) -> bool {
     body.iter().any(|statement| match statement {

@@ -15,6 +15,7 @@ pub use adapter::{AdapterInfo, Limits, OpenError, Properties, install_hint, list
 /// For tests that compile kernels as a [`Gpu`] does.
 #[doc(hidden)]
 pub use loops::straighten;
+pub(crate) use loops::without_places;
 pub use shaders::{Shaders, ShadersError};
 pub use standard::warnings;
 

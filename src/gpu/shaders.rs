@@ -1,4 +1,4 @@
-//! The WGSL of every op, and how a kernel's source is put together.
+//! How a kernel's source is put together: an op's file, the shared files that it imports, and constants.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
@@ -7,58 +7,11 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-/// Every file in `shaders/`, by name.
-const SHADERS: &[(&str, &str)] = &[
-    ("adam", include_str!("../../shaders/adam.wgsl")),
-    ("add", include_str!("../../shaders/add.wgsl")),
-    ("add_position", include_str!("../../shaders/add_position.wgsl")),
-    ("additive_score", include_str!("../../shaders/additive_score.wgsl")),
-    ("argmax", include_str!("../../shaders/argmax.wgsl")),
-    ("attention", include_str!("../../shaders/attention.wgsl")),
-    ("attention_broadcast", include_str!("../../shaders/attention_broadcast.wgsl")),
-    ("beam_step", include_str!("../../shaders/beam_step.wgsl")),
-    ("bias_add", include_str!("../../shaders/bias_add.wgsl")),
-    ("choose_ids", include_str!("../../shaders/choose_ids.wgsl")),
-    ("clip_grad_norm", include_str!("../../shaders/clip_grad_norm.wgsl")),
-    ("concat", include_str!("../../shaders/concat.wgsl")),
-    ("dropout", include_str!("../../shaders/dropout.wgsl")),
-    ("embedding", include_str!("../../shaders/embedding.wgsl")),
-    ("embedding_chains", include_str!("../../shaders/embedding_chains.wgsl")),
-    ("embedding_runs", include_str!("../../shaders/embedding_runs.wgsl")),
-    ("fill", include_str!("../../shaders/fill.wgsl")),
-    ("gather_batch", include_str!("../../shaders/gather_batch.wgsl")),
-    ("gather_rows", include_str!("../../shaders/gather_rows.wgsl")),
-    ("gru", include_str!("../../shaders/gru.wgsl")),
-    ("gru_backward", include_str!("../../shaders/gru_backward.wgsl")),
-    ("gru_gates", include_str!("../../shaders/gru_gates.wgsl")),
-    ("layer_norm", include_str!("../../shaders/layer_norm.wgsl")),
-    ("layer_norm_backward", include_str!("../../shaders/layer_norm_backward.wgsl")),
-    ("linear_cross_entropy", include_str!("../../shaders/linear_cross_entropy.wgsl")),
-    ("log_softmax", include_str!("../../shaders/log_softmax.wgsl")),
-    ("lstm", include_str!("../../shaders/lstm.wgsl")),
-    ("lstm_gates", include_str!("../../shaders/lstm_gates.wgsl")),
-    ("matmul", include_str!("../../shaders/matmul.wgsl")),
-    ("matmul_broadcast", include_str!("../../shaders/matmul_broadcast.wgsl")),
-    ("matmul_few_rows", include_str!("../../shaders/matmul_few_rows.wgsl")),
-    ("matmul_registers", include_str!("../../shaders/matmul_registers.wgsl")),
-    ("mul", include_str!("../../shaders/mul.wgsl")),
-    ("normalize", include_str!("../../shaders/normalize.wgsl")),
-    ("recurrence", include_str!("../../shaders/recurrence.wgsl")),
-    ("relu", include_str!("../../shaders/relu.wgsl")),
-    ("rnn", include_str!("../../shaders/rnn.wgsl")),
-    ("rnn_gates", include_str!("../../shaders/rnn_gates.wgsl")),
-    ("scale", include_str!("../../shaders/scale.wgsl")),
-    ("sigmoid", include_str!("../../shaders/sigmoid.wgsl")),
-    ("slice", include_str!("../../shaders/slice.wgsl")),
-    ("softmax", include_str!("../../shaders/softmax.wgsl")),
-    ("stack", include_str!("../../shaders/stack.wgsl")),
-    ("sum", include_str!("../../shaders/sum.wgsl")),
-    ("sum_rows", include_str!("../../shaders/sum_rows.wgsl")),
-    ("tanh", include_str!("../../shaders/tanh.wgsl")),
-    ("bench/copy", include_str!("../../shaders/bench/copy.wgsl")),
-    ("bench/empty", include_str!("../../shaders/bench/empty.wgsl")),
-    ("bench/multiply_add", include_str!("../../shaders/bench/multiply_add.wgsl")),
-    ("bench/multiply_add_f16", include_str!("../../shaders/bench/multiply_add_f16.wgsl")),
+use crate::graph::{Dispatch, Shader};
+use crate::ops::Listing;
+
+/// Every file in `shaders/shared`, by name, for the files of ops to import.
+const SHARED: &[(&str, &str)] = &[
     ("shared/activation", include_str!("../../shaders/shared/activation.wgsl")),
     ("shared/add_products0", include_str!("../../shaders/shared/add_products0.wgsl")),
     ("shared/add_products1", include_str!("../../shaders/shared/add_products1.wgsl")),
@@ -90,7 +43,6 @@ const SHADERS: &[(&str, &str)] = &[
     ("shared/right_of_product2", include_str!("../../shaders/shared/right_of_product2.wgsl")),
     ("shared/row", include_str!("../../shaders/shared/row.wgsl")),
     ("shared/step", include_str!("../../shaders/shared/step.wgsl")),
-    ("shared/strided", include_str!("../../shaders/shared/strided.wgsl")),
     ("shared/team1", include_str!("../../shaders/shared/team1.wgsl")),
     ("shared/team8", include_str!("../../shaders/shared/team8.wgsl")),
     ("shared/threefry", include_str!("../../shaders/shared/threefry.wgsl")),
@@ -111,37 +63,59 @@ pub enum ShadersError {
     Empty { path: PathBuf },
     #[error("cannot read {}: {error}; expected WGSL in UTF-8", path.display())]
     File { path: PathBuf, error: io::Error },
-    #[error("{} is no shader of wgrad; expected some of {known}", path.display())]
+    #[error("{} is no shader of these ops; expected some of {known}", path.display())]
     Unknown { path: PathBuf, known: String },
     #[error("{}, line {line}: `{text}` names no shared file; expected one of {known}", path.display())]
     Import { path: PathBuf, line: usize, text: String, known: String },
 }
 
-/// The text of every shader.
+/// The shared files, and files of a folder that stand in for built-in ones.
 #[derive(Debug, Default)]
 pub struct Shaders {
     /// The folder that `read` gives the place of.
     folder: PathBuf,
     /// What stands in that folder instead of the built-in file of this name.
     replaced: HashMap<&'static str, String>,
+    /// Whether the folder's files run without the driver's checks.
+    unchecked: bool,
 }
 
 impl Shaders {
-    /// Name and text of every file in `shaders/`, as they were when this was compiled: "softmax", "shared/grid".
-    pub fn built_in() -> &'static [(&'static str, &'static str)] {
-        SHADERS
+    /// Name and text of every file that an `#import` may name: "shared/grid".
+    pub fn shared() -> &'static [(&'static str, &'static str)] {
+        SHARED
     }
 
-    /// The files in a folder, `shared/` and `bench/` in it included; those missing there are the built-in ones.
+    /// The shared files that a text imports, whatever its constants choose.
+    pub(crate) fn imports(text: &str) -> impl Iterator<Item = (&'static str, &'static str)> + use<> {
+        let imports: Vec<String> =
+            text.lines().filter_map(|line| Some(line.strip_prefix(IMPORT)?.trim().into())).collect();
+        SHARED.iter().copied().filter(move |(name, _)| imports.iter().any(|import| may_name(import, name)))
+    }
+
+    /// One file's text in place of the built-in one.
+    ///
+    /// # Safety
+    /// With `unchecked` as for [`Shader::unchecked`].
+    pub(crate) unsafe fn with_text(name: &'static str, text: String, unchecked: bool) -> Self {
+        Self { folder: PathBuf::new(), replaced: HashMap::from([(name, text)]), unchecked }
+    }
+
+    /// The files in a folder, those in its `shared/`, `software/` and `bench/` included, in place of the built-in ones
+    /// of these ops; those missing there are the built-in ones. Their kernels run under the driver's checks.
     ///
     /// # Errors
-    /// When there is nothing to read, or a file that wgrad has no shader for.
-    pub fn read(folder: &Path) -> Result<Self, ShadersError> {
-        let mut shaders = Self { folder: folder.into(), replaced: HashMap::new() };
-        shaders.read_files("")?;
-        for sub in ["shared/", "bench/"] {
+    /// When there is nothing to read, or a file that none of the ops has.
+    pub fn read<'a>(folder: &Path, ops: impl IntoIterator<Item = &'a Listing>) -> Result<Self, ShadersError> {
+        let of_ops = ops.into_iter().flat_map(|op| op.shaders()).map(Shader::name);
+        let known: BTreeSet<&'static str> = of_ops.chain(SHARED.iter().map(|(name, _)| *name)).collect();
+        let mut shaders = Self { folder: folder.into(), ..Self::default() };
+        shaders.read_files("", &known)?;
+        let folders: BTreeSet<&str> =
+            known.iter().filter_map(|name| name.split_once('/')).map(|(sub, _)| sub).collect();
+        for sub in folders {
             if folder.join(sub).is_dir() {
-                shaders.read_files(sub)?;
+                shaders.read_files(&format!("{sub}/"), &known)?;
             }
         }
         if shaders.replaced.is_empty() {
@@ -150,7 +124,17 @@ impl Shaders {
         Ok(shaders)
     }
 
-    fn read_files(&mut self, sub: &str) -> Result<(), ShadersError> {
+    /// The folder's files run without the driver's checks, as wgrad's own do.
+    ///
+    /// # Safety
+    /// As for [`Shader::unchecked`], of every file in the folder.
+    #[must_use]
+    pub unsafe fn without_checks(mut self) -> Self {
+        self.unchecked = true;
+        self
+    }
+
+    fn read_files(&mut self, sub: &str, known: &BTreeSet<&'static str>) -> Result<(), ShadersError> {
         let folder = if sub.is_empty() { self.folder.clone() } else { self.folder.join(sub) };
         let unreadable = |error| ShadersError::Folder { path: folder.clone(), error };
         for entry in std::fs::read_dir(&folder).map_err(unreadable)? {
@@ -159,20 +143,18 @@ impl Shaders {
                 continue;
             }
             let name = path.file_stem().map(|stem| format!("{sub}{}", stem.to_string_lossy()));
-            let Some((name, _)) = SHADERS.iter().find(|(known, _)| Some(*known) == name.as_deref()) else {
-                let known = names(|known| known.strip_prefix(sub).is_some_and(|rest| !rest.contains('/')));
-                return Err(ShadersError::Unknown { path, known });
+            let Some(name) = known.iter().find(|known| Some(**known) == name.as_deref()) else {
+                let here = known.iter().filter(|known| known.strip_prefix(sub).is_some_and(|rest| !rest.contains('/')));
+                return Err(ShadersError::Unknown { path, known: here.copied().collect::<Vec<_>>().join(", ") });
             };
             let text =
                 std::fs::read_to_string(&path).map_err(|error| ShadersError::File { path: path.clone(), error })?;
-            for (line, text) in text.lines().enumerate().filter(|(_, text)| text.starts_with(IMPORT)) {
-                // A constant in braces can have any value here.
-                let (name, open) = match text[IMPORT.len()..].trim().split_once('{') {
-                    Some((name, _)) => (name, true),
-                    None => (text[IMPORT.len()..].trim(), false),
-                };
-                if !SHADERS.iter().any(|(known, _)| *known == name || open && known.starts_with(name)) {
-                    let known = names(|known| known.starts_with("shared/"));
+            for (line, text) in text.lines().enumerate() {
+                if text
+                    .strip_prefix(IMPORT)
+                    .is_some_and(|import| !SHARED.iter().any(|(name, _)| may_name(import.trim(), name)))
+                {
+                    let known = SHARED.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
                     return Err(ShadersError::Import { path, line: line + 1, text: text.into(), known });
                 }
             }
@@ -186,37 +168,38 @@ impl Shaders {
         self.replaced.iter().map(|(name, text)| (self.folder.join(format!("{name}.wgsl")), text.as_str()))
     }
 
-    /// The text of a file, and where it stands, for messages.
-    fn text(&self, name: &str) -> (&str, PathBuf) {
-        let found = SHADERS.iter().find(|(known, _)| *known == name);
-        let (name, built_in) = found.unwrap_or_else(|| panic!("no shader `{name}` in src/gpu/shaders.rs"));
+    /// The text of a file, where it stands, for messages, and whether it runs unchecked.
+    fn text<'a>(&'a self, name: &str, built_in: &'a str, unchecked: bool) -> (&'a str, PathBuf, bool) {
         let file = format!("{name}.wgsl");
         match self.replaced.get(name) {
-            Some(text) => (text, self.folder.join(file)),
-            None => (built_in, Path::new("shaders").join(file)),
+            Some(text) => (text, self.folder.join(file), self.unchecked),
+            // Of another crate's files nobody knows the folder.
+            None => (built_in, if unchecked { Path::new("shaders").join(file) } else { file.into() }, unchecked),
         }
     }
 
-    /// The source of a shader: its text, then that of every file that an `#import NAME` line names, then the constants.
-    /// WGSL takes declarations in any order, and so the lines of the file keep their numbers. In
-    /// `#import shared/vector{VECTOR}` a constant's value chooses the file. `enable` must stand before all
-    /// declarations, those of imports too: all of them come to the first line.
-    pub fn assemble(&self, name: &str, constants: &[(&'static str, u32)]) -> Source {
-        let mut source = Source { text: String::new(), files: vec![] };
+    /// The source of a kernel: its file's text, then that of every shared file that an `#import NAME` line names, then
+    /// the constants. WGSL takes declarations in any order, and so the lines of the file keep their numbers. In
+    /// `#import shared/vector{VECTOR}` a constant's value stands in the name, in
+    /// `#import shared/reduce_{SUBGROUPS 0:workgroup 1:subgroup}` the word behind its value. `enable` must stand before
+    /// all declarations, those of imports too: all of them come to the first line.
+    pub fn assemble(&self, dispatch: &Dispatch) -> Source {
+        let Dispatch { shader, constants, .. } = dispatch;
+        let mut source = Source { text: String::new(), files: vec![], unchecked: true };
         let mut enabled = BTreeSet::new();
         let imported = |line: &str| {
-            let named =
-                constants.iter().fold(line.strip_prefix(IMPORT)?.trim().to_string(), |name, (constant, value)| {
-                    name.replace(&format!("{{{constant}}}"), &value.to_string())
-                });
-            SHADERS.iter().map(|(known, _)| *known).find(|known| *known == named)
+            let named = import_name(line.strip_prefix(IMPORT)?.trim(), constants)?;
+            SHARED.iter().find(|(known, _)| *known == named)
         };
-        let (text, path) = self.text(name);
+        let (text, path, unchecked) = self.text(shader.name(), shader.text(), shader.is_unchecked());
         // A line that names nothing, for want of its constant, stays for the compiler to complain of.
-        source.append(path, text.lines().map(|line| if imported(line).is_some() { "" } else { line }), &mut enabled);
-        for import in text.lines().filter_map(imported) {
-            let (text, path) = self.text(import);
+        let own = text.lines().map(|line| if imported(line).is_some() { "" } else { line });
+        source.append(path, own, &mut enabled);
+        source.unchecked &= unchecked;
+        for (import, built_in) in text.lines().filter_map(imported) {
+            let (text, path, unchecked) = self.text(import, built_in, true);
             source.append(path, text.lines(), &mut enabled);
+            source.unchecked &= unchecked;
         }
         for (constant, value) in constants {
             source.text += &format!("const {constant}: u32 = {value}u;\n");
@@ -227,12 +210,34 @@ impl Shaders {
     }
 }
 
-const IMPORT: &str = "#import ";
-
-fn names(wanted: impl Fn(&str) -> bool) -> String {
-    let names: Vec<_> = SHADERS.iter().map(|(name, _)| *name).filter(|name| wanted(name)).collect();
-    names.join(", ")
+/// The file that an import names, with what these constants choose.
+fn import_name(import: &str, constants: &[(&'static str, u32)]) -> Option<String> {
+    let Some((before, rest)) = import.split_once('{') else {
+        return Some(import.into());
+    };
+    let (choice, after) = rest.split_once('}')?;
+    let mut words = choice.split_whitespace();
+    let constant = words.next()?;
+    let value = constants.iter().find(|(name, _)| *name == constant)?.1.to_string();
+    let chosen = match words.next() {
+        None => value,
+        Some(first) => {
+            let mut choices = [first].into_iter().chain(words).filter_map(|word| word.split_once(':'));
+            choices.find(|(of, _)| *of == value)?.1.into()
+        }
+    };
+    Some(format!("{before}{chosen}{after}"))
 }
+
+/// Whether an import names this shared file, or may do so where a constant in braces chooses.
+fn may_name(import: &str, file: &str) -> bool {
+    match import.split_once('{') {
+        Some((before, _)) => file.starts_with(before),
+        None => file == import,
+    }
+}
+
+const IMPORT: &str = "#import ";
 
 /// The extensions that a line `enable f16, subgroups;` asks for, and what else stands in it.
 pub fn split_enable(line: &str) -> (Vec<&str>, &str) {
@@ -250,6 +255,8 @@ const ENABLE_SUBGROUPS: &str = "enable subgroups; ";
 pub struct Source {
     /// WGSL by the standard.
     pub text: String,
+    /// Whether every file of it may run without the driver's checks.
+    pub unchecked: bool,
     /// Files in order, each with its number of lines.
     files: Vec<(PathBuf, usize)>,
 }
@@ -325,9 +332,14 @@ impl Source {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use wgpu::naga::front::wgsl::parse_str;
 
-    use super::{SHADERS, Shaders, split_enable};
+    use super::{SHARED, Shaders, import_name, split_enable};
+    use crate::bench;
+    use crate::graph::{Dispatch, Shader};
+    use crate::ops::{Listing, OPS};
 
     #[test]
     fn every_file_is_listed() {
@@ -337,13 +349,16 @@ mod tests {
             let names = entries.map(|e| e.expect("an entry").file_name().into_string().expect("UTF-8"));
             names.filter_map(|n| Some(format!("{sub}{}", n.strip_suffix(".wgsl")?))).collect::<Vec<_>>()
         };
-        let mut files = folder("");
-        files.extend(folder("shared/"));
-        files.extend(folder("bench/"));
-        files.sort();
-        let mut listed: Vec<_> = SHADERS.iter().map(|(name, _)| name.to_string()).collect();
-        listed.sort();
+        let files: BTreeSet<_> = ["", "shared/", "software/", "bench/"].into_iter().flat_map(folder).collect();
+        let of_ops = OPS.iter().chain([&bench::LISTING]).flat_map(Listing::files);
+        let listed: BTreeSet<_> = of_ops.chain(SHARED.iter().copied()).map(|(name, _)| name.to_string()).collect();
         assert_eq!(files, listed);
+    }
+
+    fn kernel(name: &str, constants: &[(&'static str, u32)]) -> Dispatch {
+        let mut shaders = OPS.iter().chain([&bench::LISTING]).flat_map(|op| op.shaders());
+        let shader = shaders.find(|shader| shader.name() == name).expect("a shader of an op");
+        Dispatch { constants: constants.to_vec(), ..Dispatch::new(*shader, "main") }
     }
 
     #[test]
@@ -354,11 +369,11 @@ mod tests {
         for (name, constants, enabled) in [
             ("softmax", &[("SUBGROUPS", 1), ("VECTOR", 4)][..], "enable subgroups; "),
             ("softmax", &[("SUBGROUPS", 0), ("VECTOR", 4)], ""),
-            ("attention_broadcast", &[("VECTOR", 1)], "enable subgroups; "),
+            ("software/attention", &[("VECTOR", 1)], "enable subgroups; "),
             ("bench/multiply_add_f16", &[("ROUNDS", 1)], "enable f16; "),
         ] {
-            let source = shaders.assemble(name, constants);
-            let (file, _) = shaders.text(name);
+            let kernel = kernel(name, constants);
+            let (source, file) = (shaders.assemble(&kernel), kernel.shader.text());
             let first = file.lines().next().expect("a line");
             assert_eq!(source.text.lines().next(), Some(format!("{enabled}{first}").as_str()), "{name}");
             assert_eq!(source.text.matches("enable ").count(), usize::from(!enabled.is_empty()), "{name}");
@@ -367,6 +382,35 @@ mod tests {
             }
             assert!(!source.for_naga().contains("enable subgroups"), "{name}");
         }
+    }
+
+    #[test]
+    fn a_constant_chooses_the_file() {
+        let constants = [("WIDTH", 4), ("KIND", 1)];
+        let named = |import| import_name(import, &constants);
+        assert_eq!(named("shared/grid").as_deref(), Some("shared/grid"));
+        assert_eq!(named("shared/vector{WIDTH}").as_deref(), Some("shared/vector4"));
+        assert_eq!(named("shared/sum_{KIND 0:slow 1:fast}").as_deref(), Some("shared/sum_fast"));
+        assert_eq!(named("shared/sum_{WIDTH 0:slow 1:fast}"), None);
+        assert_eq!(named("shared/sum_{OTHER}"), None);
+    }
+
+    #[test]
+    fn only_built_in_files_run_without_checks() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let softmax = kernel("softmax", &[("SUBGROUPS", 0), ("VECTOR", 4), ("EDGE", 4)]);
+        let (own, grid) =
+            (softmax.shader.text(), SHARED.iter().find(|(name, _)| *name == "shared/grid").expect("a file"));
+        assert!(Shaders::default().assemble(&softmax).unchecked);
+        let foreign = Dispatch { shader: Shader::new("softmax", own), ..softmax.clone() };
+        assert!(!Shaders::default().assemble(&foreign).unchecked);
+        // A file that another one imports counts as well.
+        std::fs::create_dir(folder.path().join("shared")).expect("a folder");
+        std::fs::write(folder.path().join("shared/grid.wgsl"), grid.1).expect("a file");
+        let read = || Shaders::read(folder.path(), OPS).expect("a built-in file");
+        assert!(!read().assemble(&softmax).unchecked);
+        // SAFETY: it is the built-in file, and nothing runs.
+        assert!(unsafe { read().without_checks() }.assemble(&softmax).unchecked);
     }
 
     /// Once this fails, `for_naga` has no purpose.

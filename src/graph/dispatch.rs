@@ -1,5 +1,7 @@
 //! A kernel launch as plain data: what `gpu` records, and what a test can look at without a GPU.
 
+use super::Shader;
+
 /// What the planner must know of the machine that will run a plan.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Target {
@@ -46,8 +48,7 @@ pub enum Operand {
 /// One kernel launch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dispatch {
-    /// File in `shaders/`, without its ending.
-    pub shader: &'static str,
+    pub shader: Shader,
     /// Entry point.
     pub entry: &'static str,
     /// Compile-time constants, prepended to the shader as `const NAME: u32 = VALUE;`.
@@ -60,7 +61,7 @@ pub struct Dispatch {
 }
 
 impl Dispatch {
-    pub fn new(shader: &'static str, entry: &'static str) -> Self {
+    pub fn new(shader: Shader, entry: &'static str) -> Self {
         Self { shader, entry, constants: vec![], bindings: vec![], uniform: vec![], workgroups: [1, 1, 1] }
     }
 

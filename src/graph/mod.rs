@@ -8,13 +8,16 @@ pub mod draw;
 mod gradient;
 mod op;
 mod real;
+mod shader;
 mod tensor_type;
 
+pub use crate::reference;
 pub use dispatch::{Dispatch, Operand, Target, groups};
 pub use gradient::Backward;
-pub(crate) use op::reference;
 pub use op::{Alias, Call, Op, Slice, SliceMut, Types, Work, expect};
 pub use real::{Real, Tracked};
+pub use shader::Shader;
+pub(crate) use shader::shader;
 pub use tensor_type::{DType, TensorType, elements};
 
 use std::collections::HashMap;

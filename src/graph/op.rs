@@ -59,6 +59,11 @@ pub trait Op: Any + Debug + Send + Sync {
         None
     }
 
+    /// Whether the loss may depend on an output. What an op keeps for its own backward pass carries no gradient.
+    fn carries_gradient(&self, _output: usize) -> bool {
+        true
+    }
+
     /// The op that computes `consumer` at once with `self`, which is its input `input` and has no other reader. It
     /// reads the inputs of `self`, then the other inputs of `consumer`.
     fn absorb(&self, _consumer: &dyn Op, _input: usize) -> Option<Arc<dyn Op>> {
@@ -175,11 +180,12 @@ impl<'a, T: Real> Call<'a, T> {
     }
 }
 
-/// Implements the three `run_*` methods by the op's `fn reference<T: Real>(&self, call: Call<T>)`;
+/// Implements the three `run_*` methods of an [`Op`] by its `fn reference<T: Real>(&self, call: Call<T>)`;
 /// `reference!(fast)` takes f32 from `fn fast(&self, call: Call<f32>)`.
+#[macro_export]
 macro_rules! reference {
     () => {
-        reference!(reference);
+        $crate::reference!(reference);
     };
     ($f32:ident) => {
         fn run_f32(&self, call: $crate::graph::Call<f32>) {
@@ -193,7 +199,6 @@ macro_rules! reference {
         }
     };
 }
-pub(crate) use reference;
 
 /// Checks an input's rank and type; the message says which input broke the rule.
 pub fn expect(tensor: &TensorType, what: &str, rank: usize, dtype: DType) -> Result<(), String> {

@@ -4,13 +4,19 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::graph::{
-    Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Slice, SliceMut, Target, TensorType, Types, Value,
-    Work, reference,
+    Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Shader, Slice, SliceMut, Target, TensorType, Types,
+    Value, Work, reference, shader,
 };
 
+use super::Listing;
 use super::case::{Bench, Case, CaseSet};
 use super::control::{BIAS_CORRECTION, LEARNING_RATE, SENTENCES};
 use super::elementwise::{WORKGROUP, grid, kernel, width};
+
+/// What wgrad knows of the op.
+pub const LISTING: Listing = Listing::new("adam", &[SHADER], cases, benches);
+
+const SHADER: Shader = shader!("adam");
 
 /// β₁, β₂ and ε of Adam. The learning rate and the bias corrections come with each step's control words.
 #[derive(Debug, Clone, Copy)]
@@ -62,7 +68,7 @@ impl Op for Adam {
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let len = types.outputs[0].len();
         let width = width(&[len]);
-        let outputs = (0..3).fold(kernel("adam", "step", width, target), |d, o| d.write(Operand::Output(o)));
+        let outputs = (0..3).fold(kernel(SHADER, "step", width, target), |d, o| d.write(Operand::Output(o)));
         let dispatch = (3..6).fold(outputs, |d, i| d.read(Operand::Input(i)));
         let dispatch = dispatch.uniform(&[len / width]).number(self.beta1).number(self.beta2).number(self.epsilon);
         vec![dispatch.workgroups(grid(len / width, target))]
@@ -113,7 +119,7 @@ fn update(adam: &Adam, call: Call<'_, f32>) {
     adam.reference(call);
 }
 
-pub fn cases(set: &CaseSet) -> Vec<Case> {
+fn cases(set: &CaseSet) -> Vec<Case> {
     let words = |t: i32| {
         let correction = |beta: f64| (1.0 - beta.powi(t)) as f32;
         vec![0, 0, t as u32, 1e-3f32.to_bits(), correction(0.9).to_bits(), correction(0.999).to_bits(), 0, 0]
@@ -135,7 +141,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     cases
 }
 
-pub fn benches() -> Vec<Bench> {
+fn benches() -> Vec<Bench> {
     const PARAMETERS: usize = 2_100_000;
     let mut control = vec![0; SENTENCES];
     control[LEARNING_RATE] = 1e-3f32.to_bits();

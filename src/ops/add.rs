@@ -1,12 +1,19 @@
 //! c = a + b
 
 use crate::graph::{
-    Backward, Call, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, Work, reference,
+    Backward, Call, Dispatch, Graph, GraphError, Op, Real, Shader, Target, TensorType, Types, Value, Work, reference,
+    shader,
 };
 
+use super::Listing;
 use super::case::{Bench, Case, CaseSet};
 use super::elementwise::{WORKGROUP, dispatch, same_shape};
 use super::fast;
+
+/// What wgrad knows of the op.
+pub const LISTING: Listing = Listing::new("add", &[SHADER], cases, benches);
+
+const SHADER: Shader = shader!("add");
 
 /// c = a + b, element by element. Gradients that meet are added by it too.
 pub fn add(graph: &mut Graph, a: Value, b: Value) -> Result<Value, GraphError> {
@@ -40,7 +47,7 @@ impl Op for Add {
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
-        vec![dispatch("add", "forward", 2, types.outputs[0].len(), target)]
+        vec![dispatch(SHADER, "forward", 2, types.outputs[0].len(), target)]
     }
 }
 
@@ -57,7 +64,7 @@ impl Add {
     }
 }
 
-pub fn cases(set: &CaseSet) -> Vec<Case> {
+fn cases(set: &CaseSet) -> Vec<Case> {
     let shapes: [&[usize]; 4] = [&[1], &[7, 17], &[65, 33], &[1000, 257]];
     let mut cases: Vec<_> = set.shapes(&shapes).iter().map(|s| set.case(Add).random(s).random(s)).collect();
     cases.push(set.case(Add).subnormals(&[8, 9]).constant(&[8, 9], 1.0));
@@ -65,7 +72,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     cases
 }
 
-pub fn benches() -> Vec<Bench> {
+fn benches() -> Vec<Bench> {
     vec![Bench::new(
         "feed-forward, 2560 x 2048",
         Case::new(Add).constant(&[2560, 2048], 1.0).constant(&[2560, 2048], 1.0),

@@ -3,14 +3,20 @@
 use rayon::prelude::*;
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
-    expect, groups, reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Shader, Target, TensorType, Types, Value,
+    Work, expect, groups, reference, shader,
 };
 
+use super::Listing;
 use super::case::{Bench, Case, CaseSet};
 use super::elementwise::{WORKGROUP, blocks, grid, kernel, width};
 use super::fill::fill;
 use super::scale::scale as multiply;
+
+/// What wgrad knows of the op.
+pub const LISTING: Listing = Listing::new("add_position", &[SHADER], cases, benches);
+
+const SHADER: Shader = shader!("add_position");
 
 /// Adds rows `first..first + T` of table [P, C], learned or sinusoidal, to scale·x [T, B, C].
 ///
@@ -72,7 +78,7 @@ impl Op for AddPosition {
         let (len, row) = (types.outputs[0].len(), types.input(0)[1..].iter().product::<usize>());
         let columns = types.inputs[0].columns();
         let width = width(&[columns]);
-        let dispatch = kernel("add_position", "forward", width, target).read(Operand::Input(0)).read(Operand::Input(1));
+        let dispatch = kernel(SHADER, "forward", width, target).read(Operand::Input(0)).read(Operand::Input(1));
         let sizes = [len / width, row / width, columns / width, self.first];
         let dispatch = dispatch.write(Operand::Output(0)).uniform(&sizes).number(self.scale);
         vec![dispatch.workgroups(grid(len / width, target))]
@@ -137,7 +143,7 @@ impl Op for AddPositionBackward {
         } else {
             ("backward", groups(self.positions * columns.div_ceil(8)))
         };
-        let dispatch = kernel("add_position", entry, width, target).read(Operand::Input(0)).write(Operand::Output(0));
+        let dispatch = kernel(SHADER, entry, width, target).read(Operand::Input(0)).write(Operand::Output(0));
         vec![dispatch.uniform(&[len, columns, batch, self.first, time]).workgroups(grid)]
     }
 }
@@ -169,7 +175,7 @@ impl AddPositionBackward {
     }
 }
 
-pub fn cases(set: &CaseSet) -> Vec<Case> {
+fn cases(set: &CaseSet) -> Vec<Case> {
     let sizes = [
         (1, 1, 1, 1, 0),
         (7, 5, 17, 9, 2),
@@ -199,7 +205,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     cases
 }
 
-pub fn benches() -> Vec<Bench> {
+fn benches() -> Vec<Bench> {
     vec![
         Bench::new(
             "20 x 1280 x 128",

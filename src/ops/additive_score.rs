@@ -5,15 +5,21 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
-    expect, groups, reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Shader, Target, TensorType, Types, Value,
+    Work, expect, groups, reference, shader,
 };
 
+use super::Listing;
 use super::case::{Bench, Case, CaseSet};
 use super::elementwise::width as vector;
 use super::fast;
 use super::reshape_rows;
 use super::sum_rows::sum_rows;
+
+/// What wgrad knows of the op.
+pub const LISTING: Listing = Listing::new("additive_score", &[SHADER], cases, benches);
+
+const SHADER: Shader = shader!("additive_score");
 
 /// Scores [B, T, S] of queries q [T, B, A] against keys k [S, B, A], both already projected, with v `[A]`.
 pub fn additive_score(graph: &mut Graph, q: Value, k: Value, v: Value) -> Result<Value, GraphError> {
@@ -74,7 +80,7 @@ impl Op for AdditiveScore {
 
 /// A kernel for q and k of `width` columns.
 fn kernel(entry: &'static str, width: usize) -> Dispatch {
-    Dispatch::new("additive_score", entry).constant("VECTOR", vector(&[width]) as u32)
+    Dispatch::new(SHADER, entry).constant("VECTOR", vector(&[width]) as u32)
 }
 
 impl AdditiveScore {
@@ -235,7 +241,7 @@ fn add_key(q: &[f32], k: &[f32], ds: f32, dk: &mut [f32]) {
     }
 }
 
-pub fn cases(set: &CaseSet) -> Vec<Case> {
+fn cases(set: &CaseSet) -> Vec<Case> {
     let mut cases = vec![];
     let quick = [[1, 1, 1, 1], [3, 5, 7, 17], [7, 2, 3, 65], [2, 33, 2, 9], [5, 3, 2, 36], [8, 8, 4, 64]];
     for [time, source, batch, width] in set.sizes(&quick, [65, 65, 65, 257]) {
@@ -252,7 +258,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     cases
 }
 
-pub fn benches() -> Vec<Bench> {
+fn benches() -> Vec<Bench> {
     vec![
         Bench::new(
             "20 queries, 20 keys of 128, batch 128",

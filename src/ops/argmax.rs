@@ -3,13 +3,19 @@
 use rayon::prelude::*;
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
-    groups, reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Shader, Target, TensorType, Types, Value,
+    Work, groups, reference, shader,
 };
 
+use super::Listing;
 use super::case::{Bench, Case, CaseSet};
 use super::elementwise::{kernel, width};
 use super::fast;
+
+/// What wgrad knows of the op.
+pub const LISTING: Listing = Listing::new("argmax", &[SHADER], cases, benches);
+
+const SHADER: Shader = shader!("argmax");
 
 /// Index of the largest number in each row of x [.., C]: ids [..]. The first of equals wins; NaN and −∞ count as the
 /// lowest number. No gradient passes.
@@ -47,7 +53,7 @@ impl Op for Argmax {
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let (rows, columns) = (types.inputs[0].rows(), types.inputs[0].columns());
-        let dispatch = kernel("argmax", "forward", width(&[rows * columns]), target);
+        let dispatch = kernel(SHADER, "forward", width(&[rows * columns]), target);
         let dispatch = dispatch.read(Operand::Input(0)).write(Operand::Output(0));
         vec![dispatch.uniform(&[rows, columns]).workgroups(groups(rows))]
     }
@@ -79,7 +85,7 @@ fn key<T: Real>(x: T) -> T {
     if x > lowest { x } else { lowest }
 }
 
-pub fn cases(set: &CaseSet) -> Vec<Case> {
+fn cases(set: &CaseSet) -> Vec<Case> {
     let shapes: [&[usize]; 11] = [
         &[1, 1],
         &[7, 17],
@@ -104,6 +110,6 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     cases
 }
 
-pub fn benches() -> Vec<Bench> {
+fn benches() -> Vec<Bench> {
     vec![Bench::new("logits, 1280 x 6191", Case::new(Argmax).constant(&[1280, 6191], 1.0))]
 }

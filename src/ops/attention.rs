@@ -11,15 +11,22 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
-    expect, groups, reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Shader, Target, TensorType, Types, Value,
+    Work, expect, groups, reference, shader,
 };
 
+use super::Listing;
 use super::case::{Bench, Case, CaseSet, lengths};
 use super::dropout::Dropout;
 use super::elementwise::width;
 use super::fast::{self, Layout};
 use backward::FusedBackward;
+
+/// What wgrad knows of the op.
+pub const LISTING: Listing = Listing::new("attention", &[SHADER, SOFTWARE], cases, benches);
+
+const SHADER: Shader = shader!("attention");
+const SOFTWARE: Shader = shader!("software/attention");
 
 /// Heads of an attention: their number, and the widths of their keys (and queries) and values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -257,16 +264,16 @@ impl Fused {
     ) -> Dispatch {
         let heads = g.batch * g.heads.count;
         if !target.software || target.subgroup < LANES {
-            return self.uniform(bind(self.kernel("attention", entry)), g, heads * own, target);
+            return self.uniform(bind(self.kernel(SHADER, entry)), g, heads * own, target);
         }
         let blocks = others.div_ceil(LANES as usize).clamp(1, MOST_BLOCKS);
-        let kernel = self.kernel("attention_broadcast", entry).constant("EIGHTS", blocks as u32);
+        let kernel = self.kernel(SOFTWARE, entry).constant("EIGHTS", blocks as u32);
         let kernel = kernel.constant("MORE", (others > LANES as usize * blocks).into());
         let count = heads * own.div_ceil(LANES as usize);
         self.numbers(bind(kernel), g, count).workgroups(groups(count))
     }
 
-    fn kernel(&self, shader: &'static str, entry: &'static str) -> Dispatch {
+    fn kernel(&self, shader: Shader, entry: &'static str) -> Dispatch {
         Dispatch::new(shader, entry)
             .constant("VECTOR", self.which.heads.width() as u32)
             .constant("DROPPED", self.dropout.is_some().into())
@@ -336,6 +343,10 @@ impl Op for Fused {
 
     reference!(blocked);
 
+    fn carries_gradient(&self, output: usize) -> bool {
+        output == 0
+    }
+
     fn work(&self, types: &Types) -> Work {
         let (g, Heads { count, key, value }) = (self.geometry(&types.inputs), self.which.heads);
         // q·k, · scale, − max, exp, Σ, / sum, p·v
@@ -348,7 +359,7 @@ impl Op for Fused {
             self.bind(kernel, self.next()).write(Operand::Output(0)).write(Operand::Output(2))
         });
         let weights = types.wanted[1].then(|| {
-            let weights = self.bind(self.kernel("attention", "weights"), self.next());
+            let weights = self.bind(self.kernel(SHADER, "weights"), self.next());
             let weights = weights.read(Operand::Output(2)).write(Operand::Output(1));
             self.uniform(weights, &g, g.batch * g.heads.count * g.queries, target)
         });
@@ -473,7 +484,7 @@ fn softmax_rows(g: &Geometry, p: &mut [f32], length: usize) -> Vec<f32> {
     sums
 }
 
-pub fn cases(set: &CaseSet) -> Vec<Case> {
+fn cases(set: &CaseSet) -> Vec<Case> {
     let heads = |count, key, value| Heads { count, key, value };
     // (heads, causal, masked, probability of dropout, queries, keys of cross-attention, batch)
     let sizes = [
@@ -560,7 +571,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     cases
 }
 
-pub fn benches() -> Vec<Bench> {
+fn benches() -> Vec<Bench> {
     let heads = Heads { count: 2, key: 96, value: 96 };
     let op = |causal, dropout| Fused { which: Attention { heads, causal }, cross: false, masked: true, dropout };
     let (qkv, y) = ([20, 128, 576], [20, 128, 192]);

@@ -3,13 +3,19 @@
 use rayon::prelude::*;
 
 use crate::graph::{
-    Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work, expect,
-    groups, reference,
+    Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Shader, Target, TensorType, Types, Value, Work,
+    expect, groups, reference, shader,
 };
 
+use super::Listing;
 use super::case::{Bench, Case, CaseSet};
 use super::elementwise::{SUBGROUPS, grid, kernel, reducing, width};
 use super::fast;
+
+/// What wgrad knows of the op.
+pub const LISTING: Listing = Listing::new("beam_step", &[SHADER], cases, benches);
+
+const SHADER: Shader = shader!("beam_step");
 
 /// What a step knows of its place in the search.
 #[derive(Clone, Copy, Debug)]
@@ -99,10 +105,10 @@ impl Op for BeamStep {
         };
         let [logits, scores, lengths, ids] = [0, 1, 2, 3].map(Operand::Input);
         let [found_scores, found_ids] = [0, 1].map(Operand::Scratch);
-        let find = uniform(reducing(kernel("beam_step", "find", width, target), target));
+        let find = uniform(reducing(kernel(SHADER, "find", width, target), target));
         let find = find.read(logits).read(logits).read(scores).read(ids).write(found_scores).write(found_ids);
         // It takes neither vectors nor sums.
-        let choose = uniform(kernel("beam_step", "choose", 1, target).constant(SUBGROUPS, 0));
+        let choose = uniform(kernel(SHADER, "choose", 1, target).constant(SUBGROUPS, 0));
         let choose = choose.read(found_scores).read(found_ids).read(lengths).read(ids);
         let choose = (0..4).fold(choose, |d, o| d.write(Operand::Output(o)));
         vec![find.workgroups(groups(rows)), choose.workgroups(grid(self.candidates(types), target))]
@@ -201,7 +207,7 @@ fn largest<T: Real>(x: &[T], count: usize) -> Vec<usize> {
     best
 }
 
-pub fn cases(set: &CaseSet) -> Vec<Case> {
+fn cases(set: &CaseSet) -> Vec<Case> {
     let mut cases = vec![];
     let quick = [[1, 1, 1], [1, 7, 17], [5, 3, 33], [4, 2, 257], [16, 2, 65]];
     // Small: among many candidates some would be equal within rounding, and their order open.
@@ -271,7 +277,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     cases
 }
 
-pub fn benches() -> Vec<Bench> {
+fn benches() -> Vec<Bench> {
     let op = BeamStep { beam: 5, length_penalty: 1.0, length: 4, end: 3 };
     // Ten times a search's 12 sentences, whose logits would fit into a cache.
     let rows = 600;

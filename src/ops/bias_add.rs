@@ -1,13 +1,19 @@
 //! `y[r, c] = x[r, c] + b[c]`
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
-    expect, reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Shader, Target, TensorType, Types, Value,
+    Work, expect, reference, shader,
 };
 
+use super::Listing;
 use super::case::{Bench, Case, CaseSet};
 use super::elementwise::{WORKGROUP, grid, kernel, like_x, width};
 use super::sum_rows::sum_rows;
+
+/// What wgrad knows of the op.
+pub const LISTING: Listing = Listing::new("bias_add", &[SHADER], cases, benches);
+
+const SHADER: Shader = shader!("bias_add");
 
 /// Adds a bias `[C]` to every row of x [.., C].
 pub fn bias_add(graph: &mut Graph, x: Value, bias: Value) -> Result<Value, GraphError> {
@@ -48,7 +54,7 @@ impl Op for BiasAdd {
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let (len, columns) = (types.outputs[0].len(), types.inputs[1].len());
         let width = width(&[columns]);
-        let dispatch = kernel("bias_add", "forward", width, target).read(Operand::Input(0)).read(Operand::Input(1));
+        let dispatch = kernel(SHADER, "forward", width, target).read(Operand::Input(0)).read(Operand::Input(1));
         let dispatch = dispatch.write(Operand::Output(0)).uniform(&[len / width, columns / width]);
         vec![dispatch.workgroups(grid(len / width, target))]
     }
@@ -66,7 +72,7 @@ impl BiasAdd {
     }
 }
 
-pub fn cases(set: &CaseSet) -> Vec<Case> {
+fn cases(set: &CaseSet) -> Vec<Case> {
     let shapes: [&[usize]; 6] = [&[1, 1], &[7, 17], &[3, 5, 65], &[257, 33], &[3, 4], &[17, 260]];
     let shapes = set.shapes(&shapes);
     let cases = shapes.iter().map(|s| set.case(BiasAdd).random(s).random(&s[s.len() - 1..]));
@@ -74,7 +80,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     cases.chain(many).collect()
 }
 
-pub fn benches() -> Vec<Bench> {
+fn benches() -> Vec<Bench> {
     vec![Bench::new(
         "feed-forward, 2560 x 2048",
         Case::new(BiasAdd).constant(&[2560, 2048], 1.0).constant(&[2048], 1.0),

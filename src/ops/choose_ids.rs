@@ -1,13 +1,20 @@
 //! Scheduled sampling (Bengio et al. 2015): a decoder reads the right token with some probability, else its own.
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Shader, Target, TensorType, Types, Value,
+    reference, shader,
 };
 
+use super::Listing;
 use super::case::{Bench, Case, CaseSet};
 use super::control;
 use super::dropout::Dropout;
 use super::elementwise::{WORKGROUP, grid, kernel, width};
+
+/// What wgrad knows of the op.
+pub const LISTING: Listing = Listing::new("choose_ids", &[SHADER], cases, benches);
+
+const SHADER: Shader = shader!("choose_ids");
 
 /// `forced[b]` with `probability`, else `own[b]`: ids `[B]`. Each has a coin of its own, a function of (seed, step,
 /// `stream`, b). No gradient passes.
@@ -50,7 +57,7 @@ impl Op for ChooseIds {
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let len = types.outputs[0].len();
         let width = width(&[len]);
-        let dispatch = (0..3).fold(kernel("choose_ids", "forward", width, target), |d, i| d.read(Operand::Input(i)));
+        let dispatch = (0..3).fold(kernel(SHADER, "forward", width, target), |d, i| d.read(Operand::Input(i)));
         let dispatch = self.0.uniform(dispatch.write(Operand::Output(0)).uniform(&[len / width]));
         vec![dispatch.workgroups(grid(len / width, target))]
     }
@@ -65,7 +72,7 @@ impl ChooseIds {
     }
 }
 
-pub fn cases(set: &CaseSet) -> Vec<Case> {
+fn cases(set: &CaseSet) -> Vec<Case> {
     let sizes =
         set.sizes(&[[1], [7], [257], [1000], [1024]], [1000]).into_iter().map(|[n]| n).chain(set.many(WORKGROUP));
     sizes
@@ -76,7 +83,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
         .collect()
 }
 
-pub fn benches() -> Vec<Bench> {
+fn benches() -> Vec<Bench> {
     vec![Bench::new(
         "1,000,000 ids",
         Case::new(ChooseIds(Dropout::new(0.5, 3))).random_ids(&[1_000_000], 9).random_ids(&[1_000_000], 7).control(),

@@ -3,12 +3,18 @@
 use rayon::prelude::*;
 
 use crate::graph::{
-    Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work, expect,
-    reference,
+    Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Shader, Target, TensorType, Types, Value, Work,
+    expect, reference, shader,
 };
 
+use super::Listing;
 use super::case::{Bench, Case, CaseSet};
 use super::elementwise::{blocks, kernel, reducing, width};
+
+/// What wgrad knows of the op.
+pub const LISTING: Listing = Listing::new("clip_grad_norm", &[SHADER], cases, benches);
+
+const SHADER: Shader = shader!("clip_grad_norm");
 
 /// Workgroups of the first pass on hardware, each leaving one partial sum; a software adapter takes fewer.
 const PARTIALS: usize = 256;
@@ -48,7 +54,7 @@ impl Op for ClipGradNorm {
         let len = types.inputs[0].len();
         let pass = |entry, from, to, len| {
             let width = width(&[len]);
-            let kernel = reducing(kernel("clip_grad_norm", entry, width, target), target).read(from).write(to);
+            let kernel = reducing(kernel(SHADER, entry, width, target), target).read(from).write(to);
             kernel.uniform(&[len / width]).number(self.max_norm)
         };
         let partial = pass("partial", Operand::Input(0), Operand::Scratch(0), len);
@@ -84,7 +90,7 @@ impl ClipGradNorm {
     }
 }
 
-pub fn cases(set: &CaseSet) -> Vec<Case> {
+fn cases(set: &CaseSet) -> Vec<Case> {
     let lengths = set.sizes(&[[1], [17], [257], [1000], [1024], [70_000], [1 << 16]], [200_000]);
     let op = || ClipGradNorm { max_norm: 0.5 };
     let cases = lengths.iter().map(|n| set.case(op()).constant(n, 1.0));
@@ -92,7 +98,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     cases.chain([set.case(op()).constant(&[33], 0.01), set.case(op()).values(&[33], vec![0.0; 33])]).collect()
 }
 
-pub fn benches() -> Vec<Bench> {
+fn benches() -> Vec<Bench> {
     vec![Bench::new(
         "2,100,000 gradients of the LSTM",
         Case::new(ClipGradNorm { max_norm: 0.5 }).constant(&[2_100_000], 1.0),

@@ -1,11 +1,18 @@
 //! c = [a; b] along the last axis.
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Shader, Target, TensorType, Types, Value,
+    reference, shader,
 };
 
+use super::Listing;
 use super::case::{Bench, Case, CaseSet};
 use super::elementwise::{WORKGROUP, grid, kernel, width};
+
+/// What wgrad knows of the op.
+pub const LISTING: Listing = Listing::new("concat", &[SHADER], cases, benches);
+
+const SHADER: Shader = shader!("concat");
 
 /// Joins a [.., A] and b [.., B] to [.., A + B].
 pub fn concat(graph: &mut Graph, a: Value, b: Value) -> Result<Value, GraphError> {
@@ -52,7 +59,7 @@ impl Op for Concat {
 fn launch(entry: &'static str, len: usize, columns: [usize; 2], target: &Target) -> Dispatch {
     let width = width(&columns);
     let sizes = [len, columns[0], columns[1]].map(|size| size / width);
-    kernel("concat", entry, width, target).uniform(&sizes).workgroups(grid(len / width, target))
+    kernel(SHADER, entry, width, target).uniform(&sizes).workgroups(grid(len / width, target))
 }
 
 impl Concat {
@@ -104,7 +111,7 @@ impl ConcatBackward {
     }
 }
 
-pub fn cases(set: &CaseSet) -> Vec<Case> {
+fn cases(set: &CaseSet) -> Vec<Case> {
     let mut shapes = vec![
         (vec![1], 1, 1),
         (vec![7], 17, 3),
@@ -128,7 +135,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     cases
 }
 
-pub fn benches() -> Vec<Bench> {
+fn benches() -> Vec<Bench> {
     vec![
         Bench::new(
             "20 x 512 x (512 + 512)",

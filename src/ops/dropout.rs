@@ -7,15 +7,21 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
-    reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Shader, Target, TensorType, Types, Value,
+    Work, reference, shader,
 };
 
+use super::Listing;
 use super::case::{Bench, Case, CaseSet};
 use super::control;
 use super::elementwise::{WORKGROUP, grid, kernel, like_x, width};
 use super::embedding::EmbeddingBackward;
 use super::threefry::{threefry, threefry_lanes};
+
+/// What wgrad knows of the op.
+pub const LISTING: Listing = Listing::new("dropout", &[SHADER], cases, benches);
+
+const SHADER: Shader = shader!("dropout");
 
 /// Inverted dropout (Srivastava et al. 2014). The mask is a function of (seed, step, `stream`, element) by Threefry, so
 /// the backward pass recomputes it. Every dropout of a model takes its own `stream`.
@@ -190,7 +196,7 @@ impl Op for Dropout {
         let len = types.outputs[0].len();
         let period = if self.is_plain() { len } else { self.period };
         let width = width(&[period]);
-        let dispatch = kernel("dropout", "forward", width, target).read(Operand::Input(0)).read(Operand::Input(1));
+        let dispatch = kernel(SHADER, "forward", width, target).read(Operand::Input(0)).read(Operand::Input(1));
         let dispatch = self.uniform(dispatch.write(Operand::Output(0)).uniform(&[len / width, period / width]));
         vec![dispatch.workgroups(grid(len / width, target))]
     }
@@ -214,7 +220,7 @@ impl Dropout {
     }
 }
 
-pub fn cases(set: &CaseSet) -> Vec<Case> {
+fn cases(set: &CaseSet) -> Vec<Case> {
     let shapes: [&[usize]; 5] = [&[1], &[7, 17], &[257], &[33, 65], &[9, 1000]];
     // A large seed: words of the key that change places then change more than the last bits.
     let control = vec![0xDEAD_BEEF, 0x0BAD_CAFE, 42, 0, 0, 0, 0, 0];
@@ -247,7 +253,7 @@ fn at_the_threshold(set: &CaseSet, control: &[u32]) -> Vec<Case> {
     cases
 }
 
-pub fn benches() -> Vec<Bench> {
+fn benches() -> Vec<Bench> {
     vec![Bench::new(
         "feed-forward, 2560 x 2048",
         Case::new(Dropout::new(0.2, 5)).constant(&[2560, 2048], 1.0).control(),

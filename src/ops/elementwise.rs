@@ -1,6 +1,6 @@
 //! What the ops that work element by element, or row by row, share.
 
-use crate::graph::{DType, Dispatch, Operand, Target, TensorType, groups};
+use crate::graph::{DType, Dispatch, Operand, Shader, Target, TensorType, groups};
 
 /// Invocations of a workgroup on hardware; `WORKGROUP` in `shaders/shared/grid.wgsl`.
 pub const WORKGROUP: usize = 256;
@@ -70,12 +70,12 @@ pub fn width(sizes: &[usize]) -> usize {
 }
 
 /// The kernel for vectors of `width` elements: it chooses `shaders/shared/vector1.wgsl` or `vector4.wgsl`.
-pub fn kernel(shader: &'static str, entry: &'static str, width: usize, target: &Target) -> Dispatch {
+pub fn kernel(shader: Shader, entry: &'static str, width: usize, target: &Target) -> Dispatch {
     Dispatch::new(shader, entry).constant("VECTOR", width as u32).constant("LANES", lanes(target))
 }
 
 /// Binds `inputs` inputs, then output 0; the uniform is the number of vectors in `len` elements.
-pub fn dispatch(shader: &'static str, entry: &'static str, inputs: usize, len: usize, target: &Target) -> Dispatch {
+pub fn dispatch(shader: Shader, entry: &'static str, inputs: usize, len: usize, target: &Target) -> Dispatch {
     let width = width(&[len]);
     (0..inputs)
         .fold(kernel(shader, entry, width, target), |d, i| d.read(Operand::Input(i)))

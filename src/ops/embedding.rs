@@ -6,14 +6,22 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
-    expect, groups, reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Shader, Target, TensorType, Types, Value,
+    Work, expect, groups, reference, shader,
 };
 
+use super::Listing;
 use super::add::Add;
 use super::case::{Bench, Case, CaseSet};
 use super::dropout::Dropout;
 use super::elementwise::{self, WORKGROUP, blocks, lanes};
+
+/// What wgrad knows of the op.
+pub const LISTING: Listing = Listing::new("embedding", &[SHADER, RUNS, SOFTWARE], cases, benches);
+
+const SHADER: Shader = shader!("embedding");
+const RUNS: Shader = shader!("embedding_runs");
+const SOFTWARE: Shader = shader!("software/embedding");
 
 /// Rows of weight [V, E] for ids [..]: [.., E]. An id outside the vocabulary reads the last row.
 pub fn embedding(graph: &mut Graph, weight: Value, ids: Value) -> Result<Value, GraphError> {
@@ -75,7 +83,7 @@ impl Op for Embedding {
         let positions = len / width;
         let row = width / vector;
         let per_row = if target.software { 1 } else { per_row(row, target) };
-        let dispatch = kernel("embedding", "forward", self.dropout.is_some(), vector, [row, per_row], target);
+        let dispatch = kernel(SHADER, "forward", self.dropout.is_some(), vector, [row, per_row], target);
         let dispatch = dispatch.read(Operand::Input(0)).read(Operand::Input(1)).read(control).write(Operand::Output(0));
         let dispatch = parameters(dispatch.uniform(&[positions, vocabulary, row]), self.dropout.as_ref());
         let rows = lanes(target) as usize / per_row;
@@ -93,7 +101,7 @@ fn per_row(vectors: usize, target: &Target) -> usize {
 
 /// An entry point for vectors of `vector` elements; `per_row` lanes share a row of `row` vectors.
 fn kernel(
-    shader: &'static str,
+    shader: Shader,
     entry: &'static str,
     dropout: bool,
     vector: usize,
@@ -267,7 +275,7 @@ impl EmbeddingBackward {
         let row = width / vector;
         let lanes = lanes(target) as usize;
         let kernel = |entry, dropout, vector_of_it| {
-            let dispatch = kernel("embedding_chains", entry, dropout, vector_of_it, [row, lanes], target);
+            let dispatch = kernel(SOFTWARE, entry, dropout, vector_of_it, [row, lanes], target);
             dispatch.constant("ACCUMULATE", self.accumulate.into()).constant("RUN", RUN as u32)
         };
         let link = kernel("link", false, of_ids).read(ids).write(latest).write(before);
@@ -295,7 +303,7 @@ impl EmbeddingBackward {
         let [runs, sorted] = [0, 1].map(Operand::Scratch);
         // Constants of the other kernel are the same in all of them.
         let kernel = |entry, vector, each: usize, dropout: bool| {
-            let dispatch = elementwise::kernel("embedding_runs", entry, vector, target).constant("EACH", each as u32);
+            let dispatch = elementwise::kernel(RUNS, entry, vector, target).constant("EACH", each as u32);
             dispatch.constant("DROPOUT", dropout.into()).constant("HELD", 1)
         };
         let sort = kernel("sort", 1, each(positions), false).read(ids).write(runs).write(sorted);
@@ -340,7 +348,7 @@ impl EmbeddingBackward {
     }
 }
 
-pub fn cases(set: &CaseSet) -> Vec<Case> {
+fn cases(set: &CaseSet) -> Vec<Case> {
     let quick = [
         (1, 1, &[1][..]),
         (7, 17, &[5, 3]),
@@ -399,7 +407,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     cases
 }
 
-pub fn benches() -> Vec<Bench> {
+fn benches() -> Vec<Bench> {
     let ids = |case: Case, batch| case.random_ids(&[20, batch], 8014);
     let dropout = Dropout::new(0.2, 1);
     let weight = |op| Case::new(op).constant(&[8014, 128], 1.0);

@@ -3,11 +3,18 @@
 use std::any::Any;
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Kind, Op, Real, Target, TensorType, Types, Value, reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Kind, Op, Real, Shader, Target, TensorType, Types, Value,
+    reference, shader,
 };
 
+use super::Listing;
 use super::case::{Bench, Case, CaseSet};
 use super::elementwise::{WORKGROUP, dispatch};
+
+/// What wgrad knows of the op.
+pub const LISTING: Listing = Listing::new("fill", &[SHADER], cases, benches);
+
+const SHADER: Shader = shader!("fill");
 
 /// A tensor of `value`s. Differentiation starts from a fill with 1.
 pub fn fill(graph: &mut Graph, shape: &[usize], value: f32) -> Result<Value, GraphError> {
@@ -49,7 +56,7 @@ impl Op for Fill {
     reference!();
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
-        vec![dispatch("fill", "forward", 0, types.outputs[0].len(), target).uniform(&[self.bits as usize])]
+        vec![dispatch(SHADER, "forward", 0, types.outputs[0].len(), target).uniform(&[self.bits as usize])]
     }
 }
 
@@ -62,7 +69,7 @@ impl Fill {
     }
 }
 
-pub fn cases(set: &CaseSet) -> Vec<Case> {
+fn cases(set: &CaseSet) -> Vec<Case> {
     let case = |tensor, bits| set.case(Fill { tensor, bits });
     let quick: [&[usize]; 2] = [&[7, 17], &[65, 1000]];
     let shapes = set.shapes(&quick).into_iter().chain(set.many(WORKGROUP).map(|n| vec![n]));
@@ -70,6 +77,6 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     numbers.chain([case(TensorType::u32(&[257]), 20)]).collect()
 }
 
-pub fn benches() -> Vec<Bench> {
+fn benches() -> Vec<Bench> {
     vec![Bench::new("2560 x 2048", Case::new(Fill { tensor: TensorType::f32(&[2560, 2048]), bits: 0 }))]
 }

@@ -1,13 +1,19 @@
 //! Collects the sentences of a batch from the corpus, which lies on the device.
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
-    expect, reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Shader, Target, TensorType, Types, Value,
+    Work, expect, reference, shader,
 };
 
+use super::Listing;
 use super::case::{Bench, Case, CaseSet};
 use super::control::{NO_SENTENCE, SENTENCES};
 use super::elementwise::{WORKGROUP, grid, kernel, width};
+
+/// What wgrad knows of the op.
+pub const LISTING: Listing = Listing::new("gather_batch", &[SHADER], cases, benches);
+
+const SHADER: Shader = shader!("gather_batch");
 
 /// Sizes of a batch, and what it takes of a sentence: at most `time` tokens.
 #[derive(Debug, Clone, Copy)]
@@ -73,7 +79,7 @@ impl Op for GatherBatch {
         let vector = width(&[self.batch]);
         let entry = if self.labels { "with_labels" } else { "forward" };
         let outputs = if self.labels { 3 } else { 2 };
-        let dispatch = kernel("gather_batch", entry, vector, target);
+        let dispatch = kernel(SHADER, entry, vector, target);
         let dispatch = (0..3).fold(dispatch, |d, i| d.read(Operand::Input(i)));
         let dispatch = (0..outputs).fold(dispatch, |d, o| d.write(Operand::Output(o)));
         let dispatch = dispatch.uniform(&[self.batch / vector, self.time, self.padding as usize]);
@@ -105,7 +111,7 @@ impl GatherBatch {
     }
 }
 
-pub fn cases(set: &CaseSet) -> Vec<Case> {
+fn cases(set: &CaseSet) -> Vec<Case> {
     // The first sentence starts behind the first token, so that offsets[0] is not nothing.
     let offsets = vec![2, 3, 3, 4, 12, 40];
     let mut cases = vec![];
@@ -130,7 +136,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     cases
 }
 
-pub fn benches() -> Vec<Bench> {
+fn benches() -> Vec<Bench> {
     // More than our models take at once: their 128 would be a launch and little else.
     let (pairs, batch) = (116_000, 51_200);
     let offsets = (0..=pairs).map(|s| 20 * s).collect();

@@ -4,12 +4,18 @@
 use rayon::prelude::*;
 
 use crate::graph::{
-    Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work, expect,
-    reference,
+    Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Shader, Target, TensorType, Types, Value, Work,
+    expect, reference, shader,
 };
 
+use super::Listing;
 use super::case::{Bench, Case, CaseSet};
 use super::elementwise::{self, blocks, kernel};
+
+/// What wgrad knows of the op.
+pub const LISTING: Listing = Listing::new("gather_rows", &[SHADER], cases, benches);
+
+const SHADER: Shader = shader!("gather_rows");
 
 /// Rows of x [T, B, ..] or [B, W] by number: rows `[R]` give [T, R, ..] or [R, W]. A number past the end reads the last
 /// row. No derivative.
@@ -54,7 +60,7 @@ impl Op for GatherRows {
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let ([_, batch, width], len) = (sizes(types.input(0)), types.outputs[0].len());
         let vector = elementwise::width(&[width]);
-        let dispatch = kernel("gather_rows", "forward", vector, target).read(Operand::Input(0)).read(Operand::Input(1));
+        let dispatch = kernel(SHADER, "forward", vector, target).read(Operand::Input(0)).read(Operand::Input(1));
         let sizes = [len / width, batch, width / vector, types.inputs[1].len()];
         vec![dispatch.write(Operand::Output(0)).uniform(&sizes).workgroups(blocks(len / width, target))]
     }
@@ -81,7 +87,7 @@ impl GatherRows {
     }
 }
 
-pub fn cases(set: &CaseSet) -> Vec<Case> {
+fn cases(set: &CaseSet) -> Vec<Case> {
     let case = |shape: &[usize]| set.case(GatherRows).constant(shape, 1.0);
     let mut cases = vec![
         case(&[1, 1]).ids(&[3], vec![0, 0, 7]),
@@ -98,7 +104,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     cases
 }
 
-pub fn benches() -> Vec<Bench> {
+fn benches() -> Vec<Bench> {
     vec![Bench::new(
         "keys of 60 hypotheses, 80 x 60 x 1024",
         Case::new(GatherRows).constant(&[80, 60, 1024], 1.0).random_ids(&[60], 60),

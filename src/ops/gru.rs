@@ -5,16 +5,26 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::graph::{
-    Alias, Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
-    reference,
+    Alias, Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Shader, Target, TensorType, Types, Value,
+    Work, reference, shader,
 };
 
+use super::Listing;
 use super::case::{Bench, Case, CaseSet, lengths};
 use super::fast::{self, Layout};
 use super::matmul::matmul_tn;
-use super::recurrence::{ROWS, RecurrentResult, Steps, Walk, check, pack, start, step_by_step, upstream_inputs, whole};
+use super::recurrence::{
+    self, ROWS, RecurrentResult, Steps, Walk, check, pack, start, step_by_step, upstream_inputs, whole,
+};
 use super::slice::slice;
 use super::sum_rows::sum_rows;
+
+/// What wgrad knows of the op.
+pub const LISTING: Listing = Listing::new("gru", &[SHADER, BACKWARD, GATES, recurrence::SHADER], cases, benches);
+
+const SHADER: Shader = shader!("gru");
+const BACKWARD: Shader = shader!("gru_backward");
+const GATES: Shader = shader!("gru_gates");
 
 /// Numbers saved for the backward pass at each position: r, z, n and q.
 const SAVED: usize = 4;
@@ -94,6 +104,10 @@ impl Op for Gru {
 
     reference!(blocked);
 
+    fn carries_gradient(&self, output: usize) -> bool {
+        output < 2
+    }
+
     fn work(&self, types: &Types) -> Work {
         let Walk { time, batch, hidden, .. } = self.walk(types);
         // h·W_hhᵀ for three gates; their biases and additions, two sigmoids, a tanh, and the mixing
@@ -112,7 +126,7 @@ impl Op for Gru {
             return steps(walk, target).forward(self.initial, &[Operand::Output(2), Operand::Output(3)]);
         }
         let Walk { time, batch, hidden, reverse } = walk;
-        let forward = whole("gru", "forward", walk)
+        let forward = whole(SHADER, "forward", walk)
             .read(Operand::Input(0))
             .read(Operand::Scratch(0))
             .read(Operand::Input(4))
@@ -120,12 +134,12 @@ impl Op for Gru {
             .write(Operand::Output(2))
             .write(Operand::Output(3))
             .uniform(&[time, batch, hidden, reverse.into(), self.initial.into()]);
-        vec![pack("gru", walk, (hidden + 2) * 3 * hidden), forward]
+        vec![pack(SHADER, walk, (hidden + 2) * 3 * hidden), forward]
     }
 }
 
 fn steps(walk: Walk, target: &Target) -> Steps<'_> {
-    Steps { shader: "gru_gates", walk, gates: 3, target }
+    Steps { shader: GATES, walk, gates: 3, target }
 }
 
 impl Gru {
@@ -273,7 +287,7 @@ impl Op for GruBackward {
         }
         let bits = self.upstream.iter().enumerate().map(|(i, &u)| usize::from(u) << i).sum();
         let reads = [states, saved, w_hh, lengths].into_iter().chain(upstream);
-        let dispatch = reads.fold(whole("gru_backward", "backward", walk), Dispatch::read).write(dgates).write(dh);
+        let dispatch = reads.fold(whole(BACKWARD, "backward", walk), Dispatch::read).write(dgates).write(dh);
         vec![dispatch.uniform(&[time, batch, hidden, reverse.into(), bits])]
     }
 }
@@ -349,7 +363,7 @@ impl GruBackward {
     }
 }
 
-pub fn cases(set: &CaseSet) -> Vec<Case> {
+fn cases(set: &CaseSet) -> Vec<Case> {
     let mut cases = vec![];
     let quick = [[1, 1, 1], [3, 7, 5], [6, 5, 33], [2, 9, 65], [4, 3, 64], [2, 2, 257], [2, 2, 300]];
     // Enough sequences for more workgroups than a row of the grid has.
@@ -398,7 +412,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     cases
 }
 
-pub fn benches() -> Vec<Bench> {
+fn benches() -> Vec<Bench> {
     let (w, lengths) = (0.09, vec![20; 128]);
     let forward =
         Case::new(Gru { initial: true, reverse: false }).constant(&[20, 128, 384], 1.0).constant(&[384, 128], w);

@@ -5,14 +5,21 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
-    groups, reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Shader, Target, TensorType, Types, Value,
+    Work, groups, reference, shader,
 };
 
+use super::Listing;
 use super::case::{Bench, Case, CaseSet, Tensor};
 use super::elementwise::{SUBGROUPS, WORKGROUP, blocks, workgroups};
 use super::fast;
 use super::rowwise::{held_rows, is_longer};
+
+/// What wgrad knows of the op.
+pub const LISTING: Listing = Listing::new("layer_norm", &[SHADER, BACKWARD], cases, benches);
+
+const SHADER: Shader = shader!("layer_norm");
+const BACKWARD: Shader = shader!("layer_norm_backward");
 
 /// PyTorch's default.
 const EPSILON: f32 = 1e-5;
@@ -97,6 +104,10 @@ impl Op for LayerNorm {
 
     reference!(parallel);
 
+    fn carries_gradient(&self, output: usize) -> bool {
+        output != 1
+    }
+
     fn work(&self, types: &Types) -> Work {
         // s, mean (1), variance (3), s − mean, · scale, · weight, + bias
         Work::moving(self, types).flops(8 + usize::from(self.residual), types.inputs[0].len())
@@ -105,7 +116,7 @@ impl Op for LayerNorm {
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let x = &types.inputs[0];
         let entries = if self.residual { ["add", "add_longer"] } else { ["forward", "forward_longer"] };
-        let dispatch = rows("layer_norm", entries, LONGER_ROWS, x, target).number(EPSILON);
+        let dispatch = rows(SHADER, entries, LONGER_ROWS, x, target).number(EPSILON);
         let dispatch = (0..3).fold(dispatch, |d, i| d.read(Operand::Input(i)));
         // Without a residual x is bound again, unread, and s is x.
         let dispatch = dispatch.read(Operand::Input(if self.residual { 3 } else { 0 })).write(Operand::Output(0));
@@ -121,7 +132,7 @@ const LONGER_ROWS_BACKWARD: usize = 3;
 /// The kernel for rows that registers hold, or the one for longer rows, which takes some at a time. The uniform begins
 /// as that of [`held_rows`].
 fn rows(
-    shader: &'static str,
+    shader: Shader,
     [held, longer]: [&'static str; 2],
     at_a_time: usize,
     x: &TensorType,
@@ -232,7 +243,6 @@ impl Op for LayerNormBackward {
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
-        const SHADER: &str = "layer_norm_backward";
         let x = &types.inputs[0];
         let columns = x.columns();
         let blocks = row_blocks(types, target);
@@ -241,7 +251,7 @@ impl Op for LayerNormBackward {
 
         let entries = ["backward", "backward_longer"];
         let gradient =
-            rows(SHADER, entries, LONGER_ROWS_BACKWARD, x, target).constant("PASSED_ON", self.passed_on.into());
+            rows(BACKWARD, entries, LONGER_ROWS_BACKWARD, x, target).constant("PASSED_ON", self.passed_on.into());
         let gradient = gradient.constant("SUMMED", target.software.into());
         let gradient = (0..4).fold(gradient, |d, i| d.read(Operand::Input(i)));
         let gradient = gradient.read(Operand::Input(if self.passed_on { 4 } else { 2 })).write(Operand::Output(0));
@@ -249,7 +259,7 @@ impl Op for LayerNormBackward {
         // The other kernels take columns one by one and add up for themselves: the same for all rows and adapters.
         let kernel = |entry| {
             let unused = ["HELD", "WHOLE", "LONGER", SUBGROUPS, "PASSED_ON", "SUMMED"];
-            let kernel = Dispatch::new(SHADER, entry).constant("VECTOR", 1).constant("LANES", WORKGROUP as u32);
+            let kernel = Dispatch::new(BACKWARD, entry).constant("VECTOR", 1).constant("LANES", WORKGROUP as u32);
             unused.into_iter().fold(kernel, |d, name| d.constant(name, (name == "HELD").into()))
         };
         if !target.software {
@@ -370,7 +380,7 @@ fn backward_case(case: Case, passed_on: bool) -> Case {
     if passed_on { case.constant(&shape, 1.0) } else { case }
 }
 
-pub fn cases(set: &CaseSet) -> Vec<Case> {
+fn cases(set: &CaseSet) -> Vec<Case> {
     // 260 rows of 65: longer than registers on software adapters, and more than its workgroups take at a time.
     let shapes: [&[usize]; 10] = [
         &[1, 1],
@@ -412,7 +422,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     cases
 }
 
-pub fn benches() -> Vec<Bench> {
+fn benches() -> Vec<Bench> {
     let forward = |residual| {
         let case = Case::new(LayerNorm { residual }).constant(&[25_600, 128], 1.0);
         let case = case.constant(&[128], 1.0).constant(&[128], 1.0);

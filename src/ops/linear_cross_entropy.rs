@@ -9,10 +9,11 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
-    expect, groups, reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Shader, Target, TensorType, Types, Value,
+    Work, expect, groups, reference, shader,
 };
 
+use super::Listing;
 use super::case::{Bench, Case, CaseSet};
 use super::elementwise::{lanes, reducing};
 use super::fast::{self, Layout};
@@ -20,6 +21,11 @@ use super::fill::is_one;
 use super::matmul::{Activation, Added};
 use super::product::Product;
 use super::scale::scale;
+
+/// What wgrad knows of the op.
+pub const LISTING: Listing = Listing::new("linear_cross_entropy", &[SHADER], cases, benches);
+
+const SHADER: Shader = shader!("linear_cross_entropy");
 
 /// Logits that a chunk holds on a GPU: 16 Mi numbers, 64 MiB, half of the binding that WebGPU guarantees. 2,560 rows of
 /// 6,191 are one chunk so; two of 1,354 rows leave dx, [1354, 128], too few tiles for a large GPU.
@@ -127,6 +133,10 @@ impl Op for LinearCrossEntropy {
 
     reference!(blocked);
 
+    fn carries_gradient(&self, output: usize) -> bool {
+        output == 0
+    }
+
     fn work(&self, types: &Types) -> Work {
         let [n, width, vocabulary] = sizes(types);
         let gradients = types.wanted[2..].iter().any(|&wanted| wanted);
@@ -147,7 +157,7 @@ impl Op for LinearCrossEntropy {
         let (logits, rows, count) = (Operand::Scratch(0), Operand::Scratch(1), Operand::Scratch(2));
         let gradients = types.wanted[2] || types.wanted[3] || types.wanted[4];
         let kernel = |entry| {
-            let kernel = Dispatch::new("linear_cross_entropy", entry).constant("GRADIENT", gradients.into());
+            let kernel = Dispatch::new(SHADER, entry).constant("GRADIENT", gradients.into());
             reducing(kernel.constant("LANES", lanes(target)), target)
         };
         let parameters = |d: Dispatch, [first, end]: [usize; 2]| {
@@ -391,7 +401,7 @@ fn biased(z: &mut f32, bias: f32, max: &mut f32, sum: &mut f32) {
     *sum += *z;
 }
 
-pub fn cases(set: &CaseSet) -> Vec<Case> {
+fn cases(set: &CaseSet) -> Vec<Case> {
     let mut cases = vec![];
     // Vocabularies that leave every rest when divided by 4: the last vector of a row has places that are nobody's.
     let quick =
@@ -433,7 +443,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     cases
 }
 
-pub fn benches() -> Vec<Bench> {
+fn benches() -> Vec<Bench> {
     let op = LinearCrossEntropy::new(0, 0.0);
     let case = || Case::new(op).constant(&[2560, 128], 1.0).constant(&[6191, 128], 0.1).constant(&[6191], 0.1);
     vec![

@@ -4,13 +4,20 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::graph::{
-    Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work, reference,
+    Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Shader, Target, TensorType, Types, Value, Work,
+    reference, shader,
 };
 
+use super::Listing;
 use super::case::{Bench, Case, CaseSet};
 use super::fast;
 use super::rowwise::{per_row, rows};
 use super::softmax::{UNALIGNED, many};
+
+/// What wgrad knows of the op.
+pub const LISTING: Listing = Listing::new("log_softmax", &[SHADER], cases, benches);
+
+const SHADER: Shader = shader!("log_softmax");
 
 /// The logarithm of softmax over the last axis. That of a probability within 6e-8 of 1 is 0, as in PyTorch: the sum
 /// is rounded to 1, and no gradient depends on more.
@@ -47,7 +54,7 @@ impl Op for LogSoftmax {
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
-        let dispatch = per_row("log_softmax", ["forward_short", "forward_wide"], &types.inputs[0], target);
+        let dispatch = per_row(SHADER, ["forward_short", "forward_wide"], &types.inputs[0], target);
         vec![dispatch.read(Operand::Input(0)).write(Operand::Output(0))]
     }
 }
@@ -96,7 +103,7 @@ impl Op for LogSoftmaxBackward {
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
-        let dispatch = per_row("log_softmax", ["backward_short", "backward_wide"], &types.inputs[0], target);
+        let dispatch = per_row(SHADER, ["backward_short", "backward_wide"], &types.inputs[0], target);
         vec![dispatch.read(Operand::Input(0)).write(Operand::Output(0)).read(Operand::Input(1))]
     }
 }
@@ -129,7 +136,7 @@ fn backward(y: &[f32], dy: &[f32], dx: &mut [f32]) {
     dx.iter_mut().zip(y.iter().zip(dy)).for_each(|(dx, (&y, &dy))| *dx = dy - fast::exp(y) * sum);
 }
 
-pub fn cases(set: &CaseSet) -> Vec<Case> {
+fn cases(set: &CaseSet) -> Vec<Case> {
     let shapes: [&[usize]; 10] = [
         &[1, 1],
         &[7, 17],
@@ -158,7 +165,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     cases
 }
 
-pub fn benches() -> Vec<Bench> {
+fn benches() -> Vec<Bench> {
     vec![
         Bench::new("1280 x 6191", Case::new(LogSoftmax).constant(&[1280, 6191], 5.0)),
         Bench::new(

@@ -5,16 +5,23 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::graph::{
-    Alias, Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value,
-    Work, expect, reference,
+    Alias, Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Shader, Target, TensorType, Types,
+    Value, Work, expect, reference, shader,
 };
 
+use super::Listing;
 use super::case::{Bench, Case, CaseSet, lengths};
 use super::fast::{self, Layout};
 use super::matmul::matmul_tn;
-use super::recurrence::{ROWS, Steps, Walk, check, pack, start, step_by_step, upstream_inputs, whole};
+use super::recurrence::{self, ROWS, Steps, Walk, check, pack, start, step_by_step, upstream_inputs, whole};
 use super::slice::slice;
 use super::sum_rows::sum_rows_twice;
+
+/// What wgrad knows of the op.
+pub const LISTING: Listing = Listing::new("lstm", &[SHADER, GATES, recurrence::SHADER], cases, benches);
+
+const SHADER: Shader = shader!("lstm");
+const GATES: Shader = shader!("lstm_gates");
 
 /// Numbers saved for the backward pass at each position: i, f, g, o and the cell before the step.
 const SAVED: usize = 5;
@@ -122,6 +129,10 @@ impl Op for Lstm {
 
     reference!(blocked);
 
+    fn carries_gradient(&self, output: usize) -> bool {
+        output < 3
+    }
+
     fn work(&self, types: &Types) -> Work {
         let Walk { time, batch, hidden, .. } = self.walk(types);
         // h·W_hhᵀ for four gates; three additions, and a sigmoid or tanh, for each; f∘c + i∘g, o∘tanh c
@@ -144,7 +155,7 @@ impl Op for Lstm {
         }
         let Walk { time, batch, hidden, reverse } = walk;
         let initial = if self.initial { [5, 6] } else { [0, 0] };
-        let forward = whole("lstm", "forward", walk)
+        let forward = whole(SHADER, "forward", walk)
             .read(Operand::Input(0))
             .read(Operand::Scratch(0))
             .read(Operand::Input(4))
@@ -154,12 +165,12 @@ impl Op for Lstm {
             .write(Operand::Output(2))
             .write(Operand::Output(4))
             .uniform(&[time, batch, hidden, reverse.into(), self.initial.into()]);
-        vec![pack("lstm", walk, (hidden + 1) * hidden), forward]
+        vec![pack(SHADER, walk, (hidden + 1) * hidden), forward]
     }
 }
 
 fn steps(walk: Walk, target: &Target) -> Steps<'_> {
-    Steps { shader: "lstm_gates", walk, gates: 4, target }
+    Steps { shader: GATES, walk, gates: 4, target }
 }
 
 impl Lstm {
@@ -330,7 +341,7 @@ impl Op for LstmBackward {
         }
         let Walk { time, batch, hidden, reverse } = walk;
         let bits: usize = self.upstream.iter().enumerate().map(|(i, &u)| usize::from(u) << i).sum();
-        let dispatch = (0..3).fold(whole("lstm", "backward", walk), |d, i| d.read(Operand::Input(i)));
+        let dispatch = (0..3).fold(whole(SHADER, "backward", walk), |d, i| d.read(Operand::Input(i)));
         let dispatch = present.into_iter().fold(dispatch, |d, i| d.read(Operand::Input(i.unwrap_or(0))));
         let dispatch = dispatch.write(Operand::Output(0)).write(Operand::Output(3));
         vec![dispatch.uniform(&[time, batch, hidden, reverse.into(), bits])]
@@ -438,7 +449,7 @@ fn step_backward(saved: &[f32], dgate: &mut [f32], dh: &[f32], dc: &mut [f32]) {
     }
 }
 
-pub fn cases(set: &CaseSet) -> Vec<Case> {
+fn cases(set: &CaseSet) -> Vec<Case> {
     let mut cases = vec![];
     let quick = [[1, 1, 1], [3, 7, 5], [6, 5, 33], [2, 17, 65], [4, 3, 64], [2, 2, 257]];
     // Enough sequences for more workgroups than a row of the grid has.
@@ -497,7 +508,7 @@ fn plausible(positions: usize, hidden: usize) -> Vec<f32> {
     (0..positions * SAVED * hidden).map(value).collect()
 }
 
-pub fn benches() -> Vec<Bench> {
+fn benches() -> Vec<Bench> {
     let (w, lengths) = (0.09, vec![20; 128]);
     let forward = |hidden: usize| {
         let case = Case::new(Lstm { initial: true, reverse: false }).constant(&[20, 128, 4 * hidden], 1.0);

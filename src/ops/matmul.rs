@@ -11,14 +11,18 @@ use crate::graph::{
     reference,
 };
 
+use super::Listing;
 use super::add::Add;
 use super::bias_add::BiasAdd;
 use super::case::{Bench, Case, CaseSet};
 use super::fast;
-use super::product::{FEW, Product};
+use super::product::{FEW, Product, SHADERS};
 use super::relu::Relu;
 use super::sigmoid::Sigmoid;
 use super::tanh::Tanh;
+
+/// What wgrad knows of the op.
+pub const LISTING: Listing = Listing::new("matmul", &SHADERS, cases, benches);
 
 /// How an operand of a product is stored.
 ///
@@ -280,7 +284,7 @@ fn finish(activation: Activation, rows: &mut [f32], bias: &[f32], n: usize) {
     }
 }
 
-pub fn cases(set: &CaseSet) -> Vec<Case> {
+fn cases(set: &CaseSet) -> Vec<Case> {
     let quick = [
         [1, 1, 1],
         [7, 17, 5],
@@ -372,7 +376,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     cases
 }
 
-pub fn benches() -> Vec<Bench> {
+fn benches() -> Vec<Bench> {
     let op = |a, b, added, activation| MatMul { a, b, output: Stored::PLAIN, added, activation };
     let plain = |a, b| op(a, b, Added::None, Activation::None);
     let (n, t) = (Stored::PLAIN, Stored::TRANSPOSED);

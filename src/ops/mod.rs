@@ -20,7 +20,7 @@ pub mod clip_grad_norm;
 pub mod concat;
 pub mod control;
 pub mod dropout;
-pub(crate) mod elementwise;
+pub mod elementwise;
 pub mod embedding;
 pub(crate) mod fast;
 pub mod fill;
@@ -29,6 +29,7 @@ pub mod gather_rows;
 pub mod gru;
 pub mod layer_norm;
 pub mod linear_cross_entropy;
+mod listing;
 pub mod log_softmax;
 pub mod lstm;
 pub mod matmul;
@@ -38,7 +39,7 @@ mod product;
 mod recurrence;
 pub mod relu;
 pub mod rnn;
-mod rowwise;
+pub mod rowwise;
 pub mod scale;
 pub mod sigmoid;
 pub mod slice;
@@ -51,88 +52,44 @@ pub mod threefry;
 
 use crate::graph::{Graph, GraphError, Value};
 
-use case::{Bench, Case, CaseSet};
-
-/// An op's name, and what makes its cases.
-pub type Listed = (&'static str, fn(&CaseSet) -> Vec<Case>);
+pub use listing::Listing;
 
 /// Every op.
-pub const OPS: &[Listed] = &[
-    ("adam", adam::cases),
-    ("add", add::cases),
-    ("add_position", add_position::cases),
-    ("additive_score", additive_score::cases),
-    ("argmax", argmax::cases),
-    ("attention", attention::cases),
-    ("beam_step", beam_step::cases),
-    ("bias_add", bias_add::cases),
-    ("choose_ids", choose_ids::cases),
-    ("clip_grad_norm", clip_grad_norm::cases),
-    ("concat", concat::cases),
-    ("dropout", dropout::cases),
-    ("embedding", embedding::cases),
-    ("fill", fill::cases),
-    ("gather_batch", gather_batch::cases),
-    ("gather_rows", gather_rows::cases),
-    ("gru", gru::cases),
-    ("layer_norm", layer_norm::cases),
-    ("linear_cross_entropy", linear_cross_entropy::cases),
-    ("log_softmax", log_softmax::cases),
-    ("lstm", lstm::cases),
-    ("matmul", matmul::cases),
-    ("mul", mul::cases),
-    ("normalize", normalize::cases),
-    ("relu", relu::cases),
-    ("rnn", rnn::cases),
-    ("scale", scale::cases),
-    ("sigmoid", sigmoid::cases),
-    ("slice", slice::cases),
-    ("softmax", softmax::cases),
-    ("stack", stack::cases),
-    ("sum", sum::cases),
-    ("sum_rows", sum_rows::cases),
-    ("tanh", tanh::cases),
-];
-
-/// An op's name, and what makes the cases that it is measured at.
-pub type Measured = (&'static str, fn() -> Vec<Bench>);
-
-/// What `wgrad bench` measures of every op.
-pub const BENCHES: &[Measured] = &[
-    ("adam", adam::benches),
-    ("add", add::benches),
-    ("add_position", add_position::benches),
-    ("additive_score", additive_score::benches),
-    ("argmax", argmax::benches),
-    ("attention", attention::benches),
-    ("beam_step", beam_step::benches),
-    ("bias_add", bias_add::benches),
-    ("choose_ids", choose_ids::benches),
-    ("clip_grad_norm", clip_grad_norm::benches),
-    ("concat", concat::benches),
-    ("dropout", dropout::benches),
-    ("embedding", embedding::benches),
-    ("fill", fill::benches),
-    ("gather_batch", gather_batch::benches),
-    ("gather_rows", gather_rows::benches),
-    ("gru", gru::benches),
-    ("layer_norm", layer_norm::benches),
-    ("linear_cross_entropy", linear_cross_entropy::benches),
-    ("log_softmax", log_softmax::benches),
-    ("lstm", lstm::benches),
-    ("matmul", matmul::benches),
-    ("mul", mul::benches),
-    ("normalize", normalize::benches),
-    ("relu", relu::benches),
-    ("rnn", rnn::benches),
-    ("scale", scale::benches),
-    ("sigmoid", sigmoid::benches),
-    ("slice", slice::benches),
-    ("softmax", softmax::benches),
-    ("stack", stack::benches),
-    ("sum", sum::benches),
-    ("sum_rows", sum_rows::benches),
-    ("tanh", tanh::benches),
+pub const OPS: &[Listing] = &[
+    adam::LISTING,
+    add::LISTING,
+    add_position::LISTING,
+    additive_score::LISTING,
+    argmax::LISTING,
+    attention::LISTING,
+    beam_step::LISTING,
+    bias_add::LISTING,
+    choose_ids::LISTING,
+    clip_grad_norm::LISTING,
+    concat::LISTING,
+    dropout::LISTING,
+    embedding::LISTING,
+    fill::LISTING,
+    gather_batch::LISTING,
+    gather_rows::LISTING,
+    gru::LISTING,
+    layer_norm::LISTING,
+    linear_cross_entropy::LISTING,
+    log_softmax::LISTING,
+    lstm::LISTING,
+    matmul::LISTING,
+    mul::LISTING,
+    normalize::LISTING,
+    relu::LISTING,
+    rnn::LISTING,
+    scale::LISTING,
+    sigmoid::LISTING,
+    slice::LISTING,
+    softmax::LISTING,
+    stack::LISTING,
+    sum::LISTING,
+    sum_rows::LISTING,
+    tanh::LISTING,
 ];
 
 /// Gradients of a scalar by each of `wanted`, `None` where it does not depend on one.
@@ -153,19 +110,23 @@ pub(crate) fn reshape_rows(graph: &mut Graph, x: Value) -> Result<Value, GraphEr
 #[cfg(test)]
 mod tests {
     use super::bias_add::bias_add;
+    use super::case::CaseSet;
     use super::dropout::dropout;
     use super::scale::scale;
     use super::softmax::softmax;
     use super::sum::sum;
     use super::tanh::tanh;
-    use super::{BENCHES, OPS, gradients};
+    use super::{OPS, gradients};
     use crate::graph::{Graph, GraphError, TensorType};
 
     #[test]
-    fn every_op_is_measured() {
-        let tested: Vec<_> = OPS.iter().map(|(name, _)| name).collect();
-        let measured: Vec<_> = BENCHES.iter().map(|(name, _)| name).collect();
-        assert_eq!(tested, measured);
+    fn every_op_has_a_name_of_its_own_cases_and_benches() {
+        let names: Vec<_> = OPS.iter().map(|op| op.name).collect();
+        assert!(names.is_sorted_by(|a, b| a < b), "{names:?}");
+        for op in OPS {
+            assert!(!op.cases(&CaseSet::default()).is_empty(), "{}", op.name);
+            assert!(!op.benches().is_empty(), "{}", op.name);
+        }
     }
 
     #[test]

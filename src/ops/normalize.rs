@@ -4,12 +4,19 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::graph::{
-    Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work, reference,
+    Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Shader, Target, TensorType, Types, Value, Work,
+    reference, shader,
 };
 
+use super::Listing;
 use super::case::{Bench, Case, CaseSet};
 use super::fast;
 use super::rowwise::{held_rows, rows};
+
+/// What wgrad knows of the op.
+pub const LISTING: Listing = Listing::new("normalize", &[SHADER], cases, benches);
+
+const SHADER: Shader = shader!("normalize");
 
 /// Shortest length that is divided by, as in torch.nn.functional.cosine_similarity.
 const EPSILON: f32 = 1e-8;
@@ -32,7 +39,7 @@ struct Normalize;
 
 /// Binds `inputs` inputs, then output 0.
 fn rowwise(entry: &'static str, inputs: usize, types: &Types, target: &Target) -> Dispatch {
-    let dispatch = held_rows("normalize", entry, &types.inputs[0], target).number(EPSILON);
+    let dispatch = held_rows(SHADER, entry, &types.inputs[0], target).number(EPSILON);
     (0..inputs).fold(dispatch, |d, i| d.read(Operand::Input(i))).write(Operand::Output(0))
 }
 
@@ -147,7 +154,7 @@ fn backward(x: &[f32], dy: &[f32], dx: &mut [f32]) {
     dx.iter_mut().zip(x.iter().zip(dy)).for_each(|(dx, (&x, &dy))| *dx = (dy - x / norm * dot) / norm);
 }
 
-pub fn cases(set: &CaseSet) -> Vec<Case> {
+fn cases(set: &CaseSet) -> Vec<Case> {
     let shapes: [&[usize]; 7] = [&[1, 1], &[7, 17], &[3, 5, 65], &[257, 2], &[2, 1000], &[65, 12], &[3, 2103]];
     let shapes = set.shapes(&shapes);
     let mut cases: Vec<_> = shapes.iter().map(|s| set.case(Normalize).random(s)).collect();
@@ -163,7 +170,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     cases
 }
 
-pub fn benches() -> Vec<Bench> {
+fn benches() -> Vec<Bench> {
     vec![
         Bench::new("25,600 x 128", Case::new(Normalize).constant(&[25_600, 128], 1.0)),
         Bench::new(

@@ -1,9 +1,17 @@
 //! The launch of a matrix product, for `matmul` and for the ops that are made of products.
 
-use crate::graph::{Dispatch, Operand, Target, groups};
+use crate::graph::{Dispatch, Operand, Shader, Target, groups, shader};
 
 use super::elementwise::width;
 use super::matmul::{Activation, Added};
+
+/// Every file of products: on hardware, and on software adapters with subgroups, with few rows, without subgroups.
+pub const SHADERS: [Shader; 4] = [MATMUL, SOFTWARE, FEW_ROWS, WITHOUT_SUBGROUPS];
+
+const MATMUL: Shader = shader!("matmul");
+const SOFTWARE: Shader = shader!("software/matmul");
+const FEW_ROWS: Shader = shader!("software/matmul_few_rows");
+const WITHOUT_SUBGROUPS: Shader = shader!("software/matmul_without_subgroups");
 
 /// An operand, its first element, and the distances between (batches, rows, columns).
 pub type Strided = (Operand, usize, [usize; 3]);
@@ -42,21 +50,21 @@ impl Product {
             let b_along = if self.b.2[2] == 1 { (2, n) } else { (1, k) };
             let wide = [(&self.a, a_along), (&self.b, b_along), (&self.c, (2, n))];
             let wide = wide.into_iter().all(|(operand, (axis, len))| self.padded_vectors(operand, axis, len));
-            let kernel = Dispatch::new("matmul", "tiles").constant("TILE", tile as u32);
+            let kernel = Dispatch::new(MATMUL, "tiles").constant("TILE", tile as u32);
             (kernel.constant("VECTOR", if wide { 4 } else { 1 }), tile, tile)
         } else if target.subgroup < 8 {
             // Elements one by one in any layout: one pipeline for all, at a second of a software adapter's compiler
             // each.
-            (Dispatch::new("matmul_registers", "registers"), 8, 32)
+            (Dispatch::new(WITHOUT_SUBGROUPS, "registers"), 8, 32)
         } else if m <= FEW && self.a.2[2] == 1 && self.b.2[1] == 1 {
             let width = if self.vectors(&self.a, 2, k) && self.vectors(&self.b, 1, k) { 4 } else { 1 };
-            let kernel = Dispatch::new("matmul_few_rows", "dots").constant("VECTOR", width);
+            let kernel = Dispatch::new(FEW_ROWS, "dots").constant("VECTOR", width);
             (kernel.constant("ROWS", m.next_power_of_two() as u32), m, 128)
         } else {
             let along = |k: bool, other: bool| if k { 1 } else { 2 * u32::from(other) };
             let a_along = along(self.padded_vectors(&self.a, 2, k), self.padded_vectors(&self.a, 1, m));
             let b_along = along(self.vectors(&self.b, 1, k), self.vectors(&self.b, 2, n));
-            let kernel = Dispatch::new("matmul_broadcast", "tiles");
+            let kernel = Dispatch::new(SOFTWARE, "tiles");
             let kernel = kernel.constant("A_ALONG", a_along).constant("A_ALONG_K", (a_along == 1).into());
             (kernel.constant("B_ALONG", b_along), 16, 32)
         };

@@ -5,11 +5,13 @@
 //! (`reverse`) it comes last and step t leaves states[t]. Past the end of a sequence the state is carried along
 //! unchanged, so that the last state of every sequence lies at one place, and padding changes nothing.
 
-use crate::graph::{Alias, DType, Dispatch, Operand, Real, Target, TensorType, Value, expect, groups};
+use crate::graph::{Alias, DType, Dispatch, Operand, Real, Shader, Target, TensorType, Value, expect, groups, shader};
 
 use super::elementwise::{grid, kernel, width};
 use super::matmul::{Activation, Added};
 use super::product::{Product, Strided};
+
+pub const SHADER: Shader = shader!("recurrence");
 
 /// Widest layer that one workgroup runs through a whole sequence: one invocation a unit, and 256 is what WebGPU
 /// guarantees.
@@ -43,7 +45,7 @@ const AHEAD: u32 = 16;
 
 /// A kernel that runs whole sequences: ROWS rows a workgroup, one invocation a unit, in whole subgroups of up to 64.
 /// Multiples of 32 would make twice as many kernels, and differ only for widths that models do not have.
-pub fn whole(shader: &'static str, entry: &'static str, walk: Walk) -> Dispatch {
+pub fn whole(shader: Shader, entry: &'static str, walk: Walk) -> Dispatch {
     let dispatch = Dispatch::new(shader, entry).constant("AHEAD", AHEAD);
     let dispatch = dispatch.constant("THREADS", walk.hidden.next_multiple_of(64) as u32);
     dispatch.workgroups(groups(walk.batch.div_ceil(ROWS)))
@@ -138,7 +140,7 @@ pub fn check(inputs: &[TensorType], gates: usize, initial: usize, reverse: bool)
 
 /// The launch before that of a whole sequence: entry `pack` lays W_hh and the biases, inputs 1 to 3, out anew as `len`
 /// elements of scratch 0.
-pub fn pack(shader: &'static str, walk: Walk, len: usize) -> Dispatch {
+pub fn pack(shader: Shader, walk: Walk, len: usize) -> Dispatch {
     // The kernel needs neither constant: one pipeline for all widths.
     let dispatch = Dispatch::new(shader, "pack").constant("AHEAD", 1).constant("THREADS", 64);
     let dispatch = (1..4).fold(dispatch, |d, i| d.read(Operand::Input(i))).write(Operand::Scratch(0));
@@ -149,7 +151,7 @@ pub fn pack(shader: &'static str, walk: Walk, len: usize) -> Dispatch {
 /// kernels see `shaders/shared/step.wgsl`.
 pub struct Steps<'a> {
     /// `lstm_gates`, `gru_gates` or `rnn_gates`.
-    pub shader: &'static str,
+    pub shader: Shader,
     pub walk: Walk,
     /// Rows of W_hh over units.
     pub gates: usize,
@@ -214,7 +216,7 @@ impl Steps<'_> {
     /// Copies input `from`, or zeros, a state [B, H], to element `offset` of `to`.
     pub fn start(&self, from: Option<usize>, to: Operand, offset: usize) -> Dispatch {
         let (width, len) = (width(&[self.walk.hidden]), self.walk.batch * self.walk.hidden);
-        let dispatch = kernel("recurrence", "start", width, self.target).read(Operand::Input(from.unwrap_or(0)));
+        let dispatch = kernel(SHADER, "start", width, self.target).read(Operand::Input(from.unwrap_or(0)));
         let dispatch = dispatch.write(to).uniform(&[len / width, offset / width, from.is_some().into()]);
         dispatch.workgroups(grid(len / width, self.target))
     }

@@ -1,12 +1,19 @@
 //! y = max(x, 0)
 
 use crate::graph::{
-    Backward, Call, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, Work, reference,
+    Backward, Call, Dispatch, Graph, GraphError, Op, Real, Shader, Target, TensorType, Types, Value, Work, reference,
+    shader,
 };
 
+use super::Listing;
 use super::case::{Bench, Case, CaseSet};
 use super::elementwise::{WORKGROUP, dispatch, same_shape};
 use super::fast;
+
+/// What wgrad knows of the op.
+pub const LISTING: Listing = Listing::new("relu", &[SHADER], cases, benches);
+
+const SHADER: Shader = shader!("relu");
 
 /// y = max(x, 0)
 pub fn relu(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
@@ -40,7 +47,7 @@ impl Op for Relu {
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
-        vec![dispatch("relu", "forward", 1, types.outputs[0].len(), target)]
+        vec![dispatch(SHADER, "forward", 1, types.outputs[0].len(), target)]
     }
 }
 
@@ -76,7 +83,7 @@ impl Op for ReluBackward {
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
-        vec![dispatch("relu", "backward", 2, types.outputs[0].len(), target)]
+        vec![dispatch(SHADER, "backward", 2, types.outputs[0].len(), target)]
     }
 }
 
@@ -93,7 +100,7 @@ impl ReluBackward {
     }
 }
 
-pub fn cases(set: &CaseSet) -> Vec<Case> {
+fn cases(set: &CaseSet) -> Vec<Case> {
     let shapes: [&[usize]; 5] = [&[1], &[7, 17], &[33, 65], &[257], &[1000, 3]];
     let shapes = set.shapes(&shapes);
     let forward = shapes.iter().map(|s| set.case(Relu).scaled(s, 1.0));
@@ -110,7 +117,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     cases
 }
 
-pub fn benches() -> Vec<Bench> {
+fn benches() -> Vec<Bench> {
     vec![
         Bench::new("feed-forward, 2560 x 2048", Case::new(Relu).constant(&[2560, 2048], 3.0)),
         Bench::new(

@@ -3,16 +3,25 @@
 use multiversion::multiversion;
 
 use crate::graph::{
-    Alias, Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
-    reference,
+    Alias, Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Shader, Target, TensorType, Types, Value,
+    Work, reference, shader,
 };
 
+use super::Listing;
 use super::case::{Bench, Case, CaseSet, lengths};
 use super::fast::{self, Layout};
 use super::matmul::matmul_tn;
-use super::recurrence::{ROWS, RecurrentResult, Steps, Walk, check, pack, start, step_by_step, upstream_inputs, whole};
+use super::recurrence::{
+    self, ROWS, RecurrentResult, Steps, Walk, check, pack, start, step_by_step, upstream_inputs, whole,
+};
 use super::slice::slice;
 use super::sum_rows::sum_rows_twice;
+
+/// What wgrad knows of the op.
+pub const LISTING: Listing = Listing::new("rnn", &[SHADER, GATES, recurrence::SHADER], cases, benches);
+
+const SHADER: Shader = shader!("rnn");
+const GATES: Shader = shader!("rnn_gates");
 
 /// Runs the layer over xw = x·W_ihᵀ [T, B, H]; `weights` are w_hh [H, H], b_ih `[H]` and b_hh `[H]`. `initial` is [B,
 /// H], zeros if absent; `reverse` walks each sequence from its own end, `lengths[b]`, to its start.
@@ -85,6 +94,10 @@ impl Op for Rnn {
 
     reference!(blocked);
 
+    fn carries_gradient(&self, output: usize) -> bool {
+        output < 2
+    }
+
     fn work(&self, types: &Types) -> Work {
         let Walk { time, batch, hidden, .. } = self.walk(types);
         // h·W_hhᵀ, three additions, tanh
@@ -103,19 +116,19 @@ impl Op for Rnn {
             return steps(walk, target).forward(self.initial, &[Operand::Output(2)]);
         }
         let Walk { time, batch, hidden, reverse } = walk;
-        let forward = whole("rnn", "forward", walk)
+        let forward = whole(SHADER, "forward", walk)
             .read(Operand::Input(0))
             .read(Operand::Scratch(0))
             .read(Operand::Input(4))
             .read(Operand::Input(if self.initial { 5 } else { 0 }))
             .write(Operand::Output(2))
             .uniform(&[time, batch, hidden, reverse.into(), self.initial.into()]);
-        vec![pack("rnn", walk, (hidden + 1) * hidden), forward]
+        vec![pack(SHADER, walk, (hidden + 1) * hidden), forward]
     }
 }
 
 fn steps(walk: Walk, target: &Target) -> Steps<'_> {
-    Steps { shader: "rnn_gates", walk, gates: 1, target }
+    Steps { shader: GATES, walk, gates: 1, target }
 }
 
 impl Rnn {
@@ -236,7 +249,7 @@ impl Op for RnnBackward {
         }
         let bits = self.upstream.iter().enumerate().map(|(i, &u)| usize::from(u) << i).sum();
         let reads = [states, w_hh, lengths].into_iter().chain(upstream);
-        let dispatch = reads.fold(whole("rnn", "backward", walk), Dispatch::read).write(dz).write(dh);
+        let dispatch = reads.fold(whole(SHADER, "backward", walk), Dispatch::read).write(dz).write(dh);
         vec![dispatch.uniform(&[time, batch, hidden, reverse.into(), bits])]
     }
 }
@@ -311,7 +324,7 @@ fn step_back(dz: &mut [f32], dh: &mut [f32], h: &[f32]) {
     }
 }
 
-pub fn cases(set: &CaseSet) -> Vec<Case> {
+fn cases(set: &CaseSet) -> Vec<Case> {
     let mut cases = vec![];
     let quick = [[1, 1, 1], [3, 7, 5], [6, 5, 33], [2, 17, 65], [4, 3, 64], [2, 2, 257], [2, 2, 300]];
     // Enough sequences for more workgroups than a row of the grid has.
@@ -356,7 +369,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     cases
 }
 
-pub fn benches() -> Vec<Bench> {
+fn benches() -> Vec<Bench> {
     let (w, lengths) = (0.09, vec![20; 128]);
     let forward =
         Case::new(Rnn { initial: true, reverse: false }).constant(&[20, 128, 128], 1.0).constant(&[128, 128], w);

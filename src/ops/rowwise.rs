@@ -1,6 +1,6 @@
 //! What the ops that work row by row share.
 
-use crate::graph::{DType, Dispatch, Target, TensorType, groups};
+use crate::graph::{DType, Dispatch, Shader, Target, TensorType, groups};
 
 use super::elementwise::{SUBGROUPS, blocks, grid, kernel, lanes, reducing, same_shape, width};
 
@@ -17,7 +17,7 @@ const HELD: usize = 8;
 
 /// Workgroups that take whole rows, held in registers. The uniform begins with the rows and their vectors. On hardware
 /// a row gets a lane for each of its vectors, between 32 (a subgroup of most GPUs) and a whole workgroup.
-pub fn held_rows(shader: &'static str, entry: &'static str, x: &TensorType, target: &Target) -> Dispatch {
+pub fn held_rows(shader: Shader, entry: &'static str, x: &TensorType, target: &Target) -> Dispatch {
     let (vectors, width) = vectors(x);
     let lanes = row_lanes(vectors, target);
     let dispatch = Dispatch::new(shader, entry).constant("VECTOR", width as u32).constant("LANES", lanes as u32);
@@ -54,7 +54,7 @@ pub const SHORT: usize = 32;
 /// One invocation a row, which it holds in registers, where rows have at most [`SHORT`] columns; else one workgroup a
 /// row. The uniform begins with the rows and their columns, or vectors.
 pub fn per_row(
-    shader: &'static str,
+    shader: Shader,
     [short_entry, wide_entry]: [&'static str; 2],
     x: &TensorType,
     target: &Target,

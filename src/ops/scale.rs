@@ -1,11 +1,18 @@
 //! y = s · x with a scalar s on the device.
 
 use crate::graph::{
-    Backward, Call, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, Work, reference,
+    Backward, Call, Dispatch, Graph, GraphError, Op, Real, Shader, Target, TensorType, Types, Value, Work, reference,
+    shader,
 };
 
+use super::Listing;
 use super::case::{Bench, Case, CaseSet};
 use super::elementwise::{WORKGROUP, dispatch, like_x};
+
+/// What wgrad knows of the op.
+pub const LISTING: Listing = Listing::new("scale", &[SHADER], cases, benches);
+
+const SHADER: Shader = shader!("scale");
 
 /// y = s · x for a scalar s of shape `[1]`. No gradient reaches s: it is an upstream gradient itself.
 pub fn scale(graph: &mut Graph, x: Value, s: Value) -> Result<Value, GraphError> {
@@ -42,7 +49,7 @@ impl Op for Scale {
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let len = types.outputs[0].len();
-        vec![dispatch("scale", "forward", 2, len, target)]
+        vec![dispatch(SHADER, "forward", 2, len, target)]
     }
 }
 
@@ -55,13 +62,13 @@ impl Scale {
     }
 }
 
-pub fn cases(set: &CaseSet) -> Vec<Case> {
+fn cases(set: &CaseSet) -> Vec<Case> {
     let shapes: [&[usize]; 3] = [&[1], &[7, 17], &[1000, 65]];
     let cases = set.shapes(&shapes).into_iter().map(|s| set.case(Scale).random(&s).constant(&[1], 3.0));
     let many = set.many(WORKGROUP).map(|n| set.case(Scale).constant(&[n], 1.0).constant(&[1], 3.0));
     cases.chain(many).chain([set.case(Scale).subnormals(&[9]).constant(&[1], 3.0)]).collect()
 }
 
-pub fn benches() -> Vec<Bench> {
+fn benches() -> Vec<Bench> {
     vec![Bench::new("2560 x 2048", Case::new(Scale).constant(&[2560, 2048], 1.0).constant(&[1], 3.0))]
 }

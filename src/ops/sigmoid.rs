@@ -3,12 +3,19 @@
 use multiversion::multiversion;
 
 use crate::graph::{
-    Backward, Call, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, Work, reference,
+    Backward, Call, Dispatch, Graph, GraphError, Op, Real, Shader, Target, TensorType, Types, Value, Work, reference,
+    shader,
 };
 
+use super::Listing;
 use super::case::{Bench, Case, CaseSet, EXTREMES};
 use super::elementwise::{WORKGROUP, dispatch, same_shape};
 use super::fast;
+
+/// What wgrad knows of the op.
+pub const LISTING: Listing = Listing::new("sigmoid", &[SHADER], cases, benches);
+
+const SHADER: Shader = shader!("sigmoid");
 
 /// y = 1 / (1 + e⁻ˣ)
 pub fn sigmoid(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
@@ -42,7 +49,7 @@ impl Op for Sigmoid {
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
-        vec![dispatch("sigmoid", "forward", 1, types.outputs[0].len(), target)]
+        vec![dispatch(SHADER, "forward", 1, types.outputs[0].len(), target)]
     }
 }
 
@@ -83,7 +90,7 @@ impl Op for SigmoidBackward {
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
-        vec![dispatch("sigmoid", "backward", 2, types.outputs[0].len(), target)]
+        vec![dispatch(SHADER, "backward", 2, types.outputs[0].len(), target)]
     }
 }
 
@@ -96,7 +103,7 @@ impl SigmoidBackward {
     }
 }
 
-pub fn cases(set: &CaseSet) -> Vec<Case> {
+fn cases(set: &CaseSet) -> Vec<Case> {
     let shapes: [&[usize]; 5] = [&[1], &[7, 17], &[33, 65], &[257], &[1000, 3]];
     let shapes = set.shapes(&shapes);
     let forward = shapes.iter().map(|s| set.case(Sigmoid).scaled(s, 100.0));
@@ -111,7 +118,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     cases
 }
 
-pub fn benches() -> Vec<Bench> {
+fn benches() -> Vec<Bench> {
     vec![
         Bench::new("feed-forward, 2560 x 2048", Case::new(Sigmoid).constant(&[2560, 2048], 3.0)),
         Bench::new(

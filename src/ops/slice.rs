@@ -1,12 +1,18 @@
 //! y = part of x along one axis.
 
 use crate::graph::{
-    Alias, Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value,
-    Work, reference,
+    Alias, Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Shader, Target, TensorType, Types,
+    Value, Work, reference, shader,
 };
 
+use super::Listing;
 use super::case::{Bench, Case, CaseSet};
 use super::elementwise::{WORKGROUP, grid, kernel, width};
+
+/// What wgrad knows of the op.
+pub const LISTING: Listing = Listing::new("slice", &[SHADER], cases, benches);
+
+const SHADER: Shader = shader!("slice");
 
 /// Elements `start..start + len` of axis `axis`. Costs nothing where they lie contiguously.
 pub fn slice(graph: &mut Graph, x: Value, axis: usize, start: usize, len: usize) -> Result<Value, GraphError> {
@@ -40,7 +46,7 @@ impl Slice {
         let g = self.geometry(whole);
         let width = width(&[g.wide, g.narrow, g.offset]);
         let sizes = [len, g.wide, g.narrow, g.offset].map(|size| size / width);
-        let dispatch = kernel("slice", entry, width, target).read(Operand::Input(0)).write(Operand::Output(0));
+        let dispatch = kernel(SHADER, entry, width, target).read(Operand::Input(0)).write(Operand::Output(0));
         dispatch.uniform(&sizes).workgroups(grid(len / width, target))
     }
 }
@@ -137,7 +143,7 @@ impl SliceBackward {
     }
 }
 
-pub fn cases(set: &CaseSet) -> Vec<Case> {
+fn cases(set: &CaseSet) -> Vec<Case> {
     // The last ones in vectors.
     let quick = [
         (&[7, 17][..], 1, 3, 5),
@@ -167,7 +173,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     cases
 }
 
-pub fn benches() -> Vec<Bench> {
+fn benches() -> Vec<Bench> {
     vec![
         Bench::new(
             "half of the columns of 2560 x 4096",

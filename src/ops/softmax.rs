@@ -4,14 +4,20 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
-    expect, reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Shader, Target, TensorType, Types, Value,
+    Work, expect, reference, shader,
 };
 
+use super::Listing;
 use super::case::{Bench, Case, CaseSet, lengths};
 use super::elementwise::WORKGROUP;
 use super::fast;
 use super::rowwise::{SHORT, per_row, rows};
+
+/// What wgrad knows of the op.
+pub const LISTING: Listing = Listing::new("softmax", &[SHADER], cases, benches);
+
+const SHADER: Shader = shader!("softmax");
 
 /// Softmax over the last axis.
 pub fn softmax(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
@@ -59,7 +65,7 @@ impl Op for Softmax {
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
-        let dispatch = per_row("softmax", ["forward_short", "forward_wide"], &types.inputs[0], target);
+        let dispatch = per_row(SHADER, ["forward_short", "forward_wide"], &types.inputs[0], target);
         let dispatch = dispatch.constant("MASKED", self.masked.into()).read(Operand::Input(0));
         let dispatch = dispatch.read(Operand::Input(usize::from(self.masked))).write(Operand::Output(0));
         let batch = if self.masked { types.inputs[1].len() } else { 1 };
@@ -131,7 +137,7 @@ impl Op for SoftmaxBackward {
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
-        let dispatch = per_row("softmax", ["backward_short", "backward_wide"], &types.inputs[0], target);
+        let dispatch = per_row(SHADER, ["backward_short", "backward_wide"], &types.inputs[0], target);
         let dispatch = dispatch.constant("MASKED", 0).read(Operand::Input(0)).read(Operand::Input(1));
         vec![dispatch.write(Operand::Output(0)).uniform(&[1])]
     }
@@ -166,7 +172,7 @@ fn backward(dx: &mut [f32], y: &[f32], dy: &[f32]) {
 /// Shapes of whole vectors whose rows are not: they begin at each place in one.
 pub const UNALIGNED: [[usize; 2]; 4] = [[4, 33], [4, 35], [2, 1002], [4, 2103]];
 
-pub fn cases(set: &CaseSet) -> Vec<Case> {
+fn cases(set: &CaseSet) -> Vec<Case> {
     let plain = [[1, 1], [7, 17], [65, 33], [3, 257], [2, 1000], [33, 12], [3, 2100], [2, 1024], [64, 64]];
     let plain = [plain.as_slice(), &UNALIGNED].concat();
     let masked = [[1, 1, 1], [5, 3, 17], [7, 2, 65], [6, 1, 257], [7, 3, 20], [5, 1, 2100], [4, 2, 35], [2, 2, 1001]];
@@ -215,7 +221,7 @@ pub fn many(set: &CaseSet) -> Vec<[usize; 2]> {
     short.into_iter().chain(wide.into_iter().flatten()).collect()
 }
 
-pub fn benches() -> Vec<Bench> {
+fn benches() -> Vec<Bench> {
     vec![
         Bench::new(
             "scores, 12,800 x 20 x 20, masked",

@@ -1,12 +1,19 @@
 //! Joins tensors along their first axis (torch.cat): the steps of a decoder, a cache that grows.
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Shader, Target, TensorType, Types, Value,
+    reference, shader,
 };
 
+use super::Listing;
 use super::case::{Bench, Case, CaseSet};
 use super::elementwise::{WORKGROUP, grid, kernel, width};
 use super::slice::slice;
+
+/// What wgrad knows of the op.
+pub const LISTING: Listing = Listing::new("stack", &[SHADER], cases, benches);
+
+const SHADER: Shader = shader!("stack");
 
 /// Joins [t_i, ..] to [Σ t_i, ..]; numbers or ids.
 pub fn stack(graph: &mut Graph, parts: &[Value]) -> Result<Value, GraphError> {
@@ -56,7 +63,7 @@ impl Op for Stack {
         let mut offset = 0;
         let copy = |(i, part): (usize, &TensorType)| {
             let width = width(&[part.len(), offset]);
-            let dispatch = kernel("stack", "forward", width, target)
+            let dispatch = kernel(SHADER, "forward", width, target)
                 .read(Operand::Input(i))
                 .write(Operand::Output(0))
                 .uniform(&[part.len() / width, offset / width]);
@@ -85,7 +92,7 @@ impl Stack {
     }
 }
 
-pub fn cases(set: &CaseSet) -> Vec<Case> {
+fn cases(set: &CaseSet) -> Vec<Case> {
     let mut cases = vec![
         set.case(Stack).random(&[1, 7]).random(&[1, 7]).random(&[3, 7]),
         set.case(Stack).random(&[2, 17, 5]).random(&[65, 17, 5]),
@@ -99,7 +106,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     cases
 }
 
-pub fn benches() -> Vec<Bench> {
+fn benches() -> Vec<Bench> {
     vec![Bench::new(
         "20 steps of 1280 x 1024",
         (0..20).fold(Case::new(Stack), |case, _| case.constant(&[1, 1280, 1024], 1.0)),

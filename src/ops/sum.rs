@@ -1,11 +1,18 @@
 //! y = Σ x, over all elements.
 
 use crate::graph::{
-    Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work, reference,
+    Backward, Call, Dispatch, Graph, GraphError, Op, Operand, Real, Shader, Target, TensorType, Types, Value, Work,
+    reference, shader,
 };
 
+use super::Listing;
 use super::case::{Bench, Case, CaseSet, Tensor};
 use super::elementwise::{SUBGROUPS, dispatch, kernel, like_x, reducing, width};
+
+/// What wgrad knows of the op.
+pub const LISTING: Listing = Listing::new("sum", &[SHADER], cases, benches);
+
+const SHADER: Shader = shader!("sum");
 
 /// Sum of all elements, as `[1]`.
 pub fn sum(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
@@ -52,7 +59,7 @@ impl Op for Sum {
         let len = types.inputs[0].len();
         let launch = |from, to, len| {
             let width = width(&[len]);
-            let dispatch = reducing(kernel("sum", "forward", width, target), target).read(from).write(to);
+            let dispatch = reducing(kernel(SHADER, "forward", width, target), target).read(from).write(to);
             dispatch.uniform(&[len / width])
         };
         let (x, y, partials) = (Operand::Input(0), Operand::Output(0), Operand::Scratch(0));
@@ -89,7 +96,7 @@ impl Op for SumBackward {
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let len = types.outputs[0].len();
-        vec![dispatch("sum", "backward", 1, len, target).constant(SUBGROUPS, 0)]
+        vec![dispatch(SHADER, "backward", 1, len, target).constant(SUBGROUPS, 0)]
     }
 }
 
@@ -99,7 +106,7 @@ impl SumBackward {
     }
 }
 
-pub fn cases(set: &CaseSet) -> Vec<Case> {
+fn cases(set: &CaseSet) -> Vec<Case> {
     let shapes: [&[usize]; 5] = [&[1], &[7, 17], &[257], &[65, 33], &[1000, 7]];
     let shapes = set.shapes(&shapes);
     let forward = shapes.iter().map(|s| {
@@ -117,7 +124,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     forward.chain(backward).chain(many).collect()
 }
 
-pub fn benches() -> Vec<Bench> {
+fn benches() -> Vec<Bench> {
     vec![
         Bench::new("2560 x 2048", Case::new(Sum).constant(&[2560, 2048], 1.0)),
         Bench::new("backward, 2560 x 2048", Case::new(SumBackward { shape: vec![2560, 2048] }).constant(&[1], 1.0)),

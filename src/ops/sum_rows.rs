@@ -1,12 +1,18 @@
 //! `y[c] = Σ_r x[r, c]`, the gradient of a bias.
 
 use crate::graph::{
-    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Target, TensorType, Types, Value, Work,
-    groups, reference,
+    Backward, Call, DType, Dispatch, Graph, GraphError, Op, Operand, Real, Shader, Target, TensorType, Types, Value,
+    Work, groups, reference, shader,
 };
 
+use super::Listing;
 use super::case::{Bench, Case, CaseSet};
 use super::elementwise::{kernel, width};
+
+/// What wgrad knows of the op.
+pub const LISTING: Listing = Listing::new("sum_rows", &[SHADER], cases, benches);
+
+const SHADER: Shader = shader!("sum_rows");
 
 /// Columns of a workgroup of a software adapter, and on hardware.
 const WIDE: usize = 64;
@@ -68,7 +74,7 @@ impl Op for SumRows {
         let (rows, columns) = (types.inputs[0].rows(), types.inputs[0].columns());
         let width = if target.software { width(&[columns]) } else { 1 };
         let launch = |entry, from, rows: usize, to| {
-            let dispatch = kernel("sum_rows", entry, width, target).read(from).write(to);
+            let dispatch = kernel(SHADER, entry, width, target).read(from).write(to);
             dispatch.uniform(&[rows, columns / width])
         };
         let last = |from, rows| {
@@ -108,7 +114,7 @@ impl SumRows {
     }
 }
 
-pub fn cases(set: &CaseSet) -> Vec<Case> {
+fn cases(set: &CaseSet) -> Vec<Case> {
     let shapes: [&[usize]; 7] = [&[1, 1], &[7, 17], &[3, 5, 65], &[257, 33], &[1000, 31], &[17, 132], &[130, 68]];
     let many = set.many(WIDE).map(|columns| vec![2, columns]);
     let shapes = set.shapes(&shapes).into_iter().chain(many);
@@ -116,7 +122,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     cases.collect()
 }
 
-pub fn benches() -> Vec<Bench> {
+fn benches() -> Vec<Bench> {
     vec![
         Bench::new("2560 x 2048", Case::new(SumRows { copies: 1 }).constant(&[2560, 2048], 1.0)),
         Bench::new("gates, 10,240 x 512, twice", Case::new(SumRows { copies: 2 }).constant(&[10_240, 512], 1.0)),

@@ -3,12 +3,19 @@
 use multiversion::multiversion;
 
 use crate::graph::{
-    Backward, Call, Dispatch, Graph, GraphError, Op, Real, Target, TensorType, Types, Value, Work, reference,
+    Backward, Call, Dispatch, Graph, GraphError, Op, Real, Shader, Target, TensorType, Types, Value, Work, reference,
+    shader,
 };
 
+use super::Listing;
 use super::case::{Bench, Case, CaseSet, EXTREMES};
 use super::elementwise::{WORKGROUP, dispatch, same_shape};
 use super::fast;
+
+/// What wgrad knows of the op.
+pub const LISTING: Listing = Listing::new("tanh", &[SHADER], cases, benches);
+
+const SHADER: Shader = shader!("tanh");
 
 /// y = tanh x
 pub fn tanh(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
@@ -42,7 +49,7 @@ impl Op for Tanh {
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
-        vec![dispatch("tanh", "forward", 1, types.outputs[0].len(), target)]
+        vec![dispatch(SHADER, "forward", 1, types.outputs[0].len(), target)]
     }
 }
 
@@ -84,7 +91,7 @@ impl Op for TanhBackward {
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
-        vec![dispatch("tanh", "backward", 2, types.outputs[0].len(), target)]
+        vec![dispatch(SHADER, "backward", 2, types.outputs[0].len(), target)]
     }
 }
 
@@ -97,7 +104,7 @@ impl TanhBackward {
     }
 }
 
-pub fn cases(set: &CaseSet) -> Vec<Case> {
+fn cases(set: &CaseSet) -> Vec<Case> {
     let shapes: [&[usize]; 5] = [&[1], &[7, 17], &[33, 65], &[257], &[1000, 3]];
     let shapes = set.shapes(&shapes);
     let forward = shapes.iter().map(|s| set.case(Tanh).scaled(s, 100.0));
@@ -115,7 +122,7 @@ pub fn cases(set: &CaseSet) -> Vec<Case> {
     cases
 }
 
-pub fn benches() -> Vec<Bench> {
+fn benches() -> Vec<Bench> {
     vec![
         Bench::new("feed-forward, 2560 x 2048", Case::new(Tanh).constant(&[2560, 2048], 3.0)),
         Bench::new(

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::decode::Lengths;
+use crate::hash::fnv;
 use crate::nn::{Parameter, Parameters};
 use crate::train::files::{FileError, read, write_atomically};
 use crate::train::fingerprint::Fingerprints;
@@ -366,16 +367,6 @@ fn problems(file: &SafeTensors<'_>, expected: &[(String, Vec<usize>)]) -> Vec<St
 /// Of the covered part of the metadata and the tensors.
 fn checksum<'a>(covered: &str, data: impl IntoIterator<Item = &'a [u8]>) -> u64 {
     data.into_iter().fold(fnv(0xcbf2_9ce4_8422_2325, covered.as_bytes()), fnv)
-}
-
-/// Continues a hash: 64-bit FNV-1a (Fowler, Noll and Vo 1991) over words of 32 bits instead of bytes, which is four
-/// times as fast. Each step is invertible, so a change within one word is always noticed.
-pub(crate) fn fnv(hash: u64, bytes: &[u8]) -> u64 {
-    bytes.chunks(4).fold(hash, |hash, chunk| {
-        let mut word = [0; 4];
-        word[..chunk.len()].copy_from_slice(chunk);
-        (hash ^ u64::from(u32::from_le_bytes(word))).wrapping_mul(0x0100_0000_01b3)
-    })
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::hash::fnv;
 use crate::text::{ParallelText, Tokenizer};
 
-use super::checkpoint::fnv;
 use super::config::DataConfig;
 
 /// Of a tokenizer.

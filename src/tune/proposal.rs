@@ -18,7 +18,7 @@ use toml::Value;
 
 use super::space::{Assignment, Key, Pruner, Sampler, Space, Values, value_at};
 use super::study::{End, Trial, searched};
-use crate::train::checkpoint::fnv;
+use crate::hash::fnv;
 use crate::train::config::ConfigError;
 
 /// Trials by chance before the estimator has enough to go by.

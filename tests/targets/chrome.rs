@@ -10,7 +10,7 @@ use wgrad::check::{Kernels, Problem, compare, difference, expected, plan_of, run
 use wgrad::gpu::{Shaders, warnings};
 use wgrad::graph::Dispatch;
 use wgrad::ops::case::{Case, CaseSet};
-use wgrad::ops::{Listed, OPS};
+use wgrad::ops::{Listing, OPS};
 
 use super::dawn::Dawn;
 use super::kernels::kernels_of_all;
@@ -40,20 +40,20 @@ fn dawn_computes_the_quick_cases() {
 
 /// How many cases of the ops ran with hardware's kernels, without subgroup operations and, where that is something
 /// else, with them; and what is wrong.
-fn check(shaders: &Arc<Shaders>, ops: &[Listed]) -> (usize, Vec<String>) {
+fn check(shaders: &Arc<Shaders>, ops: &[Listing]) -> (usize, Vec<String>) {
     let (ops, results) = (Mutex::new(ops.iter()), Mutex::new((0, vec![])));
     let work = || {
         let mut dawn = Dawn::open(shaders.clone());
         let next = || ops.lock().unwrap_or_else(PoisonError::into_inner).next();
-        while let Some((op, cases)) = next() {
-            for (number, case) in cases(&CaseSet::default()).iter().enumerate() {
+        while let Some(op) = next() {
+            for (number, case) in op.cases(&CaseSet::default()).iter().enumerate() {
                 let problems = problems(&mut dawn, case);
                 let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
                 results.0 += problems.len();
                 let wrong = problems.into_iter().filter_map(|(kernels, problem)| Some((kernels, problem?)));
-                results.1.extend(
-                    wrong.map(|(kernels, p)| format!("{op}, case {number}, {kernels} kernels, {}: {p}", case.label())),
-                );
+                results.1.extend(wrong.map(|(kernels, p)| {
+                    format!("{}, case {number}, {kernels} kernels, {}: {p}", op.name, case.label())
+                }));
             }
         }
     };
@@ -94,13 +94,13 @@ fn edited(file: &str, from: &str, to: &str) -> (Arc<Shaders>, usize) {
     let path = folder.path().join(file);
     fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
     fs::write(path, text.replace(from, to)).expect("a file");
-    (Arc::new(Shaders::read(folder.path()).expect("a shader")), line)
+    (Arc::new(Shaders::read(folder.path(), OPS).expect("a shader")), line)
 }
 
 const SHADERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/shaders");
 
-fn listed(op: &str) -> Vec<Listed> {
-    OPS.iter().copied().filter(|(name, _)| *name == op).collect()
+fn listed(op: &str) -> Vec<Listing> {
+    OPS.iter().copied().filter(|listing| listing.name == op).collect()
 }
 
 /// By the standard it is zero at every turn; Tint sets it once.
@@ -132,7 +132,7 @@ fn launches() -> Vec<Dispatch> {
 /// What Tint takes.
 #[test]
 fn wgrad_warns_of_none_of_its_kernels() {
-    let shaders = Shaders::read(Path::new(SHADERS)).expect("the shaders");
+    let shaders = Shaders::read(Path::new(SHADERS), OPS.iter().chain([&wgrad::bench::LISTING])).expect("the shaders");
     let warned = warnings(&shaders, &launches());
     assert!(warned.is_empty(), "{}", warned.join("\n"));
 }

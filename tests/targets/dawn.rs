@@ -108,7 +108,7 @@ impl Dawn {
 
     /// What Tint makes of a kernel: the number of a module.
     pub fn compile(&mut self, dispatch: &Dispatch) -> Result<u64, DeviceError> {
-        let source = self.shaders.assemble(dispatch.shader, &dispatch.constants);
+        let source = self.shaders.assemble(dispatch);
         let (answer, _) = self.order(&json!({ "do": "module", "code": source.text }), &[]);
         answer["number"].as_u64().ok_or_else(|| {
             let line = answer["line"].as_u64().map(|line| line as usize);
@@ -120,7 +120,7 @@ impl Dawn {
     fn pipeline(&mut self, dispatch: &Dispatch) -> Result<u64, DeviceError> {
         let writable: Vec<bool> = dispatch.bindings.iter().map(|&(_, write)| write).collect();
         let uniform = !dispatch.uniform.is_empty();
-        let text = self.shaders.assemble(dispatch.shader, &dispatch.constants).text;
+        let text = self.shaders.assemble(dispatch).text;
         let key = (text, dispatch.entry, writable, uniform);
         if let Some(&known) = self.pipelines.get(&key) {
             return Ok(known);

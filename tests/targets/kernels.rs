@@ -108,7 +108,7 @@ impl Device for Recorder {
 /// that measure a device.
 pub fn kernels(target: Target) -> Kernels {
     let mut recorder = Recorder::new(target.clone());
-    for case in OPS.iter().flat_map(|(_, cases)| cases(&CaseSet::default())) {
+    for case in OPS.iter().flat_map(|op| op.cases(&CaseSet::default())) {
         recorder.prepare(plan_of(&case, &target).0).expect("a plan");
     }
     for (preset, _) in PRESETS {

@@ -14,7 +14,7 @@ use super::dxc;
 
 /// The WGSL of a launch, as naga takes it.
 pub fn wgsl(launch: &Dispatch) -> String {
-    Shaders::default().assemble(launch.shader, &launch.constants).for_naga().into_owned()
+    Shaders::default().assemble(launch).for_naga().into_owned()
 }
 
 /// Parses, straightens loops as `Gpu` does, and validates, with no other capabilities that stand for optional features.

@@ -249,7 +249,7 @@ fn furnish(folder: &Path) {
     }
     write("batch.safetensors", &super::batch::SEED);
     write("my.toml", b"[model]\nhidden = 6\n");
-    let (name, text) = wgrad::gpu::Shaders::built_in()[0];
+    let (name, text) = super::shaders::files()[0];
     write(&format!("shaders/{name}.wgsl"), text.as_bytes());
 }
 

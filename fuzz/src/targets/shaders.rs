@@ -12,7 +12,7 @@ use naga::valid::{Capabilities, ValidationFlags, Validator};
 use wgrad::check::plan_of;
 use wgrad::gpu::{Shaders, straighten, warnings};
 use wgrad::graph::{Dispatch, Target};
-use wgrad::ops::OPS;
+use wgrad::ops::{Listing, OPS};
 use wgrad::ops::case::CaseSet;
 
 use super::{Fuzzed, names, names_file};
@@ -23,7 +23,7 @@ use crate::parts;
 static KERNELS: LazyLock<BTreeMap<&'static str, Vec<Dispatch>>> = LazyLock::new(|| {
     let software = Target { software: true, subgroup: 8, ..Target::webgpu() };
     let mut kernels: Vec<Dispatch> = vec![];
-    for case in OPS.iter().flat_map(|(_, cases)| cases(&CaseSet::default())) {
+    for case in OPS.iter().flat_map(|op| op.cases(&CaseSet::default())) {
         for target in [&software, &Target::webgpu()] {
             for dispatch in plan_of(&case, target).0.steps.into_iter().flat_map(|step| step.dispatches) {
                 let known =
@@ -36,7 +36,7 @@ static KERNELS: LazyLock<BTreeMap<&'static str, Vec<Dispatch>>> = LazyLock::new(
     }
     let built_in = Shaders::default();
     let files = |kernel: &Dispatch| -> Vec<PathBuf> {
-        built_in.assemble(kernel.shader, &kernel.constants).files().map(Path::to_path_buf).collect()
+        built_in.assemble(kernel).files().map(Path::to_path_buf).collect()
     };
     let files: Vec<_> = kernels.iter().map(files).collect();
     let of_file = |&(name, _): &(&'static str, &'static str)| {
@@ -44,8 +44,16 @@ static KERNELS: LazyLock<BTreeMap<&'static str, Vec<Dispatch>>> = LazyLock::new(
         let own = kernels.iter().zip(&files).filter(|(_, files)| files.contains(&path));
         (name, own.map(|(kernel, _)| kernel.clone()).take(2).collect())
     };
-    Shaders::built_in().iter().map(of_file).collect()
+    files().iter().map(of_file).collect()
 });
+
+/// Name and text of every file of WGSL.
+pub fn files() -> Vec<(&'static str, &'static str)> {
+    let mut files: Vec<_> = OPS.iter().flat_map(Listing::files).chain(Shaders::shared().iter().copied()).collect();
+    files.sort_unstable();
+    files.dedup();
+    files
+}
 
 #[derive(Arbitrary, Debug)]
 pub struct Change {
@@ -57,7 +65,7 @@ pub struct Change {
 
 impl Fuzzed for Change {
     fn case(&self) -> Vec<u8> {
-        let all = Shaders::built_in();
+        let all = files();
         let (name, text) = all[usize::from(self.file) % all.len()];
         let name = if self.name == 255 { all[all.len() / 2].0 } else { name };
         parts::join(&[(name, &self.edits.apply(text.as_bytes().to_vec()))])
@@ -70,7 +78,7 @@ impl Fuzzed for Change {
         let path = folder.join(name).with_extension("wgsl");
         fs::create_dir_all(path.parent().expect("a folder")).expect("a temporary folder");
         fs::write(&path, text).expect("a temporary file");
-        let shaders = Shaders::read(&folder);
+        let shaders = Shaders::read(&folder, OPS);
         fs::remove_dir_all(&folder).expect("a temporary folder");
         let shaders = match shaders {
             Ok(shaders) => shaders,
@@ -85,7 +93,7 @@ impl Fuzzed for Change {
         }
         let mut taken = true;
         for kernel in kernels {
-            let source = shaders.assemble(kernel.shader, &kernel.constants);
+            let source = shaders.assemble(kernel);
             let text = source.for_naga();
             // The empty line behind the last line feed counts: a text that ends too early ends there.
             let lines = source.text.split('\n').count();

@@ -2,17 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use crate::check::{Failure, Kernels, Problem, Row, Told, check_gradients, check_op};
+use crate::ops::Listing;
+use crate::ops::case::{Case, CaseSet};
 use anyhow::bail;
 use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
-use wgrad::check::{Failure, Kernels, Problem, Row, Told, check_gradients, check_op};
-use wgrad::ops::case::{Case, CaseSet};
-use wgrad::ops::{Listed, OPS};
 
-use super::super::{known_ops, unopened, usage};
+use super::super::{chosen_ops, program, unopened, usage};
 use super::{Cases, Check};
 
-pub fn run(check: &Check) -> anyhow::Result<()> {
-    let ops = listed(check).map_err(usage)?;
+pub fn run(check: &Check, all: &[Listing]) -> anyhow::Result<()> {
+    let ops = listed(check, all).map_err(usage)?;
     let chosen = check.choice.resolve(&ops).map_err(usage)?;
     let device = chosen.device().map_err(unopened)?.describe();
     if !check.json {
@@ -21,14 +21,15 @@ pub fn run(check: &Check) -> anyhow::Result<()> {
     }
     let (mut all, mut failed, mut not_checked) = (vec![], 0, vec![]);
     let mut told = BTreeSet::new();
-    for (name, cases) in &ops {
+    for op in &ops {
+        let name = op.name;
         if all.iter().any(Row::lost) {
-            not_checked.push(*name);
+            not_checked.push(name);
             continue;
         }
         // More sizes say nothing more of a derivative.
-        let quick = cases(&CaseSet { full: false, ..set(check) });
-        let cases = numbered(check, cases(&set(check)));
+        let quick = op.cases(&CaseSet { full: false, ..set(check) });
+        let cases = numbered(check, op.cases(&set(check)));
         let mut screen = Screen::new(check, name, &mut told);
         let mut rows = check_op(name, &cases, &chosen.subjects(), |told| screen.show(told))?;
         if chosen.is_cpu() && (check.case.is_none() || check.cases == Cases::Quick) {
@@ -58,17 +59,15 @@ pub fn set(check: &Check) -> CaseSet {
 }
 
 /// The ops asked for, in the order of the list.
-fn listed(check: &Check) -> anyhow::Result<Vec<Listed>> {
-    known_ops(&check.ops)?;
+fn listed(check: &Check, all: &[Listing]) -> anyhow::Result<Vec<Listing>> {
+    let ops = chosen_ops(all, &check.ops)?;
     if check.case.is_some() && check.ops.len() != 1 {
         bail!("--case: a case has a number within its op; expected one op, as in --op softmax --case 3");
     }
-    let wanted = |name: &str| check.ops.is_empty() || check.ops.iter().any(|op| op == name);
-    let ops: Vec<Listed> = OPS.iter().filter(|(name, _)| wanted(name)).copied().collect();
-    if let (Some(case), [(op, cases)]) = (check.case, &ops[..]) {
-        let count = cases(&set(check)).len();
+    if let (Some(case), [op]) = (check.case, &ops[..]) {
+        let count = op.cases(&set(check)).len();
         if case >= count {
-            bail!("--case {case}: expected a number from 0 to {}, the cases of {op}", count - 1);
+            bail!("--case {case}: expected a number from 0 to {}, the cases of {}", count - 1, op.name);
         }
     }
     Ok(ops)
@@ -188,7 +187,7 @@ impl<'a> Screen<'a> {
 pub fn again(check: &Check, op: &str, failure: &Failure) -> String {
     let cpu = matches!(failure.kernels, Kernels::Cpu | Kernels::Derivative);
     let device = if cpu { "--device cpu".into() } else { check.choice.arguments() };
-    let mut command = format!("wgrad check --op {op} --case {} {device}", failure.case);
+    let mut command = format!("{} check --op {op} --case {} {device}", program(), failure.case);
     if check.cases == Cases::Full && failure.kernels != Kernels::Derivative {
         command += " --cases full";
     }

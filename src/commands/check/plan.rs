@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::check::{Kernels, StepRow, check_steps, still_running, targets};
+use crate::ops::Listing;
+use crate::plan::Device;
+use crate::train::config::Config;
+use crate::train::rehearsal::{Rehearsal, SENTENCES, TOKENS, VOCABULARY};
 use anyhow::bail;
 use serde::Serialize;
-use wgrad::check::{Kernels, StepRow, check_steps, still_running, targets};
-use wgrad::ops::OPS;
-use wgrad::plan::Device;
-use wgrad::train::config::Config;
-use wgrad::train::rehearsal::{Rehearsal, SENTENCES, TOKENS, VOCABULARY};
 
-use super::super::{unopened, usage};
+use super::super::{program, unopened, usage};
 use super::cases::{indented, share};
 use super::subject::Choice;
 
@@ -71,9 +71,9 @@ pub fn reduced() -> String {
     )
 }
 
-pub fn run(preset: &str, choice: &Choice, seed: u64, json: bool) -> anyhow::Result<()> {
+pub fn run(preset: &str, choice: &Choice, seed: u64, json: bool, ops: &[Listing]) -> anyhow::Result<()> {
     let config = Config::preset(preset).map_err(usage)?;
-    let mut device = choice.resolve(OPS).map_err(usage)?.device().map_err(unopened)?;
+    let mut device = choice.resolve(ops).map_err(usage)?.device().map_err(unopened)?;
     let checked = check(config, seed, &mut *device)?;
     let device = device.describe();
     if json {
@@ -97,7 +97,7 @@ pub fn run(preset: &str, choice: &Choice, seed: u64, json: bool) -> anyhow::Resu
 
 /// The command that repeats it.
 pub fn again(preset: &str, choice: &Choice, seed: u64) -> String {
-    format!("wgrad check --plan {preset} --seed {seed} {}", choice.arguments())
+    format!("{} check --plan {preset} --seed {seed} {}", program(), choice.arguments())
 }
 
 /// One line an op, then the first wrong step.

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
+use crate::check::{Problem, Row, Told, check_gradients, check_op};
+use crate::gpu::Properties;
+use crate::ops::Listing;
+use crate::ops::case::CaseSet;
+use crate::train::config::Config;
 use anyhow::{Context, bail};
 use serde::Serialize;
-use wgrad::check::{Problem, Row, Told, check_gradients, check_op};
-use wgrad::gpu::Properties;
-use wgrad::ops::OPS;
-use wgrad::ops::case::CaseSet;
-use wgrad::train::config::Config;
 
 use super::super::{unopened, usage};
 use super::cases::{again, in_full, set, share, worst};
@@ -54,8 +54,8 @@ struct Report {
     not_checked: Vec<&'static str>,
 }
 
-pub fn run(file: &Path, check: &Check) -> anyhow::Result<()> {
-    let chosen = check.choice.resolve(OPS).map_err(usage)?;
+pub fn run(file: &Path, check: &Check, all: &[Listing]) -> anyhow::Result<()> {
+    let chosen = check.choice.resolve(all).map_err(usage)?;
     let device = chosen.device().map_err(unopened)?.describe();
     let adapter = chosen.properties()?;
     try_to_write(file).with_context(|| format!("cannot write {}", file.display())).map_err(usage)?;
@@ -65,12 +65,13 @@ pub fn run(file: &Path, check: &Check) -> anyhow::Result<()> {
         }
     };
     let (mut ops, mut cpu, mut not_checked) = (vec![], vec![], vec![]);
-    for (name, cases) in OPS {
+    for op in all {
+        let name = op.name;
         tell!("{name}");
-        let quick: Vec<_> = cases(&CaseSet { full: false, ..set(check) }).into_iter().enumerate().collect();
-        let cases: Vec<_> = cases(&set(check)).into_iter().enumerate().collect();
+        let quick: Vec<_> = op.cases(&CaseSet { full: false, ..set(check) }).into_iter().enumerate().collect();
+        let cases: Vec<_> = op.cases(&set(check)).into_iter().enumerate().collect();
         if ops.iter().any(Row::lost) {
-            not_checked.push(*name);
+            not_checked.push(name);
         } else if !chosen.is_cpu() {
             ops.extend(check_op(name, &cases, &chosen.subjects(), slow)?);
         }
@@ -212,14 +213,14 @@ fn fenced(problem: &Problem, told: &mut BTreeSet<String>) -> String {
 mod tests {
     use std::collections::BTreeSet;
 
-    use wgrad::graph::Target;
-    use wgrad::train::config::{self, Config};
-    use wgrad::train::rehearsal::Rehearsal;
+    use crate::graph::{Shader, Target};
+    use crate::train::config::{self, Config};
+    use crate::train::rehearsal::Rehearsal;
 
     use super::PRESETS;
 
     /// Shader and entry point of all launches of a preset's step on hardware.
-    fn launched(preset: &str) -> BTreeSet<(&'static str, &'static str)> {
+    fn launched(preset: &str) -> BTreeSet<(Shader, &'static str)> {
         let rehearsal = Rehearsal::new(Config::preset(preset).expect("a preset"));
         let plan = rehearsal.plan(&Target::webgpu()).expect("a plan");
         plan.steps.iter().flat_map(|step| &step.dispatches).map(|d| (d.shader, d.entry)).collect()

@@ -3,17 +3,19 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::bench;
+use crate::check::{Open, Subject, plan_of};
+use crate::cpu::Cpu;
+use crate::gpu::{self, Gpu, Limits, OpenError, Properties, Shaders};
+use crate::graph::{Dispatch, Shader, Target};
+use crate::ops::Listing;
+use crate::ops::case::CaseSet;
+use crate::plan::Device;
+use crate::shell::word;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
-use wgrad::check::{Open, Subject, plan_of};
-use wgrad::cpu::Cpu;
-use wgrad::gpu::{self, Gpu, Limits, OpenError, Properties, Shaders};
-use wgrad::graph::{Dispatch, Target};
-use wgrad::ops::Listed;
-use wgrad::ops::case::CaseSet;
-use wgrad::plan::Device;
-use wgrad::shell::word;
 
+use super::super::device::vouched;
 use super::super::expected_adapter;
 
 #[derive(Debug, Args)]
@@ -24,6 +26,10 @@ pub struct Choice {
     /// Read the WGSL from this folder; files missing there are the built-in ones
     #[arg(long, value_name = "DIR")]
     pub shaders: Option<PathBuf>,
+    /// Run the kernels of --shaders as wgrad's own run too, without the driver's checks of every index and loop: a wrong
+    /// one can reach memory that is not its own
+    #[arg(long, requires = "shaders")]
+    pub unchecked: bool,
     /// Take no more of the adapter than WebGPU guarantees on every one
     #[arg(long)]
     pub webgpu_limits: bool,
@@ -35,6 +41,8 @@ pub struct Chosen {
     adapter: Option<String>,
     shaders: Option<Arc<Shaders>>,
     limits: Limits,
+    /// Whether training runs any of the kernels without the driver's checks.
+    unchecked: bool,
 }
 
 impl Choice {
@@ -44,20 +52,39 @@ impl Choice {
         if let Some(shaders) = &self.shaders {
             arguments += &format!(" --shaders {}", word(shaders));
         }
+        if self.unchecked {
+            arguments += " --unchecked";
+        }
         if self.webgpu_limits {
             arguments += " --webgpu-limits";
         }
         arguments
     }
 
-    /// Tells what other compilers take differently of WGSL from a folder, in kernels of these ops.
-    pub fn resolve(&self, ops: &[Listed]) -> anyhow::Result<Chosen> {
-        let shaders = self.shaders.as_deref().map(Shaders::read).transpose()?.map(Arc::new);
-        let adapter = match self.device.to_lowercase().as_str() {
+    /// Name of the adapter; `None`: the CPU.
+    pub fn adapter(&self) -> Option<String> {
+        match self.device.to_lowercase().as_str() {
             "cpu" => None,
             "auto" => gpu::list().into_iter().next().map(|adapter| adapter.name),
             _ => Some(self.device.clone()),
-        };
+        }
+    }
+
+    /// The adapter, as training has it.
+    pub fn open(&self) -> Result<Gpu, OpenError> {
+        Gpu::open_apart(&self.adapter().ok_or(OpenError::NoAdapter)?, self.limits(), 0)
+    }
+
+    fn limits(&self) -> Limits {
+        if self.webgpu_limits { Limits::WebGpu } else { Limits::Adapter }
+    }
+
+    /// Tells what other compilers take differently of WGSL from a folder, in kernels of these ops.
+    pub fn resolve(&self, ops: &[Listing]) -> anyhow::Result<Chosen> {
+        let known = ops.iter().chain([&bench::LISTING]);
+        let shaders = self.shaders.as_deref().map(|folder| Shaders::read(folder, known)).transpose()?;
+        let shaders = shaders.map(|shaders| Arc::new(if self.unchecked { vouched(shaders) } else { shaders }));
+        let adapter = self.adapter();
         if adapter.is_none() && shaders.is_some() {
             return Err(expected_adapter("--shaders: the CPU runs no shaders"));
         }
@@ -67,17 +94,19 @@ impl Choice {
         if let Some(shaders) = &shaders {
             gpu::warnings(shaders, &kernels(ops)).iter().for_each(|warning| tell!("warning: {warning}"));
         }
-        let limits = if self.webgpu_limits { Limits::WebGpu } else { Limits::Adapter };
-        Ok(Chosen { adapter, shaders, limits })
+        let limits = self.limits();
+        let unchecked = self.shaders.is_none() || self.unchecked;
+        let unchecked = unchecked && ops.iter().flat_map(Listing::shaders).any(Shader::is_unchecked);
+        Ok(Chosen { adapter, shaders, limits, unchecked })
     }
 }
 
 /// What the ops' quick cases launch on every kind of adapter.
-fn kernels(ops: &[Listed]) -> Vec<Dispatch> {
+fn kernels(ops: &[Listing]) -> Vec<Dispatch> {
     let least = Target::webgpu();
     let targets = [(false, 0), (false, 4), (true, 0), (true, 8)];
     let targets = targets.map(|(software, subgroup)| Target { software, subgroup, ..least.clone() });
-    let cases = ops.iter().flat_map(|(_, cases)| cases(&CaseSet::default()));
+    let cases = ops.iter().flat_map(|op| op.cases(&CaseSet::default()));
     let plans = cases.flat_map(|case| targets.each_ref().map(|target| plan_of(&case, target).0));
     plans.flat_map(|plan| plan.steps).flat_map(|step| step.dispatches).collect()
 }
@@ -88,7 +117,7 @@ impl Chosen {
     }
 
     /// Everything that is checked: the CPU; or the adapter with kernels as in training, and with the driver's bounds
-    /// checks.
+    /// checks, which training has for WGSL that is not built in.
     pub fn subjects(&self) -> Vec<Subject> {
         let Some(adapter) = self.adapter.clone() else {
             return vec![cpu()];
@@ -108,7 +137,8 @@ impl Chosen {
             });
             Subject { open, mode }
         };
-        vec![open("bounds checks off", false), open("bounds checks on", true)]
+        let checked = open("bounds checks on", true);
+        if self.unchecked { vec![open("bounds checks off", false), checked] } else { vec![checked] }
     }
 
     /// The device as training has it.

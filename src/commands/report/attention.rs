@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use wgrad::models::Model;
-use wgrad::plan::Device;
-use wgrad::report::Attention;
-use wgrad::text::{EOS, Frame, PAD, SOS, Tokenizer};
-use wgrad::train::config::Config;
-use wgrad::train::dump::{IdBatch, dump};
-use wgrad::train::load;
-use wgrad::train::run_directory::RunDirectory;
+use crate::models::Model;
+use crate::plan::Device;
+use crate::report::Attention;
+use crate::text::{EOS, Frame, PAD, SOS, Tokenizer};
+use crate::train::config::Config;
+use crate::train::dump::{IdBatch, dump};
+use crate::train::load;
+use crate::train::run_directory::RunDirectory;
 
 use super::super::device::DeviceChoice;
 

@@ -4,18 +4,18 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use crate::models;
+use crate::plan::DeviceError;
+use crate::text::Tokenizer;
+use crate::train::config::Config;
+use crate::train::metrics::{EpochMetrics, Record, read_records};
+use crate::train::run_directory::RunDirectory;
+use crate::train::{Outcome, Setup, Speed, TrainError, Trainer, Watch};
+use crate::tune::proposal::falls_behind;
+use crate::tune::study::{Claim, searched};
+use crate::tune::{End, Role, Trial};
 use anyhow::ensure;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use wgrad::models;
-use wgrad::plan::DeviceError;
-use wgrad::text::Tokenizer;
-use wgrad::train::config::Config;
-use wgrad::train::metrics::{EpochMetrics, Record, read_records};
-use wgrad::train::run_directory::RunDirectory;
-use wgrad::train::{Outcome, Setup, Speed, TrainError, Trainer, Watch};
-use wgrad::tune::proposal::falls_behind;
-use wgrad::tune::study::{Claim, searched};
-use wgrad::tune::{End, Role, Trial};
 
 use super::super::corpus::Corpus;
 use super::Session;

@@ -23,7 +23,7 @@ pub fn warnings<'a>(shaders: &Shaders, kernels: impl IntoIterator<Item = &'a Dis
     let replaced: BTreeSet<PathBuf> = shaders.replaced().map(|(path, _)| path).collect();
     let mut seen = BTreeSet::new();
     for kernel in kernels {
-        let source = shaders.assemble(kernel.shader, &kernel.constants);
+        let source = shaders.assemble(kernel);
         if !source.files().any(|path| replaced.contains(path)) || !seen.insert(source.text.clone()) {
             continue;
         }
@@ -44,6 +44,7 @@ pub fn warnings<'a>(shaders: &Shaders, kernels: impl IntoIterator<Item = &'a Dis
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ops::OPS;
 
     /// It parses, and the check tells what is wrong with it.
     #[test]
@@ -54,8 +55,9 @@ mod tests {
                 if low() { workgroupBarrier(); }
             }";
         std::fs::write(folder.path().join("tanh.wgsl"), text).unwrap();
-        let shaders = Shaders::read(folder.path()).unwrap();
-        let kernel = Dispatch::new("tanh", "main");
+        let shaders = Shaders::read(folder.path(), OPS).unwrap();
+        let tanh = OPS.iter().find(|op| op.name == "tanh").unwrap().shaders()[0];
+        let kernel = Dispatch::new(tanh, "main");
         assert_eq!(warnings(&shaders, [&kernel]), Vec::<String>::new());
     }
 }

@@ -44,7 +44,8 @@ impl Op for FusedBackward {
         let dots = Operand::Scratch(0);
         // Apart, so that no kernel binds more than the 8 buffers that WebGPU guarantees.
         // Dropout, a constant of the file, is none of this kernel's business: the same one serves both.
-        let sums = Fused { dropout: None, ..self.0 }.kernel("attention", "backward_dots").read(dy).read(y).write(dots);
+        let sums =
+            Fused { dropout: None, ..self.0 }.kernel(super::SHADER, "backward_dots").read(dy).read(y).write(dots);
         let sums = self.0.uniform(sums, &g, g.batch * g.heads.count * g.queries, target);
         let bind = |kernel| self.0.bind(kernel, next + 3).read(kept).read(dy).read(dots);
         let queries = self.0.looking("backward_queries", &g, [g.queries, g.keys], target, |kernel| {

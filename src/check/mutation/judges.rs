@@ -7,6 +7,8 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
+use thiserror::Error;
+
 /// What a worker says when it begins a case: it does not hang.
 pub const ALIVE: &str = "...";
 
@@ -23,6 +25,17 @@ struct Worker {
     /// What it wrote to standard error.
     errors: File,
     done: usize,
+}
+
+/// A new worker did not come as far as the mutant: then it says nothing of the cases.
+#[derive(Debug, Error)]
+#[error(
+    "mutant {number}: a new worker failed before it ran the mutant ({how}). Do the unchanged kernels pass the check?\n{said}"
+)]
+pub struct WorkerError {
+    number: usize,
+    how: String,
+    said: String,
 }
 
 /// How a worker ended without a verdict.
@@ -98,11 +111,15 @@ impl Judges {
         Self { command, timeout, worker: None }
     }
 
-    /// What became of a mutant.
+    /// What became of a mutant: "invalid", "same code", "caught: by which case and why", or "survived: and whether any
+    /// bit changed".
+    ///
+    /// # Errors
+    /// When a new worker does not come as far as the mutant.
     ///
     /// # Panics
-    /// When a new worker does not come as far as the mutant: then it says nothing of the cases.
-    pub fn judge(&mut self, number: usize) -> String {
+    /// When the system starts no process, or has no temporary files.
+    pub fn judge(&mut self, number: usize) -> Result<String, WorkerError> {
         loop {
             let known = self.worker.take().filter(|worker| worker.done < MUTANTS_OF_A_WORKER);
             let new = known.is_none();
@@ -110,20 +127,73 @@ impl Judges {
             match worker.judge(number, self.timeout) {
                 Ok(verdict) => {
                     self.worker = Some(worker);
-                    return verdict;
+                    return Ok(verdict);
                 }
-                Err(Ended { ready: true, how: RecvTimeoutError::Timeout }) => return "caught: it hangs".into(),
+                Err(Ended { ready: true, how: RecvTimeoutError::Timeout }) => return Ok("caught: it hangs".into()),
                 Err(Ended { ready: true, how: RecvTimeoutError::Disconnected }) => {
-                    return "caught: it ends the process".into();
+                    return Ok("caught: it ends the process".into());
                 }
                 // The mutant before ended it after its verdict.
                 Err(Ended { ready: false, .. }) if !new => {}
-                Err(Ended { ready: false, how }) => panic!(
-                    "mutant {number}: a new worker failed before it ran the mutant ({how}). Do the unchanged shaders \
-                     pass `wgrad check`?\n{}",
-                    worker.last_words()
-                ),
+                Err(Ended { ready: false, how }) => {
+                    return Err(WorkerError { number, how: how.to_string(), said: worker.last_words() });
+                }
             }
         }
+    }
+}
+
+/// A mutant that hangs or ends its worker costs that mutant alone.
+#[cfg(all(test, unix))]
+mod tests {
+    use std::process::Command;
+    use std::time::{Duration, Instant};
+
+    use super::Judges;
+
+    /// Workers that a shell script stands for: `script` is what it does with mutant $n, after it has said that it is ready.
+    fn judges(script: &str) -> Judges {
+        let mut command = Command::new("sh");
+        command.args([
+            "-c",
+            &format!("while read n; do echo ...; echo ready; echo ...; {script}; echo verdict $n of $$; done"),
+        ]);
+        Judges::new(command, Duration::from_secs(1))
+    }
+
+    /// The mutant and the worker's process of a verdict.
+    fn parts(verdict: &str) -> Option<(usize, &str)> {
+        let (number, process) = verdict.strip_prefix("verdict ")?.split_once(" of ")?;
+        Some((number.parse().ok()?, process))
+    }
+
+    #[test]
+    fn a_mutant_that_hangs_costs_that_mutant_alone() {
+        let mut judges = judges("[ $n != 2 ] || exec sleep 1000");
+        let begun = Instant::now();
+        let verdicts: Vec<String> = (0..5).map(|number| judges.judge(number).expect("a verdict")).collect();
+        assert!(begun.elapsed() < Duration::from_secs(10), "it was waited for");
+        assert_eq!(verdicts[2], "caught: it hangs");
+        let others: Vec<_> = [0, 1, 3, 4].map(|number| parts(&verdicts[number]).expect("a verdict")).into();
+        assert_eq!(others.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [0, 1, 3, 4]);
+        assert!(others[0].1 == others[1].1 && others[1].1 != others[2].1 && others[2].1 == others[3].1, "{others:?}");
+    }
+
+    #[test]
+    fn a_mutant_that_ends_its_worker_costs_that_mutant_alone() {
+        // Before its verdict, and right after it.
+        let mut judges = judges("[ $n != 2 ] || kill -9 $$; [ $n != 4 ] || { echo verdict 4 of the last; exit; }");
+        let verdicts: Vec<String> = (0..7).map(|number| judges.judge(number).expect("a verdict")).collect();
+        assert_eq!(verdicts[2], "caught: it ends the process");
+        for number in [0, 1, 3, 4, 5, 6] {
+            assert_eq!(parts(&verdicts[number]).expect("a verdict").0, number);
+        }
+    }
+
+    #[test]
+    fn a_worker_that_cannot_begin_catches_nothing() {
+        let error =
+            Judges::new(Command::new("true"), Duration::from_secs(1)).judge(7).expect_err("no verdict").to_string();
+        assert!(error.starts_with("mutant 7: a new worker failed before it ran the mutant"), "{error}");
     }
 }
