@@ -1,10 +1,11 @@
-// y_h[t] = Σ_s m·p_h[t, s]·v_h[s], p_h[t, s] = e^(score − kept_h[t]), score = scale·q_h[t]·k_h[s], kept = ln Σ_s
-// e^score, over the visible s; m is dropout's factor, 0 or 1/(1 − p), and 1 without dropout
+// y_h[t] = Σ_s m·p_h[t, s]·v_h[s], p_h[t, s] = e^(score − logsumexp_h[t]), score = scale·q_h[t]·k_h[s], logsumexp =
+// ln Σ_s e^score, over the visible s; m is dropout's factor, 0 or 1/(1 − p), and 1 without dropout. logsumexp is saved
+// for the backward pass, as in FlashAttention.
 //
-// One team of TEAM invocations a query (forward, weights, backward_dots, backward_queries) or a key (backward_keys) of
+// One team of TEAM invocations a query (forward, weights, backward_delta, backward_queries) or a key (backward_keys) of
 // a head of a sentence, 64 invocations a workgroup; a team walks its keys or queries, four at a time, and adds up right
 // in the result, each of its invocations every TEAM-th vector of the head's numbers. No T × S matrix, any width. Scores
-// are computed twice in the forward pass: once for kept, once for y.
+// are computed twice in the forward pass: once for logsumexp, once for y.
 //
 // Four at a time, since each number of a query and of the result is then read and written once for four keys, and a
 // block of four random words serves them; vectors of a head's numbers where its sizes allow. On llvmpipe, 2 cores, 2
@@ -18,14 +19,14 @@
 // cost most.
 // A tile of keys in workgroup memory should pay on hardware from some dozens of positions on; not measured.
 #import shared/attention
-#import shared/four
+#import shared/vec4_reduce
 #import shared/grid
-#import shared/team{TEAM}
+#import shared/team_of_{TEAM 1:one 8:eight}
 #import shared/threefry
 #import shared/vector{VECTOR}
 
 @group(0) @binding(4) var<storage, read_write> y: array<Numbers>; // [queries, batch, heads·value]
-@group(0) @binding(5) var<storage, read_write> kept: array<f32>; // [batch, heads, queries]
+@group(0) @binding(5) var<storage, read_write> logsumexp: array<f32>; // [batch, heads, queries]
 @group(0) @binding(6) var<uniform> p: Parameters;
 
 // Four keys (or queries) from `first` on: those from `end` on repeat the last one, and count for nothing.
@@ -89,13 +90,13 @@ fn forward(
         sum = sum * exp(largest - larger) + sum_of_four(exp(next - larger));
         largest = larger;
     }
-    var total = 0.0;
+    var lse = 0.0;
     if end > 0u {
-        total = largest + log(sum);
+        lse = largest + log(sum);
     }
     if place.is_there {
         if place.lane == 0u {
-            kept[row] = total;
+            logsumexp[row] = lse;
         }
         for (var c = place.lane; c < p.value; c += TEAM) {
             y[y_at + c] = Numbers();
@@ -103,7 +104,7 @@ fn forward(
     }
     for (var s = 0u; s < steps; s += 4u) {
         let places = four_places(s, end);
-        var weight = select(vec4f(0.0), exp(scores(p, q_at, k_at + step * places, local) - total), are_before(s, end));
+        var weight = select(vec4f(0.0), exp(scores(p, q_at, k_at + step * places, local) - lse), are_before(s, end));
         if s < end {
             weight *= dropout_factors(p, row, s / 4u, drop_key);
             let at = v_at + step * places;
@@ -116,7 +117,7 @@ fn forward(
 }
 
 // The probabilities themselves, for people to look at.
-@group(0) @binding(4) var<storage, read> known: array<f32>; // [batch, heads, queries]: kept
+@group(0) @binding(4) var<storage, read> known_logsumexp: array<f32>; // [batch, heads, queries]
 @group(0) @binding(5) var<storage, read_write> probabilities: array<f32>; // [batch, heads, queries, keys]
 
 @compute @workgroup_size(64)
@@ -136,7 +137,7 @@ fn weights(
     let drop_key = dropout_key(p);
     for (var s = 0u; s < p.keys; s += 4u) {
         let score = scores(p, q_at, k_at + p.batch * p.kv_width * four_places(s, end), local);
-        var weight = select(vec4f(0.0), exp(score - known[row]), are_before(s, end));
+        var weight = select(vec4f(0.0), exp(score - known_logsumexp[row]), are_before(s, end));
         weight *= dropout_factors(p, row, s / 4u, drop_key);
         if place.is_there && place.lane == 0u {
             for (var i = 0u; i < min(4u, p.keys - s); i++) {
@@ -146,19 +147,19 @@ fn weights(
     }
 }
 
-// dots[t] = dy·y
+// delta[t] = dy·y, apart, so that backward_queries and backward_keys bind no more than 8 buffers
 @group(0) @binding(0) var<storage, read> dy_alone: array<Numbers>; // [queries, batch, heads·value]
 @group(0) @binding(1) var<storage, read> known_y: array<Numbers>; // [queries, batch, heads·value]
-@group(0) @binding(2) var<storage, read_write> dots: array<f32>; // [batch, heads, queries]
-@group(0) @binding(3) var<uniform> of_dots: Parameters;
+@group(0) @binding(2) var<storage, read_write> delta: array<f32>; // [batch, heads, queries]
+@group(0) @binding(3) var<uniform> of_delta: Parameters;
 
 @compute @workgroup_size(64)
-fn backward_dots(
+fn backward_delta(
     @builtin(workgroup_id) group: vec3u,
     @builtin(num_workgroups) groups: vec3u,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let o = of_dots;
+    let o = of_delta;
     let place = place_of(group, groups, local, o.count);
     let row = place.row;
     let y_at = ((row % o.queries * o.batch + row / o.queries / o.heads) * o.heads + row / o.queries % o.heads)
@@ -169,13 +170,13 @@ fn backward_dots(
     }
     let dot = team_sum(vec4f(sum_of(products), vec3f()), local).x;
     if place.is_there && place.lane == 0u {
-        dots[row] = dot;
+        delta[row] = dot;
     }
 }
 
-// dq = Σ_s ds·k with ds = p·(m·(dy·v) − dots)·scale
+// dq = Σ_s ds·k with ds = p·(m·(dy·v) − delta)·scale
 @group(0) @binding(5) var<storage, read> dy: array<Numbers>; // [queries, batch, heads·value]
-@group(0) @binding(6) var<storage, read> known_dots: array<f32>; // [batch, heads, queries]
+@group(0) @binding(6) var<storage, read> known_delta: array<f32>; // [batch, heads, queries]
 @group(0) @binding(7) var<storage, read_write> dq: array<Numbers>; // [queries, batch, q_width]
 @group(0) @binding(8) var<uniform> of_gradients: Parameters;
 
@@ -226,7 +227,7 @@ fn backward_queries(
         let of_keys = scores(o, q_at, at, local);
         if s < end {
             let dp = of_values * dropout_factors(o, row, s / 4u, drop_key);
-            let ds = exp(of_keys - known[row]) * (dp - known_dots[row]) * o.scale;
+            let ds = exp(of_keys - known_logsumexp[row]) * (dp - known_delta[row]) * o.scale;
             let d = select(vec4f(0.0), ds, are_before(s, end));
             for (var c = place.lane; c < o.key; c += TEAM) {
                 dq[q_at + c] += (d.x * kv[at.x + c] + d.y * kv[at.y + c]) + (d.z * kv[at.z + c] + d.w * kv[at.w + c]);
@@ -292,21 +293,24 @@ fn backward_keys(
         let positions = places * o.batch + b;
         let q_at = positions * o.q_width + h * o.key;
         let y_at = (positions * o.heads + h) * o.value;
-        let kept_of_rows = vec4f(known[rows.x], known[rows.y], known[rows.z], known[rows.w]);
-        let dots_of_rows = vec4f(known_dots[rows.x], known_dots[rows.y], known_dots[rows.z], known_dots[rows.w]);
+        let lse_of_rows = vec4f(
+            known_logsumexp[rows.x], known_logsumexp[rows.y],
+            known_logsumexp[rows.z], known_logsumexp[rows.w],
+        );
+        let delta_of_rows = vec4f(known_delta[rows.x], known_delta[rows.y], known_delta[rows.z], known_delta[rows.w]);
         let of_keys = key_scores(o, q_at, k_at, local);
         let of_values = value_dots(o, y_at, vec4u(v_at), local);
         // A team past the last key has that key's places, and adds nothing there.
         if place.is_there && t + 4u > first {
             let looks = are_before(t, o.queries) & (t + vec4u(0u, 1u, 2u, 3u) >= vec4u(first));
-            let weight = select(vec4f(0.0), exp(of_keys - kept_of_rows), looks);
+            let weight = select(vec4f(0.0), exp(of_keys - lse_of_rows), looks);
             let factor = vec4f(
                 dropout_factors(o, rows.x, s / 4u, drop_key)[s % 4u],
                 dropout_factors(o, rows.y, s / 4u, drop_key)[s % 4u],
                 dropout_factors(o, rows.z, s / 4u, drop_key)[s % 4u],
                 dropout_factors(o, rows.w, s / 4u, drop_key)[s % 4u],
             );
-            let d = weight * (factor * of_values - dots_of_rows) * o.scale;
+            let d = weight * (factor * of_values - delta_of_rows) * o.scale;
             let e = factor * weight;
             for (var c = place.lane; c < o.key; c += TEAM) {
                 dkv[k_at + c] += (d.x * q[q_at.x + c] + d.y * q[q_at.y + c])

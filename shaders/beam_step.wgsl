@@ -14,11 +14,11 @@
 // measured on hardware.
 #import shared/aligned
 #import shared/best
-#import shared/best{SUBGROUPS}
+#import shared/best_{SUBGROUPS 0:workgroup 1:subgroup 2:broadcast}
 #import shared/elements
 #import shared/grid
 #import shared/log_sum_exp
-#import shared/reduce{SUBGROUPS}
+#import shared/reduce_{SUBGROUPS 0:workgroup 1:subgroup 2:broadcast}
 #import shared/vector{VECTOR}
 
 struct Parameters {

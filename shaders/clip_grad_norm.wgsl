@@ -5,7 +5,7 @@
 #import shared/elements
 #import shared/grid
 #import shared/vector{VECTOR}
-#import shared/reduce{SUBGROUPS}
+#import shared/reduce_{SUBGROUPS 0:workgroup 1:subgroup 2:broadcast}
 
 struct Parameters {
     len: u32, // vectors

@@ -1,4 +1,4 @@
-// The gradient dweight[v] = Σ dy[n] over the n with ids[n] = v, for hardware (embedding_chains.wgsl: software
+// The gradient dweight[v] = Σ dy[n] over the n with ids[n] = v, for hardware (software/embedding.wgsl: software
 // adapters), without float atomics and in a fixed order: `sort` puts a block's positions into the order of their ids,
 // so that those of an id lie side by side, and `add` lets every row of dweight read its own, so that each row is
 // written once, zeros included.

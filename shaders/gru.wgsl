@@ -7,7 +7,7 @@
 #import shared/grid
 #import shared/activation
 #import shared/vector1
-#import shared/walk
+#import shared/recurrence_sequence
 
 struct Parameters {
     time: u32,

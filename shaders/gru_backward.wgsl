@@ -5,7 +5,7 @@
 // memory. W_hh is read along its rows, as it is, they and what the next step reads ahead, as in lstm.wgsl. Widths over
 // 256 units take gru_gates.wgsl.
 #import shared/grid
-#import shared/walk
+#import shared/recurrence_sequence
 
 struct Parameters {
     time: u32,

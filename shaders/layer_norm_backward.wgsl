@@ -6,7 +6,7 @@
 // hardware.
 #import shared/elements
 #import shared/grid
-#import shared/reduce{SUBGROUPS}
+#import shared/reduce_{SUBGROUPS 0:workgroup 1:subgroup 2:broadcast}
 #import shared/row
 #import shared/vector{VECTOR}
 

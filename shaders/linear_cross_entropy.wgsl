@@ -11,7 +11,7 @@
 // numbers past V are nobody's.
 #import shared/grid
 #import shared/log_sum_exp
-#import shared/reduce{SUBGROUPS}
+#import shared/reduce_{SUBGROUPS 0:workgroup 1:subgroup 2:broadcast}
 #import shared/vector4
 
 struct Parameters {

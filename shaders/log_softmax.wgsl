@@ -8,8 +8,8 @@
 #import shared/elements
 #import shared/grid
 #import shared/log_sum_exp
-#import shared/put{EDGE}
-#import shared/reduce{SUBGROUPS}
+#import shared/store_edge_{EDGE 0:none 1:scalar 4:component}
+#import shared/reduce_{SUBGROUPS 0:workgroup 1:subgroup 2:broadcast}
 #import shared/row
 #import shared/vector{VECTOR}
 
@@ -84,7 +84,7 @@ fn forward_wide(
         y[i] = x[i] - row_largest - log_sum;
     }
     if span.has_edge {
-        put(span.edge, edge - row_largest - log_sum);
+        store_edge(span.edge, edge - row_largest - log_sum);
     }
 }
 
@@ -140,6 +140,6 @@ fn backward_wide(
         y[i] = dy[i] - exp(x[i]) * sum;
     }
     if span.has_edge {
-        put(span.edge, edge_dy - exp(edge_x) * sum);
+        store_edge(span.edge, edge_dy - exp(edge_x) * sum);
     }
 }

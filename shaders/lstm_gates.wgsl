@@ -3,7 +3,7 @@
 #import shared/activation
 #import shared/elements
 #import shared/grid
-#import shared/step
+#import shared/recurrence_step
 #import shared/vector{VECTOR}
 
 @group(0) @binding(0) var<storage, read> xw: array<Numbers>; // [T, B, 4·H]

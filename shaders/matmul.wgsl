@@ -1,6 +1,6 @@
-// C[s] = activation(A[s]·B[s] + added), for a batch of matrices in any layout, on hardware
-// (shared/product.wgsl says how they lie; matmul_broadcast.wgsl and matmul_registers.wgsl are the product for software
-// adapters, matmul_few_rows.wgsl that for the smallest m)
+// C[s] = activation(A[s]·B[s] + addend), for a batch of matrices in any layout, on hardware. shared/product.wgsl says
+// how they lie, and has the epilogue. software/matmul.wgsl, software/matmul_few_rows.wgsl and
+// software/matmul_without_subgroups.wgsl are the product for software adapters.
 //
 // A workgroup of 256 computes TILE × TILE of C over slabs of k in workgroup memory, each invocation 8 × 8 or 4 × 4 sums
 // in registers. A slab is 1,024 numbers of each matrix, so that an invocation reads four of either from memory, one
@@ -13,11 +13,11 @@
 //
 // TILE 128, 8 × 8 sums: for large C; half as many reads from memory as 64.
 // TILE 64, 8 × 8: 64 invocations make up a tile, so that four groups of them, the slices, take 4 of a slab's 16 of k
-// each, and add up at the end. One slice would leave a processor two subgroups for its four schedulers where C has as
-// many tiles as the GPU processors.
+// each, and add up at the end (sliced-K in CUTLASS). One slice would leave a processor two subgroups for its four
+// schedulers where C has as many tiles as the GPU processors.
 // TILE 32, 4 × 4, four slices of 8 of a slab's 32 of k: where C has few tiles, or only 32 rows or columns. The gradient
 // of the gates' weights, 512 × 128 with k = 2560, has 16 tiles of 64 for a GPU's dozens of processors, and 64 of 32.
-// Slices in workgroups of their own would need a second launch, some 30 µs.
+// Slices in workgroups of their own (split-K) would need a second launch, some 30 µs.
 //
 // Rows of a slab are TILE / 4 + 1 vec4 apart: without the 1, what eight neighbours write would be in one bank where
 // memory lies along k, and is in eight. How A and B lie is asked at run time: as constants it took four times as many
@@ -25,7 +25,7 @@
 #import shared/activation
 #import shared/grid
 #import shared/product
-#import shared/product_memory{VECTOR}
+#import shared/product_memory_{VECTOR 1:scalar 4:vec4}
 #import shared/vector1
 
 const BLOCKS: u32 = min(TILE / 32u, 2u); // blocks of four sums along a side of an invocation's, half a tile apart
@@ -51,7 +51,7 @@ fn place_of(index: u32, is_across: bool) -> vec2u {
 }
 
 // Four rows of A in column k, zeros past the end of k; rows past the last are anything, and their sums stored nowhere
-fn left_at(start: u32, row: u32, k: u32) -> vec4f {
+fn load_a(start: u32, row: u32, k: u32) -> vec4f {
     if row >= p.m || k >= p.k {
         return vec4f(0.0);
     }
@@ -59,7 +59,7 @@ fn left_at(start: u32, row: u32, k: u32) -> vec4f {
 }
 
 // Four columns of B in row k
-fn right_at(start: u32, column: u32, k: u32) -> vec4f {
+fn load_b(start: u32, column: u32, k: u32) -> vec4f {
     if column >= p.n || k >= p.k {
         return vec4f(0.0);
     }
@@ -108,8 +108,8 @@ fn tiles(
     var sums: Sums;
     for (var slab = 0u; slab < p.k + DEPTH; slab += DEPTH) {
         // Under way while the last slab is multiplied
-        let left = left_at(a_start, first_row + 4u * of_a.x, slab + of_a.y);
-        let right = right_at(b_start, first_column + 4u * of_b.x, slab + of_b.y);
+        let left = load_a(a_start, first_row + 4u * of_a.x, slab + of_a.y);
+        let right = load_b(b_start, first_column + 4u * of_b.x, slab + of_b.y);
         if slab > 0u {
             for (var k = slice * STEPS; k < (slice + 1u) * STEPS; k += UNROLLED) {
                 for (var j = 0u; j < UNROLLED; j++) {

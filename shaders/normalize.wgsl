@@ -5,7 +5,7 @@
 // 2.0 so. Not measured on hardware.
 #import shared/elements
 #import shared/grid
-#import shared/reduce{SUBGROUPS}
+#import shared/reduce_{SUBGROUPS 0:workgroup 1:subgroup 2:broadcast}
 #import shared/row
 #import shared/vector{VECTOR}
 

@@ -12,8 +12,8 @@
 #import shared/elements
 #import shared/grid
 #import shared/log_sum_exp
-#import shared/put{EDGE}
-#import shared/reduce{SUBGROUPS}
+#import shared/store_edge_{EDGE 0:none 1:scalar 4:component}
+#import shared/reduce_{SUBGROUPS 0:workgroup 1:subgroup 2:broadcast}
 #import shared/row
 #import shared/vector{VECTOR}
 
@@ -116,7 +116,7 @@ fn forward_wide(
         y[i] = where_valid(exp(x[i] - row_largest) * inverse, i, valid, 0.0);
     }
     if span.has_edge {
-        put(span.edge, select(0.0, exp(edge - row_largest) * inverse, span.edge < valid));
+        store_edge(span.edge, select(0.0, exp(edge - row_largest) * inverse, span.edge < valid));
     }
 }
 
@@ -181,6 +181,6 @@ fn backward_wide(
         y[i] = x[i] * (dy[i] - dot);
     }
     if span.has_edge {
-        put(span.edge, edge_x * (edge_dy - dot));
+        store_edge(span.edge, edge_x * (edge_dy - dot));
     }
 }

@@ -3,7 +3,7 @@
 // Each workgroup leaves the sum of a block; where there are several, a second launch of the same kernel adds theirs.
 #import shared/elements
 #import shared/grid
-#import shared/reduce{SUBGROUPS}
+#import shared/reduce_{SUBGROUPS 0:workgroup 1:subgroup 2:broadcast}
 #import shared/vector{VECTOR}
 
 struct Parameters {

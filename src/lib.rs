@@ -24,7 +24,7 @@
 //! let mut device = Cpu::<f32>::new();
 //! device.allocate("x", &TensorType::f32(&[2, 3]))?;
 //! device.allocate("w", &TensorType::f32(&[1, 3]))?;
-//! device.write_f32("x", &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+//! device.write_f32("x", &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])?;
 //! let plan = device.prepare(Plan::new(&graph, &[loss, dw], &[], &device.target()))?;
 //! device.run(plan, false)?;
 //! assert_eq!(device.fetch_f32(plan, 0)?, [0.0]); // W is zero,
@@ -43,6 +43,7 @@ pub mod check;
 pub mod commands;
 pub mod cpu;
 pub mod decode;
+pub mod device;
 pub mod gpu;
 pub mod graph;
 mod hash;

@@ -57,8 +57,8 @@ fn compute(
         let tensor = TensorType { shape: shape.clone(), dtype };
         device.allocate(&name, &tensor).expect("memory");
         match input {
-            Input::Numbers(_, values) => device.write_f32(&name, values),
-            Input::Ids(_, ids) => device.write_u32(&name, ids),
+            Input::Numbers(_, values) => device.write_f32(&name, values).expect("it was allocated"),
+            Input::Ids(_, ids) => device.write_u32(&name, ids).expect("it was allocated"),
         }
         values.push(graph.input(&name, tensor).expect("a new input"));
     }
@@ -184,7 +184,7 @@ fn gradients_of_models_with_small_weights() {
         let small: Vec<f32> = model.parameters().initial(5).iter().map(|x| 0.003 * x).collect();
         let gradients = |device: &mut dyn Device| {
             device.allocate("parameters", &TensorType::f32(&[small.len()])).expect("memory");
-            device.write_f32("parameters", &small);
+            device.write_f32("parameters", &small).expect("it is there");
             dump(device, &*model, &config, [25, 27], &batch).unwrap_or_else(|e| panic!("{rnn}: {e}"))
         };
         let exact = gradients(&mut Cpu::<f64>::new());

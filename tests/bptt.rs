@@ -110,7 +110,7 @@ impl Network {
             cpu.allocate(&format!("x{}", t + 1), &TensorType::f32(&[1, inputs])).expect("memory");
             cpu.write(&format!("x{}", t + 1), x);
             cpu.allocate(&format!("y{}", t + 1), &TensorType::u32(&[1])).expect("memory");
-            cpu.write_u32(&format!("y{}", t + 1), &[class]);
+            cpu.write_u32(&format!("y{}", t + 1), &[class]).expect("it is there");
         }
         let fetches: Vec<_> = [loss].into_iter().chain(gradients).collect();
         let plan = cpu.prepare(Plan::new(&graph, &fetches, &[], &cpu.target())).expect("a plan");

@@ -15,7 +15,8 @@ impl Sandbox {
     fn edit_shader(&self, name: &str, from: &str, to: &str) {
         let text = fs::read_to_string(format!("{}/shaders/{name}", env!("CARGO_MANIFEST_DIR"))).expect("a shader");
         assert!(text.contains(from), "{name} has no `{from}`");
-        fs::create_dir_all(self.path("shaders/shared")).expect("a folder");
+        let path = self.path(&format!("shaders/{name}"));
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         self.write(&format!("shaders/{name}"), text.replacen(from, to, 1));
     }
 
@@ -40,10 +41,10 @@ fn a_broken_shader_is_caught_and_its_case_can_be_repeated() {
     assert!(printed.contains("\ntanh "), "{printed}");
     assert!(error.contains("error: 1 of 2 ops are wrong on "), "{error}");
     let failed = printed.find("FAILED case ").expect("a failure");
-    for part in ["output 0[", "got ", "expected ", "bound ", "softmax:forward_short", "bounds checks off"] {
+    for part in ["output 0[", "got ", "expected ", "bound ", "softmax:forward_short", "bounds checks on"] {
         assert!(printed[failed..].contains(part), "`{part}` is not in\n{printed}");
     }
-    let again = printed.lines().find_map(|line| line.trim().strip_prefix("again: wgrad check ")).expect("a command");
+    let again = printed.lines().find_map(again).expect("a command");
     let [printed, _] = sandbox.fail(&again.replace('\'', ""));
     assert!(printed.contains("1 of 1 cases failed"), "{printed}");
     // An output that nobody writes keeps the bits that stood there.
@@ -52,11 +53,22 @@ fn a_broken_shader_is_caught_and_its_case_can_be_repeated() {
     assert!(printed.contains("no kernel writes it"), "{printed}");
 }
 
+/// The arguments behind `check` in the command that repeats a case.
+fn again(line: &str) -> Option<&str> {
+    line.trim().strip_prefix("again: ")?.split_once(" check ").map(|(_, arguments)| arguments)
+}
+
 #[test]
 fn unedited_shaders_pass_in_every_form() {
     let sandbox = Sandbox::new();
     sandbox.edit_shader("softmax.wgsl", "sum", "sum");
-    sandbox.succeed("check --op softmax --shaders shaders");
+    // Files of other ops and of the bench may lie beside it, as in a copy of the whole folder.
+    for other in ["tanh.wgsl", "shared/grid.wgsl", "bench/copy.wgsl", "software/matmul.wgsl"] {
+        sandbox.edit_shader(other, "", "");
+    }
+    let printed = sandbox.succeed("check --op softmax --shaders shaders");
+    assert!(printed.contains("\nsoftmax "), "{printed}");
+    sandbox.succeed("check --op softmax --shaders shaders --unchecked");
     let json = sandbox.succeed("check --op additive_score --op sum --json --seed 5");
     let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
     let rows = json["ops"].as_array().expect("rows");
@@ -90,7 +102,7 @@ fn a_wgsl_error_fails_its_op_alone_and_names_file_and_line() {
         &place,
         "no definition in scope for identifier: `nonsense`",
         "cases did not run",
-        "again: wgrad check --op softmax --case ",
+        " check --op softmax --case ",
     ] {
         assert!(printed.contains(part), "`{part}` is not in\n{printed}");
     }
@@ -145,7 +157,8 @@ fn a_whole_step_names_the_first_wrong_op() {
     assert!(error.contains("of tiny is wrong on ") && error.contains(": linear_cross_entropy"), "{error}");
     assert!(printed.contains("FIRST WRONG: step ") && printed.contains("linear_cross_entropy:softmax"), "{printed}");
     assert!(
-        printed.contains("\nagain: wgrad check --plan tiny --seed 0 --device auto --shaders shaders\n"),
+        printed.contains("\nagain: ")
+            && printed.contains(" check --plan tiny --seed 0 --device auto --shaders shaders\n"),
         "{printed}"
     );
     // A kernel that does not compile is its step's fault, with every kind of kernels.
@@ -166,8 +179,12 @@ fn a_whole_step_names_the_first_wrong_op() {
 fn what_other_compilers_take_differently_is_told_with_file_and_line() {
     let sandbox = Sandbox::new();
     sandbox.edit_shader("softmax.wgsl", "var held = array<Numbers, HELD>();", "var held: array<Numbers, HELD>;");
-    sandbox.edit_shader("shared/reduce0.wgsl", "workgroupBarrier();", "if local < LANES { workgroupBarrier(); }");
-    sandbox.edit_shader("shared/reduce1.wgsl", "enable subgroups;", "");
+    sandbox.edit_shader(
+        "shared/reduce_workgroup.wgsl",
+        "workgroupBarrier();",
+        "if local < LANES { workgroupBarrier(); }",
+    );
+    sandbox.edit_shader("shared/reduce_subgroup.wgsl", "enable subgroups;", "");
     sandbox.edit_shader("shared/elements.wgsl", "const ", "const ODD: u32 = 1u << 2u | 3u; const ");
     let told = stderr(&sandbox.check("--op softmax --shaders shaders"));
     let line = |file: &str, part: &str| {
@@ -176,8 +193,8 @@ fn what_other_compilers_take_differently_is_told_with_file_and_line() {
     };
     for (file, part, say) in [
         ("softmax.wgsl", "var held: ", "write `var held = array<Numbers, HELD>();`"),
-        ("shared/reduce0.wgsl", "if local < LANES { ", "not all invocations come to this barrier"),
-        ("shared/reduce1.wgsl", "subgroupExclusiveAdd(", "without the line `enable subgroups;`"),
+        ("shared/reduce_workgroup.wgsl", "if local < LANES { ", "not all invocations come to this barrier"),
+        ("shared/reduce_subgroup.wgsl", "subgroupExclusiveAdd(", "without the line `enable subgroups;`"),
         ("shared/elements.wgsl", "ODD", "need parentheses"),
     ] {
         let place = format!("warning: shaders/{file}, line {}: ", line(file, part));

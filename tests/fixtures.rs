@@ -138,13 +138,15 @@ impl Fixture {
             .map(|p| &stored.iter().find(|(name, ..)| *name == p.name).expect("checked by the dump").2);
         split.upload(device).expect("memory");
         allocate(device, model.parameters(), 0, *sentences).expect("memory");
-        device.write_f32("parameters", &model.parameters().weights(values));
+        device.write_f32("parameters", &model.parameters().weights(values)).expect("it is there");
         let batch = StepBatch { split: &split, shape, most: *sentences };
         let plan = training_plan(&*model, config, batch, &device.target()).expect("a plan");
         let plan = device.prepare(plan).unwrap_or_else(|e| panic!("{}: {e}", self.name()));
         let sentences: Vec<u32> = (0..*sentences as u32).collect();
         for step in 1..=10 {
-            device.write_u32("control", &control_words(&config.train, step, 1e-2, &sentences, sentences.len()));
+            device
+                .write_u32("control", &control_words(&config.train, step, 1e-2, &sentences, sentences.len()))
+                .expect("it is there");
             device.run(plan, true).expect("a step");
         }
         let (_, _, losses) =
@@ -188,11 +190,11 @@ fn check_units(device: &mut dyn Device, tolerance: f64) {
     let lstm = Recurrent::new(&mut parameters, "lstm", sizes);
     let flat = parameters.weights(parameters.iter().map(|p| &tensor(0, &p.name).2));
     device.allocate("parameters", &TensorType::f32(&[flat.len()])).expect("memory");
-    device.write_f32("parameters", &flat);
+    device.write_f32("parameters", &flat).expect("it is there");
     let mut graph = Graph::new();
     let mut input = |name: &str| {
         device.allocate(name, &TensorType::f32(&shape(name))).expect("memory");
-        device.write_f32(name, &tensor(1, name).2);
+        device.write_f32(name, &tensor(1, name).2).expect("it is there");
         graph.input(name, TensorType::f32(&shape(name))).expect("a new input")
     };
     let [x, h, c, sequence] = ["x", "h", "c", "sequence"].map(&mut input);

@@ -91,7 +91,7 @@ fn a_choice_among_nan_is_in_range_on_every_device() {
 fn count_multiply_adds(device: &mut dyn Device, half: bool) {
     let tensor = TensorType::f32(&[512]);
     device.allocate("x", &tensor).expect("memory");
-    device.write_f32("x", &(0..512).map(|i| (i % 5) as f32).collect::<Vec<_>>());
+    device.write_f32("x", &(0..512).map(|i| (i % 5) as f32).collect::<Vec<_>>()).expect("it is there");
     let mut graph = Graph::new();
     let x = graph.input("x", tensor).expect("a new input");
     let y = graph.push1(MultiplyAdd { half, step: [1.0, 1.0] }, &[x]).expect("numbers");

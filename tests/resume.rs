@@ -61,14 +61,14 @@ impl Device for Mortal<'_> {
     fn run_part(&mut self, plan: Prepared, steps: Range<usize>) -> Result<(), DeviceError> {
         self.device.run_part(plan, steps)
     }
-    fn write_u32(&mut self, name: &str, values: &[u32]) {
+    fn write_u32(&mut self, name: &str, values: &[u32]) -> Result<(), DeviceError> {
         // Validation writes control words of step 0, and a search has its own.
         match (name, name.starts_with("search.")) {
             ("control", _) => self.next = if values[control::STEP] == 0 { Validation } else { Training },
             (_, true) => self.next = Translation,
             _ => {}
         }
-        self.device.write_u32(name, values);
+        self.device.write_u32(name, values)
     }
     fn describe(&self) -> String {
         self.device.describe()
@@ -79,8 +79,8 @@ impl Device for Mortal<'_> {
     fn allocate(&mut self, name: &str, tensor: &TensorType) -> Result<(), DeviceError> {
         self.device.allocate(name, tensor)
     }
-    fn write_f32(&mut self, name: &str, values: &[f32]) {
-        self.device.write_f32(name, values);
+    fn write_f32(&mut self, name: &str, values: &[f32]) -> Result<(), DeviceError> {
+        self.device.write_f32(name, values)
     }
     fn read_f32(&mut self, name: &str) -> Result<Vec<f32>, DeviceError> {
         self.device.read_f32(name)

@@ -58,7 +58,7 @@ const SEEN: Lengths = Lengths { source: 6, target: 30, ratio: 15.0 };
 fn open(device: &mut dyn Device, config: &Config, parameters: &[f32], beam: Beam, limit: Limit) -> Search {
     let model = models::build(&config.model, [VOCABULARY; 2]);
     device.allocate("parameters", &TensorType::f32(&[parameters.len()])).expect("memory");
-    device.write_f32("parameters", parameters);
+    device.write_f32("parameters", parameters).expect("it is there");
     Search::new(model, config.data.frame, beam, limit)
 }
 
@@ -229,11 +229,11 @@ impl Device for Counting {
     fn allocate(&mut self, name: &str, tensor: &TensorType) -> Result<(), DeviceError> {
         self.cpu.allocate(name, tensor)
     }
-    fn write_f32(&mut self, name: &str, values: &[f32]) {
-        self.cpu.write_f32(name, values);
+    fn write_f32(&mut self, name: &str, values: &[f32]) -> Result<(), DeviceError> {
+        self.cpu.write_f32(name, values)
     }
-    fn write_u32(&mut self, name: &str, values: &[u32]) {
-        self.cpu.write_u32(name, values);
+    fn write_u32(&mut self, name: &str, values: &[u32]) -> Result<(), DeviceError> {
+        self.cpu.write_u32(name, values)
     }
     fn read_f32(&mut self, name: &str) -> Result<Vec<f32>, DeviceError> {
         self.cpu.read_f32(name)
@@ -402,7 +402,7 @@ fn log_probability(model: &dyn Model, config: &Config, source: &[u32], target: &
     let mut cpu = Cpu::<f32>::new();
     let parameters = parameters(model);
     cpu.allocate("parameters", &TensorType::f32(&[parameters.len()])).expect("memory");
-    cpu.write_f32("parameters", &parameters);
+    cpu.write_f32("parameters", &parameters).expect("it is there");
     let ids = |start: &[u32], words: &[u32]| start.iter().chain(words).chain(&[EOS]).map(|&id| i64::from(id)).collect();
     let batch = IdBatch { sentences: 1, source: ids(&[], source), target: ids(&[SOS], target) };
     let tensors = dump(&mut cpu, model, config, [VOCABULARY; 2], &batch).expect("a dump");

@@ -45,7 +45,9 @@ fn train(device: &mut dyn Device, config: &Config) -> (Vec<f64>, Vec<f32>) {
     allocate(device, model.parameters(), 3, 6).expect("memory");
     let plan = device.prepare(plan).unwrap_or_else(|e| panic!("{e}"));
     for step in 1..=10 {
-        device.write_u32("control", &control_words(&config.train, step, 1e-2, &[0, 1, 2, 3, 4], 6));
+        device
+            .write_u32("control", &control_words(&config.train, step, 1e-2, &[0, 1, 2, 3, 4], 6))
+            .expect("it is there");
         device.run(plan, true).unwrap_or_else(|e| panic!("{e}"));
     }
     let losses = device.logged(true).expect("ten losses").iter().map(|r| StepResult::from_log(r).loss()).collect();

@@ -1,4 +1,4 @@
-// What attention.wgsl and attention_broadcast.wgsl have in common: sizes, what is read, and which keys and random words
+// What attention.wgsl and software/attention.wgsl have in common: sizes, what is read, and which keys and random words
 // belong to a query
 
 // key to v_start count vectors.

@@ -1,6 +1,7 @@
 // Two searches side by side, one in each slot: for the largest key, and of equal keys for the first place.
-// `best_of_workgroup`, in best0.wgsl to best2.wgsl, searches among a workgroup's invocations. Nobody's key is less than
-// any number's that takes part.
+// `best_of_workgroup` searches among a workgroup's invocations. The constant SUBGROUPS chooses its file, as that of a
+// reduction: best_workgroup.wgsl, best_subgroup.wgsl or best_broadcast.wgsl. Nobody's key is less than any number's
+// that takes part.
 
 const NO_KEY: f32 = -3.4028234663852886e38; // the lowest f32
 const NOBODY: u32 = 0xffffffffu;

@@ -8,7 +8,7 @@
 // of 96, 20 tokens, batch 128: 6.6 ms with attention.wgsl, 1.8 so; backward 16.6 and 6.2.
 enable subgroups;
 #import shared/attention
-#import shared/four
+#import shared/vec4_reduce
 #import shared/grid
 #import shared/threefry
 #import shared/vector{VECTOR}
@@ -136,7 +136,7 @@ fn query_of(g: Group, local: u32, o: Parameters) -> Query {
 }
 
 @group(0) @binding(4) var<storage, read_write> y: array<Numbers>; // [queries, batch, heads·value]
-@group(0) @binding(5) var<storage, read_write> kept: array<f32>; // [batch, heads, queries]
+@group(0) @binding(5) var<storage, read_write> logsumexp: array<f32>; // [batch, heads, queries]
 @group(0) @binding(6) var<uniform> p: Parameters;
 
 @compute @workgroup_size(8)
@@ -170,12 +170,12 @@ fn forward(
         sum = sum * exp(largest - larger) + more;
         largest = larger;
     }
-    var total = 0.0;
+    var lse = 0.0;
     if t.end > 0u {
-        total = largest + log(sum);
+        lse = largest + log(sum);
     }
     if t.is_there {
-        kept[t.row] = total;
+        logsumexp[t.row] = lse;
     }
     // Of a sentence without keys; the loop below writes everyone else's.
     for (var c = select(p.value, 0u, keys.last == 0u && t.is_there); c < p.value; c++) {
@@ -188,8 +188,8 @@ fn forward(
         var weights = Row();
         for (var e = 0u; e < EIGHTS; e++) {
             let block = (s + 8u * e) / 4u;
-            weights[e].low = exp(scores[e].low - total) * dropout_factors(p, t.row, block, drop_key);
-            weights[e].high = exp(scores[e].high - total) * dropout_factors(p, t.row, block + 1u, drop_key);
+            weights[e].low = exp(scores[e].low - lse) * dropout_factors(p, t.row, block, drop_key);
+            weights[e].high = exp(scores[e].high - lse) * dropout_factors(p, t.row, block + 1u, drop_key);
         }
         let at = places(keys.v_at, keys.step, s + local, keys.last);
         for (var c = 0u; c < p.value; c++) {
@@ -209,10 +209,10 @@ fn forward(
     }
 }
 
-// dq = Σ_s ds·k with ds = p·(m·(dy·v) − dots)·scale; dots: attention.wgsl
-@group(0) @binding(4) var<storage, read> known: array<f32>; // [batch, heads, queries]: kept
+// dq = Σ_s ds·k with ds = p·(m·(dy·v) − delta)·scale; delta: attention.wgsl
+@group(0) @binding(4) var<storage, read> known_logsumexp: array<f32>; // [batch, heads, queries]
 @group(0) @binding(5) var<storage, read> dy: array<Numbers>; // [queries, batch, heads·value]
-@group(0) @binding(6) var<storage, read> known_dots: array<f32>; // [batch, heads, queries]
+@group(0) @binding(6) var<storage, read> known_delta: array<f32>; // [batch, heads, queries]
 @group(0) @binding(7) var<storage, read_write> dq: array<Numbers>; // [queries, batch, q_width]
 @group(0) @binding(8) var<uniform> of_gradients: Parameters;
 
@@ -242,8 +242,8 @@ fn backward_queries(
     let keys = keys_of(g, o);
     let t = query_of(g, local, o);
     let drop_key = dropout_key(o);
-    let total = known[t.row];
-    let dots = known_dots[t.row];
+    let lse = known_logsumexp[t.row];
+    let delta = known_delta[t.row];
     for (var c = select(o.key, 0u, keys.last == 0u && t.is_there); c < o.key; c++) {
         dq[t.q_at + c] = Numbers();
     }
@@ -254,9 +254,9 @@ fn backward_queries(
         var d = Row();
         for (var e = 0u; e < EIGHTS; e++) {
             let block = (s + 8u * e) / 4u;
-            let low = dropout_factors(o, t.row, block, drop_key) * products[e].low - dots;
-            let high = dropout_factors(o, t.row, block + 1u, drop_key) * products[e].high - dots;
-            d[e] = Eight(exp(scores[e].low - total) * low * o.scale, exp(scores[e].high - total) * high * o.scale);
+            let low = dropout_factors(o, t.row, block, drop_key) * products[e].low - delta;
+            let high = dropout_factors(o, t.row, block + 1u, drop_key) * products[e].high - delta;
+            d[e] = Eight(exp(scores[e].low - lse) * low * o.scale, exp(scores[e].high - lse) * high * o.scale);
         }
         for (var c = 0u; c < o.key; c++) {
             var result = Numbers();
@@ -379,16 +379,16 @@ fn backward_keys(
         for (var e = 0u; e < EIGHTS; e++) {
             let from_here = t + 8u * e;
             let place = row + min(from_here + local, o.queries - 1u);
-            let total = told(known[place]);
-            let dots = told(known_dots[place]);
+            let lse = told(known_logsumexp[place]);
+            let delta = told(known_delta[place]);
             let sees_low = are_before(from_here, o.queries) & !are_before(from_here, first);
             let sees_high = are_before(from_here + 4u, o.queries) & !are_before(from_here + 4u, first);
-            let low = select(vec4f(0.0), exp(scores[e].low * o.scale - total.low), sees_low);
-            let high = select(vec4f(0.0), exp(scores[e].high * o.scale - total.high), sees_high);
+            let low = select(vec4f(0.0), exp(scores[e].low * o.scale - lse.low), sees_low);
+            let high = select(vec4f(0.0), exp(scores[e].high * o.scale - lse.high), sees_high);
             let factors = factors_of_queries(o, place, g.first, local, drop_key);
             weights[e] = Eight(low * factors.low, high * factors.high);
-            d[e].low = select(vec4f(0.0), low * (factors.low * products[e].low - dots.low) * o.scale, sees_low);
-            d[e].high = select(vec4f(0.0), high * (factors.high * products[e].high - dots.high) * o.scale, sees_high);
+            d[e].low = select(vec4f(0.0), low * (factors.low * products[e].low - delta.low) * o.scale, sees_low);
+            d[e].high = select(vec4f(0.0), high * (factors.high * products[e].high - delta.high) * o.scale, sees_high);
         }
         for (var c = 0u; c < o.key; c++) {
             var result = Numbers();

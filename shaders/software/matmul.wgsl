@@ -1,4 +1,4 @@
-// C[s] = activation(A[s]·B[s] + added) for software adapters whose subgroups have at least eight invocations, as
+// C[s] = activation(A[s]·B[s] + addend) for software adapters whose subgroups have at least eight invocations, as
 // llvmpipe's
 //
 // llvmpipe runs eight invocations as one vector of the CPU, and reads memory for each of them by itself: some 10
@@ -16,11 +16,11 @@
 //
 // The last two no longer fit into the cache of decoded instructions.
 #import shared/activation
-#import shared/add_products{A_ALONG_K}
+#import shared/rank_4_update_{A_ALONG 0:m_fragments 1:k_fragments 2:m_fragments}
 #import shared/grid
-#import shared/left_of_product{A_ALONG}
+#import shared/operand_a_{A_ALONG 0:scalar 1:k_major 2:m_major}
 #import shared/product
-#import shared/right_of_product{B_ALONG}
+#import shared/operand_b_{B_ALONG 0:scalar 1:k_major 2:n_major}
 #import shared/vector1
 
 const ROWS: u32 = 16u;
@@ -46,11 +46,11 @@ fn tiles(
         return;
     }
     // Rows and columns past the edge compute the last ones again and store nothing.
-    find_left(p.a_offset + group.z * p.a_batch, first_row, local);
-    find_right(p.b_offset + group.z * p.b_batch, first_column);
+    find_a(p.a_offset + group.z * p.a_batch, first_row, local);
+    find_b(p.b_offset + group.z * p.b_batch, first_column);
     var sums: Sums;
     for (var k = 0u; k < p.k; k += 4u) {
-        add_products(&sums, left_at(k), right_at(k));
+        rank_4_update(&sums, load_a(k), load_b(k));
     }
     for (var r = 0u; r < ROWS; r++) {
         for (var i = 0u; i < 4u; i++) {

@@ -1,4 +1,4 @@
-// C[s] = activation(A[s]·B[s] + added) for software adapters without subgroups of at least eight invocations, as
+// C[s] = activation(A[s]·B[s] + addend) for software adapters without subgroups of at least eight invocations, as
 // SwiftShader
 //
 // A barrier and workgroup memory cost more than they bring. A workgroup is one vector of the CPU; its lanes take

@@ -305,7 +305,7 @@ fn one(device: &mut dyn Device, op: impl Op, len: usize) -> Result<Vec<f64>, Ben
     let tensor = TensorType::f32(&[len]);
     let name = format!("bench.{}", op.name());
     device.allocate(&name, &tensor)?;
-    device.write_f32(&name, &(0..len).map(|i| (i % 1021) as f32 / 1021.0).collect::<Vec<_>>());
+    device.write_f32(&name, &(0..len).map(|i| (i % 1021) as f32 / 1021.0).collect::<Vec<_>>())?;
     let mut graph = Graph::new();
     let x = graph.input(&name, tensor)?;
     let y = graph.push1(op, &[x])?;

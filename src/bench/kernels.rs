@@ -50,7 +50,7 @@ pub fn measure(
 ) -> Result<Vec<KernelReport>, BenchError> {
     let sweep = TensorType::f32(&[COPIED]);
     device.allocate("bench.sweep", &sweep)?;
-    device.write_f32("bench.sweep", &vec![1.0; COPIED]);
+    device.write_f32("bench.sweep", &vec![1.0; COPIED])?;
     let mut reports = vec![];
     for op in ops {
         for bench in op.benches() {
@@ -105,18 +105,17 @@ impl Ready {
         Ok(Self { plan, prepared, types, swept })
     }
 
-    fn upload(device: &mut dyn Device, bench: &Bench) {
-        for (i, tensor) in bench.case.inputs.iter().enumerate() {
-            match tensor {
-                Tensor::F32(_, values) => device.write_f32(&format!("bench.{i}"), values),
-                Tensor::U32(_, ids) => device.write_u32(&format!("bench.{i}"), ids),
-            }
-        }
+    fn upload(device: &mut dyn Device, bench: &Bench) -> Result<(), DeviceError> {
+        let mut inputs = bench.case.inputs.iter().enumerate();
+        inputs.try_for_each(|(i, tensor)| match tensor {
+            Tensor::F32(_, values) => device.write_f32(&format!("bench.{i}"), values),
+            Tensor::U32(_, ids) => device.write_u32(&format!("bench.{i}"), ids),
+        })
     }
 
     /// The results of one run on fresh inputs, as f64.
     fn results(&self, device: &mut dyn Device, bench: &Bench) -> Result<Vec<Vec<f64>>, DeviceError> {
-        Self::upload(device, bench);
+        Self::upload(device, bench)?;
         device.run(self.prepared, false)?;
         let mut results = vec![];
         for (i, dtype) in self.types.iter().enumerate() {

@@ -13,7 +13,7 @@ use crate::cpu::Cpu;
 use crate::decode::{Beam, Limit, Search};
 use crate::models::{self, Model};
 use crate::ops::threefry::threefry;
-use crate::plan::{Clock, Counters, Device, Plan, Prepared};
+use crate::plan::{Clock, Counters, Device, DeviceError, Plan, Prepared};
 use crate::text::{BatchShape, EOS};
 use crate::train::Split;
 use crate::train::config::Config;
@@ -116,17 +116,17 @@ impl<'d> Ready<'d> {
         Ok(Self { device, config: config.clone(), model, sources, plan, prepared, number: 0 })
     }
 
-    fn start(&mut self) {
+    fn start(&mut self) -> Result<(), DeviceError> {
         self.number += 1;
         let sentences: Vec<u32> = (0..BATCH as u32).collect();
         let rate = self.config.train.learning_rate;
-        self.device.write_u32("control", &control_words(&self.config.train, self.number, rate, &sentences, BATCH));
+        self.device.write_u32("control", &control_words(&self.config.train, self.number, rate, &sentences, BATCH))
     }
 
     /// One step, waited for: its loss, and the seconds until it was submitted and until it was done.
     fn step(&mut self) -> Result<(f64, [f64; 2]), BenchError> {
         let start = Instant::now();
-        self.start();
+        self.start()?;
         self.device.run(self.prepared, true)?;
         let submitted = start.elapsed().as_secs_f64();
         let record = self.device.logged(true)?;
@@ -192,7 +192,7 @@ pub fn measure(device: &mut dyn Device, preset: &str) -> Result<StepReport, Benc
     let after = ready.device.counters();
     let per_step = |count: fn(&Counters) -> u64| (count(&after) - count(&before)) / times.len() as u64;
     let profiles = repeat(BUDGET / 2.0, || {
-        ready.start();
+        ready.start()?;
         ready.device.profile(ready.prepared)
     })?;
     let timestamps = profiles[0].clock == Clock::Timestamps;

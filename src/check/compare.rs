@@ -157,14 +157,13 @@ pub fn plan_of(case: &Case, target: &Target) -> (Plan, Vec<TensorType>) {
     (Plan::new(&graph, &outputs, &[], target), types)
 }
 
-fn upload(device: &mut dyn Device, case: &Case) {
-    for (i, input) in case.inputs.iter().enumerate() {
-        write(device, &format!("input {i}"), input);
-    }
+fn upload(device: &mut dyn Device, case: &Case) -> Result<(), DeviceError> {
+    let mut inputs = case.inputs.iter().enumerate();
+    inputs.try_for_each(|(i, input)| write(device, &format!("input {i}"), input))
 }
 
 /// Overwrites a resident buffer.
-pub fn write(device: &mut dyn Device, name: &str, tensor: &Tensor) {
+pub fn write(device: &mut dyn Device, name: &str, tensor: &Tensor) -> Result<(), DeviceError> {
     match tensor {
         Tensor::F32(_, values) => device.write_f32(name, values),
         Tensor::U32(_, ids) => device.write_u32(name, ids),
@@ -184,7 +183,7 @@ pub fn expected(case: &Case) -> Expected {
     let (plan, types) = plan_of(case, &judge.target());
     let infallible = "the CPU runs every plan";
     let prepared = prepare(&mut judge, case, plan).expect(infallible);
-    upload(&mut judge, case);
+    upload(&mut judge, case).expect(infallible);
     judge.fill_slots(GARBAGE);
     judge.run(prepared, false).expect(infallible);
     let output = |(i, tensor): (usize, &TensorType)| match tensor.dtype {
@@ -203,7 +202,7 @@ pub fn run_twice(
 ) -> Result<[Vec<Vec<u32>>; 2], DeviceError> {
     let prepared = prepare(device, case, plan)?;
     let mut run = |garbage| {
-        upload(device, case);
+        upload(device, case)?;
         device.fill_slots(garbage);
         device.run(prepared, false)?;
         let outputs = types.iter().enumerate().map(|(i, tensor)| match tensor.dtype {

@@ -98,7 +98,7 @@ fn weighted(graph: &mut Graph, cpu: &mut Cpu<f64>, value: Value, stream: u32) ->
 
 fn input(graph: &mut Graph, cpu: &mut Cpu<f64>, name: &str, tensor: &Tensor) -> Result<Value, GraphError> {
     cpu.allocate(name, &tensor.tensor_type()).expect("memory for a case");
-    write(cpu, name, tensor);
+    write(cpu, name, tensor).expect("it was allocated");
     graph.input(name, tensor.tensor_type())
 }
 

@@ -7,6 +7,7 @@
 
 mod compare;
 mod gradient;
+mod kernels;
 pub mod mutation;
 mod op;
 mod step;
@@ -16,6 +17,7 @@ mod watch;
 mod work;
 
 pub use compare::{Compared, Expected, Problem, Worst, compare, difference, expected, plan_of, run_twice, stray};
-pub use op::{Failure, Kernels, Open, Row, Slow, Subject, Told, check_gradients, check_op, targets};
+pub use kernels::{Kernels, targets};
+pub use op::{Failure, Open, Row, Slow, Subject, Told, check_gradients, check_op};
 pub use step::{StepRow, check_steps};
 pub use watch::still_running;

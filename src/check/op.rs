@@ -9,12 +9,13 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::gpu::OpenError;
-use crate::graph::{Target, TensorType};
+use crate::graph::TensorType;
 use crate::ops::case::Case;
 use crate::plan::{Device, DeviceError, Plan, Step};
 
 use super::compare::{Compared, Expected, Problem, Worst, compare, difference, expected, plan_of, run_twice, stray};
 use super::gradient::check_gradient;
+use super::kernels::{Kernels, targets};
 use super::watch::{PATIENCE, still_running, watched};
 use super::work::{Kind, Unit, chunks, kinds, units};
 
@@ -26,37 +27,6 @@ pub struct Subject {
     pub open: Open,
     /// What a failure says of them: "bounds checks on".
     pub mode: &'static str,
-}
-
-/// Which of an op's kernels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Kernels {
-    /// The op has the same ones for every adapter.
-    All,
-    /// Those for software adapters.
-    Software,
-    /// Those for hardware, without subgroup operations.
-    Hardware,
-    /// Those for hardware with subgroup operations.
-    Subgroups,
-    /// The CPU's f32 twin.
-    Cpu,
-    /// No kernel: the derivative of the reference, against finite differences.
-    Derivative,
-}
-
-impl fmt::Display for Kernels {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.pad(match self {
-            Self::All => "all",
-            Self::Software => "software",
-            Self::Hardware => "hardware",
-            Self::Subgroups => "subgroups",
-            Self::Cpu => "cpu",
-            Self::Derivative => "gradient",
-        })
-    }
 }
 
 /// A case that did not pass.
@@ -85,22 +55,6 @@ pub struct Row {
     pub failures: Vec<Failure>,
     /// Cases in which a kernel was refused, or whose turn did not come before the device was lost.
     pub not_run: usize,
-}
-
-/// The targets whose kernels a device can run, its own first.
-pub fn targets(device: &dyn Device) -> Vec<(Kernels, Target)> {
-    let own = device.target();
-    if own.is_cpu() {
-        return vec![(Kernels::Cpu, own)];
-    }
-    let software = (Kernels::Software, Target { software: true, ..own.clone() });
-    let mut targets = vec![];
-    if own.subgroup > 0 {
-        targets.push((Kernels::Subgroups, Target { software: false, ..own.clone() }));
-    }
-    targets.push((Kernels::Hardware, Target { software: false, subgroup: 0, ..own.clone() }));
-    targets.insert(if own.software { 0 } else { targets.len() }, software);
-    targets
 }
 
 /// What a case came to.

@@ -40,12 +40,12 @@ impl Device for Frail {
         self.cpu.allocate(name, tensor)
     }
 
-    fn write_f32(&mut self, name: &str, values: &[f32]) {
-        self.cpu.write_f32(name, values);
+    fn write_f32(&mut self, name: &str, values: &[f32]) -> Result<(), DeviceError> {
+        self.cpu.write_f32(name, values)
     }
 
-    fn write_u32(&mut self, name: &str, values: &[u32]) {
-        self.cpu.write_u32(name, values);
+    fn write_u32(&mut self, name: &str, values: &[u32]) -> Result<(), DeviceError> {
+        self.cpu.write_u32(name, values)
     }
 
     fn read_f32(&mut self, name: &str) -> Result<Vec<f32>, DeviceError> {
@@ -119,8 +119,7 @@ fn a_step_at_which_the_device_is_lost_is_the_last_one() {
     let plan = Plan::new(&graph, &[x], &[], &Target::cpu());
     let begin = |device: &mut dyn Device, run| {
         device.allocate("x", &tensor)?;
-        device.write_f32("x", &[run as f32; 3]);
-        Ok(())
+        device.write_f32("x", &[run as f32; 3])
     };
     // In the first run, and in the second, which is the one that is judged.
     for (survived, judged) in [(2, 0), (6, 2)] {

@@ -7,7 +7,7 @@ use crate::graph::{Dispatch, Target};
 use crate::ops::case::{Case, Tensor};
 
 use super::compare::plan_of;
-use super::op::Kernels;
+use super::kernels::Kernels;
 
 /// A kind of kernels that some of the cases take.
 pub struct Kind {

@@ -9,6 +9,7 @@ use crate::bench::kernels::{self, KernelReport};
 use crate::bench::report::{Change, Report, Verdict};
 use crate::bench::step::{self, Part, StepReport};
 use crate::bench::{Samples, roofline};
+use crate::device::{Opened, Why};
 use crate::gpu::{self, Shaders};
 use crate::graph::Work;
 use crate::ops::Listing;
@@ -16,7 +17,7 @@ use crate::train::config::Config;
 use anyhow::{Context, bail};
 use clap::Args;
 
-use super::device::{DeviceChoice, Opened, vouched};
+use super::device::{DeviceChoice, reason, vouched};
 use super::{chosen_ops, expected_adapter, unopened, usage};
 
 /// Measures a device's ceilings, then every kernel beside them; with --step a preset's training step and translation
@@ -62,7 +63,7 @@ impl Bench {
         let saved =
             self.against.as_ref().map(|path| self.saved(path, &device.describe())).transpose().map_err(usage)?;
         if !self.json {
-            println!("{}: {}\n", device.describe(), opened.why);
+            println!("{}: {}\n", device.describe(), reason(&opened.why));
         }
         // Before the ceilings, whose copies would count in the memory that a step takes.
         let step = self.step.as_ref().map(|preset| step::measure(device, preset)).transpose()?;
@@ -122,7 +123,7 @@ impl Bench {
         if self.device.device.eq_ignore_ascii_case("auto") {
             let best = gpu::list().into_iter().next().ok_or_else(|| on_cpu("the CPU"))?;
             let opened = DeviceChoice { device: best.name }.open_with(shaders).map_err(unopened)?;
-            return Ok(Opened { why: "the best adapter present, since the CPU runs no shaders".into(), ..opened });
+            return Ok(Opened { why: Why::Best("adapter"), ..opened });
         }
         let opened = self.device.open_with(shaders).map_err(unopened)?;
         if opened.device.target().is_cpu() {

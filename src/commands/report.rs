@@ -18,10 +18,10 @@ use crate::tune::Study;
 use anyhow::bail;
 use clap::Args;
 
-use super::data::bundled_captions;
 use super::device::DeviceChoice;
 use super::graph;
 use super::translate::{SearchChoice, TrainedModel};
+use crate::train::bundled::captions_directory;
 use attention::Looker;
 
 mod attention;
@@ -129,7 +129,7 @@ impl Report {
         let directory = RunDirectory::open(path)?;
         let data = &directory.config().data;
         let folder = match &*data.directory {
-            "" => bundled_captions()?,
+            "" => captions_directory()?,
             folder => PathBuf::from(folder),
         };
         let text = |split: &str| Ok(read_pairs(&folder, split, &data.source, &data.target)?.without_blanks().0);

@@ -3,10 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::device::Opened;
 use crate::plan::Device;
 use crate::shell::word;
 use crate::text::{BleuTokenizer, Tokenizer};
 use crate::train::config::Config;
+use crate::train::corpus::Corpus;
 use crate::train::footprint::Footprint;
 use crate::train::metrics::{EpochMetrics, Record, read_records};
 use crate::train::run_directory::{RunDirectory, next_free};
@@ -15,8 +17,8 @@ use crate::train::{Outcome, Setup, Trainer};
 use anyhow::{Context, bail};
 use clap::Args;
 
-use super::corpus::Corpus;
-use super::device::{DeviceChoice, Opened};
+use super::corpus;
+use super::device::{DeviceChoice, reason};
 use super::program;
 use super::progress::{Progress, thousands};
 use super::signals::Signals;
@@ -82,8 +84,7 @@ impl Train {
             if let Some(directory) = self.data_directory()? {
                 run.change(&[format!("data.directory={directory}")])?;
             }
-            let tokenizers =
-                [Tokenizer::load(run.source_tokenizer_path())?, Tokenizer::load(run.target_tokenizer_path())?];
+            let tokenizers = run.tokenizers()?;
             let directory = Path::new(&run.config().data.directory);
             if self.data.is_none() && !directory.as_os_str().is_empty() && !directory.exists() {
                 bail!(
@@ -92,7 +93,7 @@ impl Train {
                     directory.display()
                 );
             }
-            let corpus = Corpus::read(run.config(), true)?;
+            let corpus = corpus::read(run.config(), true)?;
             return self.train(&run, &corpus, tokenizers, self.device.open()?, signals, true);
         }
         let (preset, config) = self.configuration()?;
@@ -102,11 +103,11 @@ impl Train {
         }
         let out = self.out.clone().unwrap_or_else(|| next_free(&Path::new("runs").join(preset)));
         let run = RunDirectory::new(out, config)?;
-        let corpus = Corpus::read(run.config(), false)?;
+        let corpus = corpus::read(run.config(), false)?;
         let opened = self.device.open()?;
         // With the fewest words: what is too large for these need not learn any.
         Footprint::of_model(&run.config().model, [5; 2]).check(opened.device.as_ref())?;
-        let tokenizers = corpus.train_tokenizers(run.config())?;
+        let tokenizers = corpus::train_tokenizers(&corpus, run.config())?;
         self.train(&run, &corpus, tokenizers, opened, signals, false)
     }
 
@@ -149,9 +150,9 @@ impl Train {
         resume: bool,
     ) -> anyhow::Result<()> {
         let setup = Setup::new(run.config(), tokenizers, corpus.splits.clone(), device.as_ref())?;
-        tell!("device    {}: {why}", device.describe());
+        tell!("device    {}: {}", device.describe(), reason(&why));
         tell!("          take another with --device NAME; `wgrad devices` lists them");
-        corpus.report();
+        corpus::report(corpus);
         self.report(run.config(), &setup, device.as_ref());
         let mut trainer = Trainer::new(setup.allocate(device.as_mut())?, run, resume)?;
         if resume && (self.data.is_some() || !self.assignments.is_empty()) {

@@ -3,12 +3,10 @@
 use std::io::{BufRead, BufReader, ErrorKind, IsTerminal, Write, stdin, stdout};
 use std::path::PathBuf;
 
-use crate::decode::{Beam, Limit, Search, Translated, Translator};
-use crate::plan::Device;
+use crate::decode::Beam;
 use crate::shell::word;
 use crate::text::{Foreign, Tokenizer};
-use crate::train::checkpoint::Trained;
-use crate::train::load;
+use crate::train::RunTranslator;
 use crate::train::run_directory::RunDirectory;
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
@@ -58,14 +56,6 @@ impl SearchChoice {
 
     pub fn beam(self) -> Beam {
         Beam { width: self.beam.into(), length_penalty: self.length_penalty }
-    }
-
-    fn limit(self, trained: Option<Trained>) -> Limit {
-        match (self.max_length, trained) {
-            (Some(tokens), _) => Limit::Tokens(tokens as usize),
-            (None, Some(trained)) => Limit::Trained(trained.lengths),
-            (None, None) => Limit::Usual,
-        }
     }
 }
 
@@ -138,32 +128,24 @@ impl Translate {
 /// What editors of Windows begin a file with.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// A trained model, ready on a device.
+/// A trained model, ready on a device, and what is to be said of its translations.
 pub struct TrainedModel {
-    device: Box<dyn Device>,
-    translator: Translator,
+    translator: RunTranslator,
     language: String,
-    /// The longest source that training took.
-    seen: usize,
     pub warnings: Warnings,
 }
 
 impl TrainedModel {
     pub fn open(run: PathBuf, choice: SearchChoice, device: &DeviceChoice) -> anyhow::Result<Self> {
         let run = RunDirectory::open(run)?;
-        let tokenizers = [Tokenizer::load(run.source_tokenizer_path())?, Tokenizer::load(run.target_tokenizer_path())?];
-        let mut device = device.open()?.device;
-        let (model, trained) = load(device.as_mut(), &run, [&tokenizers[0], &tokenizers[1]])?;
-        let data = &run.config().data;
-        let seen = trained.map_or(data.max_tokens, |trained| trained.lengths.source.max(1));
-        let search = Search::new(model, data.frame, choice.beam(), choice.limit(trained));
-        let (translator, language) = (Translator::new(tokenizers, search, seen), data.target.clone());
-        Ok(Self { device, translator, language, seen, warnings: Warnings::default() })
+        let limit = choice.max_length.map(|tokens| tokens as usize);
+        let translator = RunTranslator::open(&run, choice.beam(), limit, device.open()?.device)?;
+        Ok(Self { translator, language: run.config().data.target.clone(), warnings: Warnings::default() })
     }
 
     /// The tokenizer of the language that it translates into, and that language as the run's files name it.
     pub fn target(&self) -> (&Tokenizer, &str) {
-        (&self.translator.tokenizers()[1], &self.language)
+        (&self.translator.translator().tokenizers()[1], &self.language)
     }
 
     /// The translations of all lines; one that the device cannot hold is empty.
@@ -178,13 +160,12 @@ impl TrainedModel {
 
     /// Hands each translation on as soon as it and those before it are there.
     pub fn translate_each(&mut self, lines: &[String], said: &mut dyn FnMut(String)) -> anyhow::Result<()> {
-        let Self { device, translator, seen, warnings, .. } = self;
-        let limits = [*seen, translator.whole(), translator.longest()];
-        let noted = &mut |line: Translated| {
+        let Self { translator, warnings, .. } = self;
+        let limits = [translator.seen(), translator.translator().whole(), translator.translator().longest()];
+        translator.translate_each(lines, &mut |line| {
             warnings.note(&line, limits);
             said(line.text);
-        };
-        translator.translate(device.as_mut(), lines, &|| true, noted)?;
+        })?;
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::shell::{word, words};
 use crate::text::Tokenizer;
+use crate::train::corpus::Corpus;
 use crate::train::fingerprint::text_fingerprints;
 use crate::train::metrics::duration;
 use crate::tune::study::{Claim, Identity, Role, run_path};
@@ -16,8 +17,8 @@ use crate::tune::{End, SPACES, Space, Study, Trial};
 use anyhow::{Context, anyhow};
 use clap::Args;
 
-use super::corpus::Corpus;
-use super::device::DeviceChoice;
+use super::corpus;
+use super::device::{DeviceChoice, reason};
 use super::progress::thousands;
 use super::signals::Signals;
 use super::train::{Train, data_directory};
@@ -122,16 +123,16 @@ impl Tune {
             space.base.data.directory = data_directory(directory)?;
         }
         let signals = Signals::catch().context("catching Ctrl-C")?;
-        let corpus = Corpus::read(&space.base, false)?;
+        let corpus = corpus::read(&space.base, false)?;
         let text = text_fingerprints(&space.base.data, [&corpus.splits[0], &corpus.splits[1]]);
         let study = Study::open(&path, &space, &Identity { seed: self.seed, text })?;
         if !study.has_locks() {
             tell!("{} is on a drive without file locks: let one process work on the study", path.display());
         }
         let opened = self.device.open()?;
-        tell!("device    {}: {}", opened.device.describe(), opened.why);
+        tell!("device    {}: {}", opened.device.describe(), reason(&opened.why));
         drop(opened);
-        corpus.report();
+        corpus::report(&corpus);
         tell!("space     {origin}: {} keys vary, from {}", space.keys.len(), space.start);
         tell!("study     {}, seed {}; runs in {}", path.display(), study.seed(), study.folder().display());
         let mut session = Session {

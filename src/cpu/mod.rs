@@ -7,7 +7,9 @@ use std::time::Instant;
 
 use crate::graph::{Call, DType, Op, Real, Slice, SliceMut, Target, TensorType, Tracked};
 use crate::memory;
-use crate::plan::{Buffer, Clock, Counters, Device, DeviceError, Plan, Prepared, Profile, Region, Step, share_slots};
+use crate::plan::{
+    Buffer, Clock, Counters, Device, DeviceError, Plan, Prepared, Profile, Region, Step, check_access, share_slots,
+};
 
 /// A number type that ops have a reference for.
 pub trait Element: Real {
@@ -135,6 +137,13 @@ impl<T: Element> Cpu<T> {
         x[..values.len()].copy_from_slice(values);
     }
 
+    /// A resident buffer of at least `len` of these.
+    fn named_mut(&mut self, name: &str, dtype: DType, len: usize) -> Result<&mut Data<T>, DeviceError> {
+        let present = self.named.get(name);
+        check_access(name, present.map(|(_, tensor)| tensor), dtype, len)?;
+        Ok(&mut self.pool[present.expect("it was checked").0])
+    }
+
     fn index(ready: &Ready, buffer: Buffer) -> usize {
         match buffer {
             Buffer::Slot(slot) => ready.slots[slot],
@@ -225,20 +234,24 @@ impl<T: Element> Device for Cpu<T> {
         Ok(())
     }
 
-    fn write_f32(&mut self, name: &str, values: &[f32]) {
-        self.counters.uploaded += size_of_val(values) as u64;
-        let Data::Float(x) = &mut self.pool[self.named[name].0] else { panic!("`{name}` holds ids") };
+    fn write_f32(&mut self, name: &str, values: &[f32]) -> Result<(), DeviceError> {
+        let x = self.named_mut(name, DType::F32, values.len())?;
+        let Data::Float(x) = x else { unreachable!("its type was checked") };
         x.iter_mut().zip(values).for_each(|(x, &v)| *x = T::from_f32(v));
+        self.counters.uploaded += size_of_val(values) as u64;
+        Ok(())
     }
 
-    fn write_u32(&mut self, name: &str, values: &[u32]) {
-        self.counters.uploaded += size_of_val(values) as u64;
-        let Data::Ids(x) = &mut self.pool[self.named[name].0] else { panic!("`{name}` holds numbers") };
+    fn write_u32(&mut self, name: &str, values: &[u32]) -> Result<(), DeviceError> {
+        let x = self.named_mut(name, DType::U32, values.len())?;
+        let Data::Ids(x) = x else { unreachable!("its type was checked") };
         x[..values.len()].copy_from_slice(values);
+        self.counters.uploaded += size_of_val(values) as u64;
+        Ok(())
     }
 
     fn read_f32(&mut self, name: &str) -> Result<Vec<f32>, DeviceError> {
-        let Data::Float(x) = &self.pool[self.named[name].0] else { panic!("`{name}` holds ids") };
+        let Data::Float(x) = self.named_mut(name, DType::F32, 0)? else { unreachable!("its type was checked") };
         Ok(x.iter().map(|v| v.value() as f32).collect())
     }
 

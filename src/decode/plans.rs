@@ -15,7 +15,7 @@ use crate::ops::beam_step::{BeamStep, Beams, beam_step};
 use crate::ops::control::SENTENCES;
 use crate::ops::gather_batch::{GatherBatch, gather_batch};
 use crate::ops::gather_rows::gather_rows;
-use crate::plan::{Device, Plan, Prepared};
+use crate::plan::{Device, DeviceError, Plan, Prepared};
 use crate::text::{EOS, PAD, SOS};
 
 use super::{Beam, DecodeError};
@@ -144,16 +144,25 @@ impl Plans {
     }
 
     /// Puts a batch where the encoder for `time` finds it, and the hypotheses where the first part does.
-    pub fn write(&self, device: &mut dyn Device, time: usize, sources: [&[u32]; 3], scores: &[f32]) {
+    ///
+    /// # Errors
+    /// When the encoder's plan for `time` is not there.
+    pub fn write(
+        &self,
+        device: &mut dyn Device,
+        time: usize,
+        sources: [&[u32]; 3],
+        scores: &[f32],
+    ) -> Result<(), DeviceError> {
         let rows = self.rows();
         let places = [self.tokens(time), Self::offsets(), Self::control()];
         for (place, values) in places.iter().zip(sources) {
-            device.write_u32(&place.name, values);
+            device.write_u32(&place.name, values)?;
         }
         let [first, lengths, newest] = self.beams(0);
-        device.write_f32(&first.name, &scores[..rows]);
-        device.write_u32(&lengths.name, &vec![1; rows]);
-        device.write_u32(&newest.name, &vec![SOS; rows]);
+        device.write_f32(&first.name, &scores[..rows])?;
+        device.write_u32(&lengths.name, &vec![1; rows])?;
+        device.write_u32(&newest.name, &vec![SOS; rows])
     }
 
     /// The plan that reads sources of up to `time` positions, of which a translation may take `steps`.

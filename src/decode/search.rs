@@ -206,7 +206,7 @@ impl Search {
         // Of the longest sentence that these plans take, so that they are the same whoever meets.
         let steps = self.frame.positions(self.limit(time - self.frame.positions(0)));
         let encoder = self.plans.encoder(device, time, steps)?;
-        self.upload(device, time, sources);
+        self.upload(device, time, sources)?;
         device.run(encoder, false)?;
         let mut found = Found::default();
         for number in 0.. {
@@ -257,7 +257,7 @@ impl Search {
         Some(Translation { tokens, end })
     }
 
-    fn upload(&self, device: &mut dyn Device, time: usize, sources: &[&[u32]]) {
+    fn upload(&self, device: &mut dyn Device, time: usize, sources: &[&[u32]]) -> Result<(), DeviceError> {
         let (mut tokens, mut offsets): (Vec<u32>, Vec<u32>) = (vec![], vec![0]);
         let mut control = vec![0; SENTENCES];
         for (number, sentence) in sources.iter().enumerate() {
@@ -270,6 +270,6 @@ impl Search {
         control.resize(SENTENCES + ROWS, NO_SENTENCE);
         // The first step continues one hypothesis a sentence: several empty ones would all become the same.
         let scores: Vec<f32> = (0..ROWS).map(|row| if row % self.beam.width == 0 { 0.0 } else { NEVER }).collect();
-        self.plans.write(device, time, [&tokens, &offsets, &control], &scores);
+        self.plans.write(device, time, [&tokens, &offsets, &control], &scores)
     }
 }

@@ -1,13 +1,10 @@
-//! Finding a GPU: one instance for the whole process and, unless more are asked for, one device per adapter, made
-//! behind a lock (concurrent creation crashes several drivers).
+//! The adapters of this machine: one instance for the whole process finds them.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use serde::Serialize;
 use thiserror::Error;
-
-use super::context::Context;
 
 /// Why no GPU could be opened.
 #[derive(Debug, Error)]
@@ -125,7 +122,7 @@ pub fn list() -> Vec<AdapterInfo> {
     sorted().into_iter().map(|(info, _)| info).collect()
 }
 
-fn sorted() -> Vec<(AdapterInfo, wgpu::Adapter)> {
+pub(super) fn sorted() -> Vec<(AdapterInfo, wgpu::Adapter)> {
     let mut adapters = adapters();
     let rank = |info: &AdapterInfo| {
         ["discrete GPU", "integrated GPU", "virtual GPU", "other"].iter().position(|k| *k == info.kind).unwrap_or(9)
@@ -142,35 +139,4 @@ pub enum Limits {
     /// What WebGPU guarantees on every adapter: 16 KiB of workgroup memory, 256 invocations, 8 storage buffers a
     /// kernel, 128 MiB a binding.
     WebGpu,
-}
-
-/// Opens the first adapter whose label contains `wanted`, in any case; each adapter once a process for each kind of
-/// limits and each number.
-pub(super) fn open(wanted: &str, limits: Limits, number: usize) -> Result<Arc<Context>, OpenError> {
-    type Open = HashMap<(String, Limits, usize), Arc<Context>>;
-    static OPEN: OnceLock<Mutex<Open>> = OnceLock::new();
-    let mut open = OPEN.get_or_init(Mutex::default).lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let adapters = sorted();
-    if adapters.is_empty() {
-        return Err(OpenError::NoAdapter);
-    }
-    let matches = |info: &AdapterInfo| info.label().to_lowercase().contains(&wanted.to_lowercase());
-    let present = || {
-        adapters
-            .iter()
-            .map(|(info, _)| format!("`{}`", info.label()))
-            .chain(["`cpu`".into()])
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    let Some((info, adapter)) = adapters.iter().find(|(info, _)| matches(info)) else {
-        return Err(OpenError::Unknown { wanted: wanted.into(), present: present() });
-    };
-    let key = (info.label(), limits, number);
-    if let Some(context) = open.get(&key) {
-        return Ok(context.clone());
-    }
-    let context = Arc::new(Context::new(adapter, info.clone(), limits)?);
-    open.insert(key, context.clone());
-    Ok(context)
 }

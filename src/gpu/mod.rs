@@ -7,6 +7,7 @@ mod adapter;
 mod context;
 mod log;
 mod loops;
+mod open;
 mod profile;
 mod shaders;
 mod standard;
@@ -23,9 +24,11 @@ use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::graph::{Dispatch, Target, TensorType};
+use crate::graph::{DType, Dispatch, Target, TensorType};
 use crate::memory;
-use crate::plan::{Buffer, Counters, Device, DeviceError, Plan, Prepared, Profile, Region, Step, share_slots};
+use crate::plan::{
+    Buffer, Counters, Device, DeviceError, Plan, Prepared, Profile, Region, Step, check_access, share_slots,
+};
 
 use context::{Context, Kernel, TIMESTAMPS};
 use log::Log;
@@ -101,7 +104,7 @@ impl Gpu {
     /// # Errors
     /// As for [`open`](Self::open).
     pub fn open_apart(name: &str, limits: Limits, number: usize) -> Result<Self, OpenError> {
-        let context = adapter::open(name, limits, number)?;
+        let context = open::open(name, limits, number)?;
         let log = Log::new(&context);
         let (named, in_flight, target) = (HashMap::new(), VecDeque::new(), context.target.clone());
         let counters = Counters::default();
@@ -252,9 +255,19 @@ impl Gpu {
         self.context.queue.submit([encoder.finish()])
     }
 
-    fn write(&mut self, name: &str, bytes: &[u8]) {
+    /// A resident buffer of at least `len` of these, and its elements.
+    fn buffer(&self, name: &str, dtype: DType, len: usize) -> Result<(&wgpu::Buffer, usize), DeviceError> {
+        let present = self.named.get(name);
+        check_access(name, present.map(|(_, tensor)| tensor), dtype, len)?;
+        let (buffer, tensor) = present.expect("it was checked");
+        Ok((buffer, tensor.len()))
+    }
+
+    fn write(&mut self, name: &str, dtype: DType, bytes: &[u8]) -> Result<(), DeviceError> {
+        let (buffer, _) = self.buffer(name, dtype, bytes.len() / 4)?;
+        self.context.queue.write_buffer(buffer, 0, bytes);
         self.counters.uploaded += bytes.len() as u64;
-        self.context.queue.write_buffer(&self.named[name].0, 0, bytes);
+        Ok(())
     }
 }
 
@@ -324,17 +337,17 @@ impl Device for Gpu {
         Ok(())
     }
 
-    fn write_f32(&mut self, name: &str, values: &[f32]) {
-        self.write(name, bytemuck::cast_slice(values));
+    fn write_f32(&mut self, name: &str, values: &[f32]) -> Result<(), DeviceError> {
+        self.write(name, DType::F32, bytemuck::cast_slice(values))
     }
 
-    fn write_u32(&mut self, name: &str, values: &[u32]) {
-        self.write(name, bytemuck::cast_slice(values));
+    fn write_u32(&mut self, name: &str, values: &[u32]) -> Result<(), DeviceError> {
+        self.write(name, DType::U32, bytemuck::cast_slice(values))
     }
 
     fn read_f32(&mut self, name: &str) -> Result<Vec<f32>, DeviceError> {
-        let (buffer, tensor) = &self.named[name];
-        let (buffer, size) = (buffer.clone(), 4 * tensor.len() as u64);
+        let (buffer, len) = self.buffer(name, DType::F32, 0)?;
+        let (buffer, size) = (buffer.clone(), 4 * len as u64);
         Ok(bytemuck::pod_collect_to_vec(&self.read(&buffer, 0, size)?))
     }
 

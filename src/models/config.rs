@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::nn::{AttentionKind, RnnKind};
 
+use super::OwnModel;
+
 /// `[model]`, one of the families.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -12,6 +14,8 @@ pub enum ModelConfig {
     Seq2Seq(Seq2SeqConfig),
     TransformerEncoder(TransformerEncoderConfig),
     Transformer(TransformerConfig),
+    /// One of another crate.
+    Own(OwnModel),
 }
 
 impl ModelConfig {
@@ -21,6 +25,7 @@ impl ModelConfig {
             ModelConfig::Seq2Seq(_) => "seq2seq",
             ModelConfig::TransformerEncoder(_) => "transformer-encoder",
             ModelConfig::Transformer(_) => "transformer",
+            ModelConfig::Own(_) => "own",
         }
     }
 
@@ -48,6 +53,7 @@ impl ModelConfig {
                 ("model.decoder_layers", &mut config.decoder_layers),
                 ("model.max_positions", &mut config.max_positions),
             ],
+            ModelConfig::Own(_) => vec![],
         }
     }
 
@@ -57,6 +63,7 @@ impl ModelConfig {
             ModelConfig::Seq2Seq(config) => config.dropout,
             ModelConfig::TransformerEncoder(config) => config.dropout,
             ModelConfig::Transformer(config) => config.dropout,
+            ModelConfig::Own(model) => model.dropout,
         }
     }
 }

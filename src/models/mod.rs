@@ -1,6 +1,7 @@
 //! Whole models, made of layers. `train` and `decode` know them through [`Model`].
 
 mod config;
+mod own;
 mod seq2seq;
 pub mod textbook_rnn;
 mod transformer;
@@ -15,6 +16,7 @@ use crate::nn::{Parameters, Projection, Scope};
 use crate::ops::fill::fill_ids;
 
 pub use config::{ModelConfig, Positions, Seq2SeqConfig, Tied, TransformerConfig, TransformerEncoderConfig};
+pub use own::OwnModel;
 pub use seq2seq::Seq2Seq;
 pub use transformer::Transformer;
 pub use transformer_encoder::TransformerEncoder;
@@ -113,12 +115,14 @@ pub trait Model: Debug + Send + Sync {
     ) -> Result<(Decoded, State), GraphError>;
 }
 
-/// Names of parameters whose first axes are the vocabularies, source and target.
+/// Names of parameters whose first axes are the vocabularies, source and target; empty where they are not known.
 pub fn vocabulary_tensors(config: &ModelConfig) -> [&'static str; 2] {
     match config {
         ModelConfig::Seq2Seq(_) => ["encoder.embedding.weight", "decoder.output.weight"],
         ModelConfig::TransformerEncoder(_) => ["embedding.weight", "output.weight"],
         ModelConfig::Transformer(_) => ["src_embedding.weight", "output.bias"],
+        // Its names are its own.
+        ModelConfig::Own(_) => ["", ""],
     }
 }
 
@@ -128,5 +132,6 @@ pub fn build(config: &ModelConfig, vocabularies: [usize; 2]) -> Arc<dyn Model> {
         ModelConfig::Seq2Seq(config) => Arc::new(Seq2Seq::new(config, vocabularies)),
         ModelConfig::TransformerEncoder(config) => Arc::new(TransformerEncoder::new(config, vocabularies)),
         ModelConfig::Transformer(config) => Arc::new(Transformer::new(config, vocabularies)),
+        ModelConfig::Own(model) => model.build(vocabularies),
     }
 }

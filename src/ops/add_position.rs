@@ -137,18 +137,24 @@ impl Op for AddPositionBackward {
         let [time, batch, columns] = *types.input(0) else { unreachable!("checked by the shape rule") };
         let width = width(&[columns]);
         let (len, columns) = (self.positions * columns / width, columns / width);
-        // A workgroup has 8 vectors of a position; on software adapters 32 of the vectors that have a dy at a time.
-        let (entry, grid) = if target.software {
-            ("backward_walk", blocks((time * columns).div_ceil(32), target))
-        } else {
-            ("backward", groups(self.positions * columns.div_ceil(8)))
-        };
+        let (entry, grid) = self.entry(time, columns, target);
         let dispatch = kernel(SHADER, entry, width, target).read(Operand::Input(0)).write(Operand::Output(0));
         vec![dispatch.uniform(&[len, columns, batch, self.first, time]).workgroups(grid)]
     }
 }
 
 impl AddPositionBackward {
+    /// The kernel and its grid, for positions of `columns` vectors.
+    fn entry(&self, time: usize, columns: usize, target: &Target) -> (&'static str, [u32; 3]) {
+        if target.software {
+            // A workgroup has 32 of the vectors that have a dy at a time.
+            ("backward_walk", blocks((time * columns).div_ceil(32), target))
+        } else {
+            // A workgroup has 8 vectors of a position.
+            ("backward", groups(self.positions * columns.div_ceil(8)))
+        }
+    }
+
     /// dtable[position], a row of the table.
     fn position<T: Real>(&self, position: usize, dy: &[T], step: usize, sums: &mut [T]) {
         sums.fill(T::default());

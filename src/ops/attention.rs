@@ -1,8 +1,8 @@
 //! Multi-head scaled dot-product attention (Vaswani et al. 2017, 3.2): `y_h[t] = Σ_s p_h[t, s]·v_h[s]`,
 //! `p_h[t] = softmax_s(q_h[t]·k_h[s] / √key)`.
 //!
-//! The T × S probabilities are never stored: forward and backward compute them again from the rows' logarithms of sums,
-//! as FlashAttention does (Dao et al. 2022). Dropout acts on the probabilities, as in torch.nn.MultiheadAttention: what
+//! The T × S probabilities are never stored: forward and backward compute them again from each row's logsumexp, as
+//! FlashAttention does (Dao et al. 2022). Dropout acts on the probabilities, as in torch.nn.MultiheadAttention: what
 //! is left of a row is not normalized again. Its masks are recomputed too.
 
 mod backward;
@@ -99,8 +99,8 @@ fn push(
     Ok(Attended { output: outputs[0], weights: outputs[1] })
 }
 
-/// Inputs: qkv, or q and kv; lengths if masked; control words if there is dropout. Outputs: y, weights, logarithms of
-/// the rows' sums [B, heads, T].
+/// Inputs: qkv, or q and kv; lengths if masked; control words if there is dropout. Outputs: y, weights, and the rows'
+/// logsumexp [B, heads, T].
 #[derive(Debug, Clone, Copy)]
 struct Fused {
     which: Attention,
@@ -108,13 +108,6 @@ struct Fused {
     masked: bool,
     dropout: Option<Dropout>,
 }
-
-/// Lanes of the workgroups of `attention_broadcast.wgsl`, which takes as many positions together.
-const LANES: u32 = 8;
-
-/// Blocks of [`LANES`] scores that it holds at most: with 32 registers of the CPU's, more would only be memory by
-/// another name.
-const MOST_BLOCKS: usize = 4;
 
 /// Invocations that share a query or a key in `attention.wgsl` on hardware.
 const TEAM: usize = 8;
@@ -155,8 +148,8 @@ impl Geometry {
         Layout { offset: b * width + h * self.heads.value, rows: self.batch * width, columns: 1 }
     }
 
-    /// First row of head h of sentence b in what the forward pass keeps, [B, heads, T].
-    fn kept(&self, b: usize, h: usize) -> usize {
+    /// First row of head h of sentence b, of [B, heads, T].
+    fn first_row(&self, b: usize, h: usize) -> usize {
         (b * self.heads.count + h) * self.queries
     }
 
@@ -176,7 +169,7 @@ impl Geometry {
 
     /// First random word of a row of the [B, heads, T, S] probabilities. Each starts a block of four words of its own.
     fn first_word(&self, [b, h, t]: [usize; 3]) -> usize {
-        4 * self.keys.div_ceil(4) * (self.kept(b, h) + t)
+        4 * self.keys.div_ceil(4) * (self.first_row(b, h) + t)
     }
 }
 
@@ -237,7 +230,7 @@ impl Fused {
 
     /// The uniform of a kernel of `attention.wgsl` with `count` teams, 64 invocations a workgroup.
     fn uniform(&self, dispatch: Dispatch, g: &Geometry, count: usize, target: &Target) -> Dispatch {
-        let team = if target.software { 1 } else { TEAM };
+        let team = team(target);
         let dispatch = self.numbers(dispatch, g, count).constant("TEAM", team as u32);
         dispatch.workgroups(groups((count * team).div_ceil(64)))
     }
@@ -263,14 +256,10 @@ impl Fused {
         bind: impl Fn(Dispatch) -> Dispatch,
     ) -> Dispatch {
         let heads = g.batch * g.heads.count;
-        if !target.software || target.subgroup < LANES {
-            return self.uniform(bind(self.kernel(SHADER, entry)), g, heads * own, target);
+        match self.software(entry, heads, [own, others], target) {
+            Some((kernel, count)) => self.numbers(bind(kernel), g, count).workgroups(groups(count)),
+            None => self.uniform(bind(self.kernel(SHADER, entry)), g, heads * own, target),
         }
-        let blocks = others.div_ceil(LANES as usize).clamp(1, MOST_BLOCKS);
-        let kernel = self.kernel(SOFTWARE, entry).constant("EIGHTS", blocks as u32);
-        let kernel = kernel.constant("MORE", (others > LANES as usize * blocks).into());
-        let count = heads * own.div_ceil(LANES as usize);
-        self.numbers(bind(kernel), g, count).workgroups(groups(count))
     }
 
     fn kernel(&self, shader: Shader, entry: &'static str) -> Dispatch {
@@ -367,6 +356,37 @@ impl Op for Fused {
     }
 }
 
+/// Invocations of a team: one on software adapters, to which barriers cost most.
+fn team(target: &Target) -> usize {
+    if target.software { 1 } else { TEAM }
+}
+
+/// Lanes of the workgroups of `software/attention.wgsl`, which takes as many positions together.
+const LANES: usize = 8;
+
+/// Blocks of [`LANES`] scores that it holds at most: with 32 registers of the CPU's, more would only be memory by
+/// another name.
+const MOST_BLOCKS: usize = 4;
+
+impl Fused {
+    /// The kernel of [`Fused::looking`] for software adapters with subgroups of at least [`LANES`], and its workgroups.
+    fn software(
+        &self,
+        entry: &'static str,
+        heads: usize,
+        [own, others]: [usize; 2],
+        target: &Target,
+    ) -> Option<(Dispatch, usize)> {
+        if !target.software || (target.subgroup as usize) < LANES {
+            return None;
+        }
+        let blocks = others.div_ceil(LANES).clamp(1, MOST_BLOCKS);
+        let kernel = self.kernel(SOFTWARE, entry).constant("EIGHTS", blocks as u32);
+        let kernel = kernel.constant("MORE", (others > LANES * blocks).into());
+        Some((kernel, heads * own.div_ceil(LANES)))
+    }
+}
+
 /// Element (r, c) of a matrix.
 fn at(layout: Layout, r: usize, c: usize) -> usize {
     layout.offset + r * layout.rows + c
@@ -383,17 +403,17 @@ impl Fused {
     fn reference<T: Real>(&self, mut call: Call<T>) {
         let g = self.geometry(&call.types.inputs);
         let (q, kv) = (call.input(0), call.input(usize::from(self.cross)));
-        let (y, weights, kept) = (call.output(0), call.output(1), call.output(2));
+        let (y, weights, logsumexp) = (call.output(0), call.output(1), call.output(2));
         for (b, h) in (0..g.batch).flat_map(|b| (0..g.heads.count).map(move |h| (b, h))) {
             let length = self.length(&call, self.next(), b, g.keys);
             for t in 0..g.queries {
                 let scores = scores(&g, [b, h, t], q, kv, g.visible(t, length));
                 let max = scores.iter().copied().reduce(T::max).unwrap_or_default();
                 let sum = scores.iter().fold(T::default(), |sum, &score| sum + (score - max).exp());
-                let row = g.kept(b, h) + t;
-                kept[row] = if scores.is_empty() { T::default() } else { max + sum.ln() };
+                let row = g.first_row(b, h) + t;
+                logsumexp[row] = if scores.is_empty() { T::default() } else { max + sum.ln() };
                 let factors = self.factors(&g, [b, h, t], &call, self.next(), scores.len());
-                let probability = |(&score, &factor): (&T, &T)| (score - kept[row]).exp() * factor;
+                let probability = |(&score, &factor): (&T, &T)| (score - logsumexp[row]).exp() * factor;
                 let p: Vec<T> = scores.iter().zip(&factors).map(probability).collect();
                 for c in 0..g.heads.value {
                     let value = g.value(b, h);
@@ -413,7 +433,7 @@ impl Fused {
     fn blocked(&self, mut call: Call<f32>) {
         let g = self.geometry(&call.types.inputs);
         let (q, kv) = (call.input(0), call.input(usize::from(self.cross)));
-        let (y, weights, kept) = (call.output(0), call.output(1), call.output(2));
+        let (y, weights, logsumexp) = (call.output(0), call.output(1), call.output(2));
         let control = self.dropout.map_or(&[][..], |_| call.ids(self.control(self.next())));
         let tasks = g.batch * g.heads.count;
         let results: Vec<[Vec<f32>; 3]> = (0..tasks)
@@ -422,19 +442,19 @@ impl Fused {
                 let (b, h) = (task / g.heads.count, task % g.heads.count);
                 let length = self.length(&call, self.next(), b, g.keys);
                 let mut p = scores_of_head(&g, (b, h), q, kv, length);
-                let sums = softmax_rows(&g, &mut p, length);
+                let lse = softmax_rows(&g, &mut p, length);
                 self.drop(&g, (b, h), control, &mut p, length);
                 let mut y = vec![0.0; g.queries * g.heads.value];
                 let product = (&mut y[..], Layout::row_major(0, g.heads.value));
                 let sizes = [g.queries, g.heads.value, length];
                 fast::product(sizes, (&p, Layout::row_major(0, length)), (kv, g.value(b, h)), product, false, false);
-                [y, sums, p]
+                [y, lse, p]
             })
             .collect();
-        for (task, [head, sums, p]) in results.iter().enumerate() {
+        for (task, [head, lse, p]) in results.iter().enumerate() {
             let (b, h) = (task / g.heads.count, task % g.heads.count);
             put(head, y, g.output(b, h), g.heads.value);
-            kept[g.kept(b, h)..][..g.queries].copy_from_slice(sums);
+            logsumexp[g.first_row(b, h)..][..g.queries].copy_from_slice(lse);
             if !weights.is_empty() {
                 let rows = weights[task * g.queries * g.keys..].chunks_exact_mut(g.keys).take(g.queries);
                 let length = p.len() / g.queries.max(1);
@@ -465,12 +485,12 @@ fn scores_of_head(g: &Geometry, (b, h): (usize, usize), q: &[f32], kv: &[f32], l
     scores
 }
 
-/// Scores to probabilities in place; gives the logarithms of the sums.
+/// Scores to probabilities in place; gives the rows' logsumexp.
 #[multiversion(targets = "simd")]
 fn softmax_rows(g: &Geometry, p: &mut [f32], length: usize) -> Vec<f32> {
-    let mut sums = vec![0.0; g.queries];
+    let mut logsumexp = vec![0.0; g.queries];
     if length == 0 {
-        return sums;
+        return logsumexp;
     }
     for (t, row) in p.chunks_exact_mut(length).enumerate() {
         let (seen, hidden) = row.split_at_mut(g.visible(t, length));
@@ -479,9 +499,9 @@ fn softmax_rows(g: &Geometry, p: &mut [f32], length: usize) -> Vec<f32> {
         let sum: f32 = seen.iter().sum();
         seen.iter_mut().for_each(|x| *x /= sum);
         hidden.fill(0.0);
-        sums[t] = max + sum.ln();
+        logsumexp[t] = max + sum.ln();
     }
-    sums
+    logsumexp
 }
 
 fn cases(set: &CaseSet) -> Vec<Case> {
@@ -527,10 +547,10 @@ fn cases(set: &CaseSet) -> Vec<Case> {
             forward = forward.random(&[keys, batch, second]);
             backward = backward.constant(&[keys, batch, second], 1.0);
         }
-        // The kept logarithms are as large as those of scores between −1 and 1 can be, and no two neighbours alike.
+        // logsumexp is as large as scores between −1 and 1 can make it, and no two neighbours are alike.
         let largest = ((keys.unwrap_or(queries) + 1) as f32).ln() + 1.0;
-        let kept = (0..batch * heads.count * queries).map(|row| largest + 0.25 * (row % 5) as f32).collect();
-        backward = backward.values(&[batch, heads.count, queries], kept);
+        let logsumexp = (0..batch * heads.count * queries).map(|row| largest + 0.25 * (row % 5) as f32).collect();
+        backward = backward.values(&[batch, heads.count, queries], logsumexp);
         for _ in 0..2 {
             backward = backward.constant(&[queries, batch, heads.count * heads.value], 1.0);
         }

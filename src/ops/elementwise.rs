@@ -42,14 +42,14 @@ pub fn workgroups(count: usize, target: &Target) -> usize {
 }
 
 /// `LANES`: invocations of a workgroup that walks elements (`shaders/shared/elements.wgsl`) or adds up
-/// (`reduce0.wgsl`). On software adapters one vector (llvmpipe has 8 of 32 bits), which walks on by its own length, and
-/// among whose lanes a barrier costs little.
+/// (`reduce_workgroup.wgsl`). On software adapters one vector (llvmpipe has 8 of 32 bits), which walks on by its own
+/// length, and among whose lanes a barrier costs little.
 pub fn lanes(target: &Target) -> u32 {
     if target.software { 8 } else { WORKGROUP as u32 }
 }
 
-/// The constant that chooses among `shaders/shared/reduce0.wgsl`, `reduce1.wgsl` and `reduce2.wgsl`, for a kernel that
-/// adds up over its LANES.
+/// The constant that chooses among `shaders/shared/reduce_workgroup.wgsl`, `reduce_subgroup.wgsl` and
+/// `reduce_broadcast.wgsl`, for a kernel that adds up over its LANES.
 pub fn reducing(dispatch: Dispatch, target: &Target) -> Dispatch {
     let file = match (target.subgroup, target.software) {
         (0, _) => 0,
@@ -60,7 +60,7 @@ pub fn reducing(dispatch: Dispatch, target: &Target) -> Dispatch {
     dispatch.constant(SUBGROUPS, file)
 }
 
-/// Which of `shaders/shared/reduce0.wgsl` to `reduce2.wgsl` a kernel adds up by.
+/// Which of `shaders/shared/reduce_*.wgsl` a kernel adds up by.
 pub const SUBGROUPS: &str = "SUBGROUPS";
 
 /// Elements that a kernel handles at a time: 4 where these sizes (a tensor's length, or its rows' and whatever else

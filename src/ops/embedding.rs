@@ -82,7 +82,7 @@ impl Op for Embedding {
         let vector = elementwise::width(&[width]);
         let positions = len / width;
         let row = width / vector;
-        let per_row = if target.software { 1 } else { per_row(row, target) };
+        let per_row = per_row(row, target);
         let dispatch = kernel(SHADER, "forward", self.dropout.is_some(), vector, [row, per_row], target);
         let dispatch = dispatch.read(Operand::Input(0)).read(Operand::Input(1)).read(control).write(Operand::Output(0));
         let dispatch = parameters(dispatch.uniform(&[positions, vocabulary, row]), self.dropout.as_ref());
@@ -94,9 +94,9 @@ impl Op for Embedding {
 /// Vectors of a row that an invocation has in hand at most.
 const HELD: usize = 4;
 
-/// Lanes of a workgroup that share a row of `vectors`, for the gradient.
+/// Lanes of a workgroup that share a row of `vectors`, of what is looked up or of the gradient.
 fn per_row(vectors: usize, target: &Target) -> usize {
-    vectors.next_power_of_two().clamp(8, lanes(target) as usize)
+    if target.software { 1 } else { vectors.next_power_of_two().clamp(8, lanes(target) as usize) }
 }
 
 /// An entry point for vectors of `vector` elements; `per_row` lanes share a row of `row` vectors.
@@ -243,12 +243,7 @@ struct Blocks {
 
 impl Blocks {
     fn of(positions: usize, target: &Target) -> Self {
-        let block = if target.software {
-            // A thread walks one, and threads are few.
-            positions.div_ceil(2).max(4096).next_multiple_of(4)
-        } else {
-            each(positions) * lanes(target) as usize
-        };
+        let block = if target.software { chained(positions) } else { each(positions) * lanes(target) as usize };
         Self { count: positions.div_ceil(block), block }
     }
 }
@@ -259,10 +254,44 @@ fn each(positions: usize) -> usize {
     if positions > 32 * WORKGROUP { 4 } else { 1 }
 }
 
+impl EmbeddingBackward {
+    /// On hardware: positions sorted by their ids, block by block.
+    fn runs(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
+        let [ids, dy, control] = self.inputs();
+        let positions = types.inputs[ids].len();
+        let Blocks { count, block } = Blocks::of(positions, target);
+        let width = types.inputs[dy].columns();
+        let vector = elementwise::width(&[width]);
+        let row = width / vector;
+        let team = per_row(row, target);
+        let teams = lanes(target) as usize / team;
+        let side = count.next_power_of_two().min(teams);
+        let [ids, dy, control] = [ids, dy, control].map(Operand::Input);
+        let [runs, sorted] = [0, 1].map(Operand::Scratch);
+        // Constants of the other kernel are the same in all of them.
+        let kernel = |entry, vector, each: usize, dropout: bool| {
+            let dispatch = elementwise::kernel(RUNS, entry, vector, target).constant("EACH", each as u32);
+            dispatch.constant("DROPOUT", dropout.into()).constant("HELD", 1)
+        };
+        let sort = kernel("sort", 1, each(positions), false).read(ids).write(runs).write(sorted);
+        let sort = sort.uniform(&[positions, self.vocabulary]);
+        let add = kernel("add", vector, 1, self.dropout.is_some()).read(dy).read(runs).read(control).read(sorted);
+        let add = add.write(Operand::Output(0)).uniform(&[count, block, self.vocabulary, row, team, side]);
+        let add = parameters(add.uniform(&[self.accumulate.into()]), self.dropout.as_ref());
+        vec![sort.workgroups(groups(count)), add.workgroups(groups(self.vocabulary))]
+    }
+}
+
 /// Rows that a workgroup of software's gradient takes one after the other.
 const RUN: usize = 16;
 
+/// Positions of one of software's blocks: a thread walks one, and threads are few.
+fn chained(positions: usize) -> usize {
+    positions.div_ceil(2).max(4096).next_multiple_of(4)
+}
+
 impl EmbeddingBackward {
+    /// On software adapters: each id's positions linked to a chain, block by block.
     fn chains(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let [ids, dy, control] = self.inputs();
         let positions = types.inputs[ids].len();
@@ -287,31 +316,6 @@ impl EmbeddingBackward {
             link.workgroups([count as u32, 1, 1]),
             backward.workgroups(elementwise::blocks(self.vocabulary.div_ceil(RUN), target)),
         ]
-    }
-
-    fn runs(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
-        let [ids, dy, control] = self.inputs();
-        let positions = types.inputs[ids].len();
-        let Blocks { count, block } = Blocks::of(positions, target);
-        let width = types.inputs[dy].columns();
-        let vector = elementwise::width(&[width]);
-        let row = width / vector;
-        let team = per_row(row, target);
-        let teams = lanes(target) as usize / team;
-        let side = count.next_power_of_two().min(teams);
-        let [ids, dy, control] = [ids, dy, control].map(Operand::Input);
-        let [runs, sorted] = [0, 1].map(Operand::Scratch);
-        // Constants of the other kernel are the same in all of them.
-        let kernel = |entry, vector, each: usize, dropout: bool| {
-            let dispatch = elementwise::kernel(RUNS, entry, vector, target).constant("EACH", each as u32);
-            dispatch.constant("DROPOUT", dropout.into()).constant("HELD", 1)
-        };
-        let sort = kernel("sort", 1, each(positions), false).read(ids).write(runs).write(sorted);
-        let sort = sort.uniform(&[positions, self.vocabulary]);
-        let add = kernel("add", vector, 1, self.dropout.is_some()).read(dy).read(runs).read(control).read(sorted);
-        let add = add.write(Operand::Output(0)).uniform(&[count, block, self.vocabulary, row, team, side]);
-        let add = parameters(add.uniform(&[self.accumulate.into()]), self.dropout.as_ref());
-        vec![sort.workgroups(groups(count)), add.workgroups(groups(self.vocabulary))]
     }
 }
 

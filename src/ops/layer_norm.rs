@@ -27,10 +27,6 @@ const EPSILON: f32 = 1e-5;
 /// Rows that a task of the CPU takes: below some thousand numbers, waking a thread costs more than it brings.
 const ROWS: usize = 32;
 
-/// Rows whose share of dweight and dbias one workgroup adds on hardware, 32 for each of its 8 lanes: 2,560 rows of 512
-/// columns make 160 workgroups, and one stage would make 16. Not measured.
-const BLOCK: usize = 256;
-
 /// What a normalization gives.
 #[derive(Clone, Copy, Debug)]
 pub struct Normed {
@@ -236,23 +232,24 @@ impl Op for LayerNormBackward {
     }
 
     fn scratch(&self, types: &Types, target: &Target) -> Vec<usize> {
-        match row_blocks(types, target) {
+        let x = &types.inputs[0];
+        match ParameterSums::of(x, target).blocks {
             1 => vec![],
-            blocks => vec![blocks * types.inputs[0].columns(); 2],
+            blocks => vec![blocks * x.columns(); 2],
         }
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let x = &types.inputs[0];
         let columns = x.columns();
-        let blocks = row_blocks(types, target);
+        let ParameterSums { on_the_way, blocks } = ParameterSums::of(x, target);
         let totals = [Operand::Output(1), Operand::Output(2)];
         let sums = if blocks == 1 { totals } else { [Operand::Scratch(0), Operand::Scratch(1)] };
 
         let entries = ["backward", "backward_longer"];
         let gradient =
             rows(BACKWARD, entries, LONGER_ROWS_BACKWARD, x, target).constant("PASSED_ON", self.passed_on.into());
-        let gradient = gradient.constant("SUMMED", target.software.into());
+        let gradient = gradient.constant("SUMMED", on_the_way.into());
         let gradient = (0..4).fold(gradient, |d, i| d.read(Operand::Input(i)));
         let gradient = gradient.read(Operand::Input(if self.passed_on { 4 } else { 2 })).write(Operand::Output(0));
         let mut dispatches = vec![gradient.write(sums[0]).write(sums[1])];
@@ -262,7 +259,7 @@ impl Op for LayerNormBackward {
             let kernel = Dispatch::new(BACKWARD, entry).constant("VECTOR", 1).constant("LANES", WORKGROUP as u32);
             unused.into_iter().fold(kernel, |d, name| d.constant(name, (name == "HELD").into()))
         };
-        if !target.software {
+        if !on_the_way {
             let parameters =
                 kernel("parameters").read(Operand::Input(0)).read(Operand::Input(2)).read(Operand::Input(3));
             let parameters = parameters.write(sums[0]).write(sums[1]);
@@ -277,15 +274,34 @@ impl Op for LayerNormBackward {
     }
 }
 
-/// Blocks of rows whose sums are added in a second stage: those of the workgroups of `backward` or `backward_longer` on
-/// a software adapter.
-fn row_blocks(types: &Types, target: &Target) -> usize {
-    let x = &types.inputs[0];
-    if !target.software {
-        return x.rows().div_ceil(BLOCK).max(1);
-    }
-    workgroups(if is_longer(x, target) { x.rows().div_ceil(LONGER_ROWS_BACKWARD) } else { x.rows() }, target)
+/// How dweight and dbias, sums over the rows, are added up.
+struct ParameterSums {
+    /// `backward` (or `backward_longer`) adds up the rows that it takes; else `parameters` does, in a launch of its
+    /// own.
+    on_the_way: bool,
+    /// Blocks of rows, whose sums are added in a second stage if there is more than one.
+    blocks: usize,
 }
+
+impl ParameterSums {
+    fn of(x: &TensorType, target: &Target) -> Self {
+        if target.software { Self::software(x, target) } else { Self::hardware(x) }
+    }
+
+    fn hardware(x: &TensorType) -> Self {
+        Self { on_the_way: false, blocks: x.rows().div_ceil(BLOCK).max(1) }
+    }
+
+    /// A block is what a workgroup of `backward` or `backward_longer` takes.
+    fn software(x: &TensorType, target: &Target) -> Self {
+        let at_a_time = if is_longer(x, target) { LONGER_ROWS_BACKWARD } else { 1 };
+        Self { on_the_way: true, blocks: workgroups(x.rows().div_ceil(at_a_time), target) }
+    }
+}
+
+/// Rows whose share of dweight and dbias one workgroup adds on hardware, 32 for each of its 8 lanes: 2,560 rows of 512
+/// columns make 160 workgroups, and one stage would make 16. Not measured.
+const BLOCK: usize = 256;
 
 impl LayerNormBackward {
     fn reference<T: Real>(&self, mut call: Call<T>) {

@@ -18,8 +18,7 @@ use super::case::{Bench, Case, CaseSet};
 use super::elementwise::{lanes, reducing};
 use super::fast::{self, Layout};
 use super::fill::is_one;
-use super::matmul::{Activation, Added};
-use super::product::Product;
+use super::product::{Epilogue, Product};
 use super::scale::scale;
 
 /// What wgrad knows of the op.
@@ -65,6 +64,11 @@ fn stride(vocabulary: usize) -> usize {
 
 /// Columns of a workgroup that sums the errors for the bias.
 const BIASES: usize = 32;
+
+/// The kernel that does so.
+fn bias_entry(target: &Target) -> &'static str {
+    if target.software { "bias_walk" } else { "bias" }
+}
 
 /// What the op gives besides the loss.
 #[derive(Clone, Copy)]
@@ -166,16 +170,7 @@ impl Op for LinearCrossEntropy {
         let row_major = |operand, offset, columns| (operand, offset, [0, columns, 1]);
         let transposed = |operand, offset, columns| (operand, offset, [0, 1, columns]);
         let plain = |sizes, a, b, c, accumulate| {
-            Product {
-                sizes,
-                a,
-                b,
-                c,
-                added: (Added::None, Operand::Input(0)),
-                activation: Activation::None,
-                accumulate,
-            }
-            .dispatch(target)
+            Product { sizes, a, b, c, epilogue: Epilogue::NONE, addend: Operand::Input(0), accumulate }.dispatch(target)
         };
         let mut dispatches = vec![parameters(kernel("count").read(Operand::Input(3)).write(count), [0, n])];
         let chunk = self.chunk_rows(n, vocabulary);
@@ -187,8 +182,8 @@ impl Op for LinearCrossEntropy {
                 a: x,
                 b: transposed(Operand::Input(1), 0, width),
                 c: row_major(logits, 0, stride(vocabulary)),
-                added: (Added::Bias, Operand::Input(2)),
-                activation: Activation::None,
+                epilogue: Epilogue::BIAS,
+                addend: Operand::Input(2),
                 accumulate: false,
             };
             dispatches.push(project.dispatch(target));
@@ -211,8 +206,7 @@ impl Op for LinearCrossEntropy {
                 dispatches.push(plain([1, vocabulary, width, m], error, x, dweight, first > 0));
             }
             if types.wanted[4] {
-                let bias = kernel(if target.software { "bias_walk" } else { "bias" });
-                let bias = bias.read(logits).write(Operand::Output(4));
+                let bias = kernel(bias_entry(target)).read(logits).write(Operand::Output(4));
                 let bias = bias.uniform(&[m, vocabulary, usize::from(first > 0), 0, 0]).number(0.0);
                 dispatches.push(bias.workgroups(groups(vocabulary.div_ceil(BIASES))));
             }

@@ -12,11 +12,12 @@ use crate::graph::{
 };
 
 use super::Listing;
+use super::activation::Forward;
 use super::add::Add;
 use super::bias_add::BiasAdd;
 use super::case::{Bench, Case, CaseSet};
 use super::fast;
-use super::product::{FEW, Product, SHADERS};
+use super::product::{Activation, Addend, Epilogue, FEW, Product, SHADERS};
 use super::relu::Relu;
 use super::sigmoid::Sigmoid;
 use super::tanh::Tanh;
@@ -66,15 +67,6 @@ impl Stored {
     }
 }
 
-/// What happens to a product's result before it is stored.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Activation {
-    None,
-    Relu,
-    Sigmoid,
-    Tanh,
-}
-
 /// A [M, K] · B [K, N]
 pub fn matmul(graph: &mut Graph, a: Value, b: Value) -> Result<Value, GraphError> {
     matmul_stored(graph, (a, Stored::PLAIN), (b, Stored::PLAIN), Stored::PLAIN)
@@ -97,27 +89,17 @@ pub fn matmul_stored(
     (b, stored_b): (Value, Stored),
     output: Stored,
 ) -> Result<Value, GraphError> {
-    let op = MatMul { a: stored_a, b: stored_b, output, added: Added::None, activation: Activation::None };
+    let op = MatMul { a: stored_a, b: stored_b, output, epilogue: Epilogue::NONE };
     graph.push1(op, &[a, b])
 }
 
-/// A third input that is added to the product, before the activation.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Added {
-    None,
-    /// `[N]`, to every row.
-    Bias,
-    /// A tensor like the result: gradients that meet.
-    Whole,
-}
-
+/// Inputs: A and B, and the bias or residual where the epilogue has one.
 #[derive(Debug, Clone)]
 struct MatMul {
     a: Stored,
     b: Stored,
     output: Stored,
-    added: Added,
-    activation: Activation,
+    epilogue: Epilogue,
 }
 
 impl MatMul {
@@ -144,7 +126,7 @@ impl Op for MatMul {
                 "the columns of A (stored as {a:?}) must be the rows of B (stored as {b:?}), batches equal"
             ));
         };
-        if self.added == Added::Bias && inputs[2].shape != [n] {
+        if self.epilogue.addend == Addend::Bias && inputs[2].shape != [n] {
             return Err(format!("the bias must be f32[{n}]"));
         }
         let shape = match (inputs[0].shape.len(), self.output.batch_axis) {
@@ -152,7 +134,7 @@ impl Op for MatMul {
             (_, 0) => vec![batch, m, n],
             _ => vec![m, batch, n],
         };
-        if self.added == Added::Whole && inputs[2].shape != shape {
+        if self.epilogue.addend == Addend::Residual && inputs[2].shape != shape {
             return Err(format!("what is added must be f32{shape:?}, as the product"));
         }
         Ok(vec![TensorType::f32(&shape)])
@@ -173,27 +155,29 @@ impl Op for MatMul {
     }
 
     fn absorb(&self, consumer: &dyn Op, input: usize) -> Option<Arc<dyn Op>> {
-        if self.activation != Activation::None {
+        let Epilogue { addend, activation } = self.epilogue;
+        if activation != Activation::None {
             return None;
         }
         let consumer = consumer as &dyn Any;
-        let with = |activation| Self { activation, ..self.clone() };
-        let fused = match (input, self.added) {
-            (0, Added::None) if consumer.is::<BiasAdd>() => Self { added: Added::Bias, ..self.clone() },
-            (_, Added::None) if consumer.is::<Add>() => Self { added: Added::Whole, ..self.clone() },
-            _ if consumer.is::<Relu>() => with(Activation::Relu),
-            _ if consumer.is::<Sigmoid>() => with(Activation::Sigmoid),
-            _ if consumer.is::<Tanh>() => with(Activation::Tanh),
+        let with = |activation| Epilogue { addend, activation };
+        let epilogue = match (input, addend) {
+            (0, Addend::None) if consumer.is::<BiasAdd>() => Epilogue::BIAS,
+            (_, Addend::None) if consumer.is::<Add>() => Epilogue::RESIDUAL,
+            _ if consumer.is::<Forward<Relu>>() => with(Activation::Relu),
+            _ if consumer.is::<Forward<Sigmoid>>() => with(Activation::Sigmoid),
+            _ if consumer.is::<Forward<Tanh>>() => with(Activation::Tanh),
             _ => return None,
         };
-        Some(Arc::new(fused))
+        Some(Arc::new(Self { epilogue, ..self.clone() }))
     }
 
     reference!(blocked);
 
     fn work(&self, types: &Types) -> Work {
         let [batch, m, n, k] = self.sizes(&types.inputs).expect("checked by the shape rule");
-        let after = usize::from(self.added != Added::None) + usize::from(self.activation != Activation::None);
+        let Epilogue { addend, activation } = self.epilogue;
+        let after = usize::from(addend != Addend::None) + usize::from(activation != Activation::None);
         Work::moving(self, types).flops(2 * k + after, batch * m * n)
     }
 
@@ -204,8 +188,8 @@ impl Op for MatMul {
             a: (Operand::Input(0), 0, self.a.strides(types.input(0))),
             b: (Operand::Input(1), 0, self.b.strides(types.input(1))),
             c: (Operand::Output(0), 0, self.output.strides(types.output(0))),
-            added: (self.added, Operand::Input(if self.added == Added::None { 0 } else { 2 })),
-            activation: self.activation,
+            epilogue: self.epilogue,
+            addend: Operand::Input(if self.epilogue.addend == Addend::None { 0 } else { 2 }),
             accumulate: false,
         };
         vec![product.dispatch(target)]
@@ -226,12 +210,12 @@ impl MatMul {
                         sum += a[s * sa[0] + i * sa[1] + l * sa[2]] * b[s * sb[0] + l * sb[1] + j * sb[2]];
                     }
                     let at = s * sc[0] + i * sc[1] + j * sc[2];
-                    match self.added {
-                        Added::None => {}
-                        Added::Bias => sum += call.input(2)[j],
-                        Added::Whole => sum += call.input(2)[at],
+                    match self.epilogue.addend {
+                        Addend::None => {}
+                        Addend::Bias => sum += call.input(2)[j],
+                        Addend::Residual => sum += call.input(2)[at],
                     }
-                    c[at] = match self.activation {
+                    c[at] = match self.epilogue.activation {
                         Activation::None => sum,
                         Activation::Relu => sum.max(T::default()),
                         Activation::Sigmoid => sum.sigmoid(),
@@ -242,7 +226,7 @@ impl MatMul {
         }
     }
 
-    /// Products by the `gemm` crate, then bias and activation row by row.
+    /// Products by the `gemm` crate, then the epilogue row by row.
     fn blocked(&self, mut call: Call<f32>) {
         let [batch, m, n, k] = self.sizes(&call.types.inputs).expect("checked by the shape rule");
         let layout = |strides: [usize; 3], s: usize| fast::Layout {
@@ -259,20 +243,21 @@ impl MatMul {
         for s in 0..batch {
             fast::product([m, n, k], (a, layout(sa, s)), (b, layout(sb, s)), (c, layout(sc, s)), false, batch == 1);
         }
-        if self.added == Added::Whole {
+        let Epilogue { addend, activation } = self.epilogue;
+        if addend == Addend::Residual {
             let chunks = c.par_chunks_mut(n * 64).zip(call.input(2).par_chunks(n * 64));
-            chunks.for_each(|(c, added)| c.iter_mut().zip(added).for_each(|(c, added)| *c += added));
+            chunks.for_each(|(c, residual)| c.iter_mut().zip(residual).for_each(|(c, residual)| *c += residual));
         }
-        let bias = if self.added == Added::Bias { call.input(2) } else { &[] };
-        if self.added == Added::Bias || self.activation != Activation::None {
-            c.par_chunks_mut(n * 64).for_each(|rows| finish(self.activation, rows, bias, n));
+        let bias = if addend == Addend::Bias { call.input(2) } else { &[] };
+        if addend == Addend::Bias || activation != Activation::None {
+            c.par_chunks_mut(n * 64).for_each(|rows| epilogue(activation, rows, bias, n));
         }
     }
 }
 
 /// Adds the bias to rows of a product, and applies the activation.
 #[multiversion(targets = "simd")]
-fn finish(activation: Activation, rows: &mut [f32], bias: &[f32], n: usize) {
+fn epilogue(activation: Activation, rows: &mut [f32], bias: &[f32], n: usize) {
     for row in rows.chunks_exact_mut(n) {
         row.iter_mut().zip(bias).for_each(|(c, b)| *c += b);
         match activation {
@@ -304,42 +289,33 @@ fn cases(set: &CaseSet) -> Vec<Case> {
     let mut cases = vec![];
     for (i, &[m, n, k]) in sizes.iter().enumerate() {
         for (ta, tb) in [(false, false), (false, true), (true, false), (true, true)] {
-            let op = MatMul {
-                a: stored(ta),
-                b: stored(tb),
-                output: Stored::PLAIN,
-                added: Added::None,
-                activation: Activation::None,
-            };
+            let op = MatMul { a: stored(ta), b: stored(tb), output: Stored::PLAIN, epilogue: Epilogue::NONE };
             let (a, b) = (if ta { [k, m] } else { [m, k] }, if tb { [n, k] } else { [k, n] });
             cases.push(set.case(op).random(&a).random(&b));
         }
         let activation = [Activation::None, Activation::Relu, Activation::Sigmoid, Activation::Tanh][i % 4];
-        let op = MatMul { a: stored(false), b: stored(true), output: Stored::PLAIN, added: Added::Bias, activation };
+        let epilogue = Epilogue { activation, ..Epilogue::BIAS };
+        let op = MatMul { a: stored(false), b: stored(true), output: Stored::PLAIN, epilogue };
         cases.push(set.case(op).constant(&[m, k], 1.0).constant(&[n, k], 1.0).constant(&[n], 1.0));
     }
-    let whole = MatMul {
-        a: stored(false),
-        b: stored(false),
-        output: Stored::PLAIN,
-        added: Added::Whole,
-        activation: Activation::None,
-    };
+    let plain = MatMul { a: stored(false), b: stored(false), output: Stored::PLAIN, epilogue: Epilogue::NONE };
     cases.extend(set.many(64).map(|m| {
-        let op = MatMul { added: Added::None, ..whole };
+        let op = plain.clone();
         set.case(op).constant(&[m, 1], 1.0).constant(&[1, 2], 1.0)
     }));
     // Numbers one by one, and whole vectors.
     for [m, n, k] in [[33, 65, 17], [33, 68, 16]] {
-        cases.push(set.case(whole.clone()).constant(&[m, k], 1.0).constant(&[k, n], 1.0).constant(&[m, n], 1.0));
+        let op = MatMul { epilogue: Epilogue::RESIDUAL, ..plain };
+        cases.push(set.case(op).constant(&[m, k], 1.0).constant(&[k, n], 1.0).constant(&[m, n], 1.0));
     }
-    // Few rows, and one more than `matmul_few_rows` takes, over columns whose k eight lanes share, four vectors each at
-    // a time: whole vectors of k, with and without a rest, and scalars.
+    // Few rows, and one more than `software/matmul_few_rows` takes, over columns whose k eight lanes share, four
+    // vectors each at a time: whole vectors of k, with and without a rest, and scalars.
     for m in [1, 3, FEW, FEW + 1] {
         for k in [4, 7, 36, 128, 132] {
-            let op = MatMul { b: Stored::TRANSPOSED, added: Added::Whole, activation: Activation::Tanh, ..whole };
+            let epilogue = Epilogue { activation: Activation::Tanh, ..Epilogue::RESIDUAL };
+            let op = MatMul { b: Stored::TRANSPOSED, epilogue, ..plain };
             cases.push(set.case(op).constant(&[m, k], 1.0).constant(&[37, k], 1.0).constant(&[m, 37], 1.0));
-            let op = MatMul { a: Stored::TIME_MAJOR, b: Stored::TIME_MAJOR.flipped(), added: Added::None, ..whole };
+            let op = MatMul { a: Stored::TIME_MAJOR, b: Stored::TIME_MAJOR.flipped(), ..plain };
             cases.push(set.case(op).constant(&[m, 3, k], 1.0).constant(&[9, 3, k], 1.0));
         }
     }
@@ -348,7 +324,7 @@ fn cases(set: &CaseSet) -> Vec<Case> {
     let large = [(16, [65, 67, 18]), (16, [68, 72, 20]), (256, [65, 101, 9]), (256, [100, 68, 12])];
     for (ta, tb) in [(false, false), (false, true), (true, false), (true, true)] {
         for (batch, [m, n, k]) in large.into_iter().filter(|(batch, _)| *batch == 16 || ta == tb) {
-            let op = MatMul { a: stored(ta), b: stored(tb), added: Added::None, ..whole };
+            let op = MatMul { a: stored(ta), b: stored(tb), ..plain };
             let (a, b) =
                 (if ta { [batch, k, m] } else { [batch, m, k] }, if tb { [batch, n, k] } else { [batch, k, n] });
             cases.push(set.case(op).constant(&a, 1.0).constant(&b, 1.0));
@@ -356,7 +332,7 @@ fn cases(set: &CaseSet) -> Vec<Case> {
     }
     // The three products of attention over time-major states: scores, context, and their gradients' layouts.
     let (time, source, batch, width) = (5, 7, 3, 17);
-    let op = |a, b, output| MatMul { a, b, output, added: Added::None, activation: Activation::None };
+    let op = |a, b, output| MatMul { a, b, output, epilogue: Epilogue::NONE };
     let time_major = Stored::TIME_MAJOR;
     cases.push(
         set.case(op(time_major, time_major.flipped(), Stored::PLAIN))
@@ -377,11 +353,12 @@ fn cases(set: &CaseSet) -> Vec<Case> {
 }
 
 fn benches() -> Vec<Bench> {
-    let op = |a, b, added, activation| MatMul { a, b, output: Stored::PLAIN, added, activation };
-    let plain = |a, b| op(a, b, Added::None, Activation::None);
+    let op = |a, b, epilogue| MatMul { a, b, output: Stored::PLAIN, epilogue };
+    let plain = |a, b| op(a, b, Epilogue::NONE);
     let (n, t) = (Stored::PLAIN, Stored::TRANSPOSED);
     let two = |op, a: &[usize], b: &[usize]| Case::new(op).constant(a, 1.0).constant(b, 1.0);
-    let hidden = two(op(n, t, Added::Bias, Activation::Relu), &[2560, 128], &[2048, 128]).constant(&[2048], 1.0);
+    let relu = Epilogue { activation: Activation::Relu, ..Epilogue::BIAS };
+    let hidden = two(op(n, t, relu), &[2560, 128], &[2048, 128]).constant(&[2048], 1.0);
     let time_major = Stored::TIME_MAJOR;
     vec![
         Bench::new("768 x 768 x 768", two(plain(n, n), &[768, 768], &[768, 768])),

@@ -6,6 +6,7 @@
 //! [`OPS`] is the one list of them. Tests of kernels against references and of derivatives against finite differences
 //! walk it.
 
+mod activation;
 pub mod adam;
 pub mod add;
 pub mod add_position;

@@ -8,8 +8,7 @@
 use crate::graph::{Alias, DType, Dispatch, Operand, Real, Shader, Target, TensorType, Value, expect, groups, shader};
 
 use super::elementwise::{grid, kernel, width};
-use super::matmul::{Activation, Added};
-use super::product::{Product, Strided};
+use super::product::{Epilogue, Product, Strided};
 
 pub const SHADER: Shader = shader!("recurrence");
 
@@ -31,11 +30,9 @@ pub fn step_by_step(hidden: usize, target: &Target) -> bool {
 }
 
 /// Sequences that a workgroup runs side by side. Each weight read serves them all, and fewer rows fill more of a large
-/// GPU: 4 make 32 workgroups of a batch of
-/// 128. By arithmetic, not measured on hardware. The backward passes keep up to four numbers a unit and row in
-///      workgroup memory, of which 16 KiB are
-/// guaranteed: 1,024 units and rows together. The same as in `shaders/shared/walk.wgsl`: the kernels hold a vec4f of
-/// rows.
+/// GPU: 4 make 32 workgroups of a batch of 128. By arithmetic, not measured on hardware. The backward passes keep up to
+/// four numbers a unit and row in workgroup memory, of which 16 KiB are guaranteed: 1,024 units and rows together. The
+/// same as in `shaders/shared/recurrence_sequence.wgsl`: the kernels hold a vec4f of rows.
 pub const ROWS: usize = 4;
 
 /// Weights that an invocation has under way. Little's law: W_hh of 128 units, 256 KiB, comes at some 64 bytes a cycle
@@ -148,7 +145,7 @@ pub fn pack(shader: Shader, walk: Walk, len: usize) -> Dispatch {
 }
 
 /// A recurrence step by step. Each step is a product for the whole batch and an element-wise launch of `shader`, whose
-/// kernels see `shaders/shared/step.wgsl`.
+/// kernels see `shaders/shared/recurrence_step.wgsl`.
 pub struct Steps<'a> {
     /// `lstm_gates`, `gru_gates` or `rnn_gates`.
     pub shader: Shader,
@@ -228,8 +225,8 @@ impl Steps<'_> {
             a,
             b,
             c: (c, 0, [0, n, 1]),
-            added: (Added::None, b.0),
-            activation: Activation::None,
+            epilogue: Epilogue::NONE,
+            addend: b.0,
             accumulate,
         };
         product.dispatch(self.target)

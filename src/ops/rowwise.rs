@@ -61,7 +61,7 @@ pub fn per_row(
 ) -> Dispatch {
     let (rows, columns) = (x.rows(), x.columns());
     if columns > SHORT {
-        // Vectors wherever rows begin on software adapters alone: `shaders/shared/put4.wgsl`.
+        // Vectors wherever rows begin on software adapters alone: `shaders/shared/store_edge_component.wgsl`.
         let width = width(&[if target.software { rows * columns } else { columns }]);
         let edge = if target.software || width == 1 { width as u32 } else { 0 };
         let dispatch = kernel(shader, wide_entry, width, target).constant("EDGE", edge).constant("HELD", 1);

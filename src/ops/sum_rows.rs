@@ -14,20 +14,6 @@ pub const LISTING: Listing = Listing::new("sum_rows", &[SHADER], cases, benches)
 
 const SHADER: Shader = shader!("sum_rows");
 
-/// Columns of a workgroup of a software adapter, and on hardware.
-const WIDE: usize = 64;
-const NARROW: usize = 8;
-
-/// Rows that a software adapter adds side by side; `ROWS` in the shader.
-const ROWS: usize = 16;
-
-/// Blocks into which a software adapter divides the rows. They take a second launch, for their sums, which pays from
-/// eight on (llvmpipe, 2 cores: 128 × 2048 takes 0.26 ms so, 0.30 in one launch).
-fn blocks(types: &Types, target: &Target) -> Option<usize> {
-    let blocks = types.inputs[0].rows().div_ceil(ROWS).min(32);
-    (target.software && blocks >= 8).then_some(blocks)
-}
-
 /// Sums x [.., C] over all axes but the last: `[C]`.
 pub fn sum_rows(graph: &mut Graph, x: Value) -> Result<Value, GraphError> {
     graph.push1(SumRows { copies: 1 }, &[x])
@@ -67,19 +53,18 @@ impl Op for SumRows {
     }
 
     fn scratch(&self, types: &Types, target: &Target) -> Vec<usize> {
-        blocks(types, target).map(|blocks| blocks * types.inputs[0].columns()).into_iter().collect()
+        let x = &types.inputs[0];
+        Kernels::of(x, target).blocks.map(|blocks| blocks * x.columns()).into_iter().collect()
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let (rows, columns) = (types.inputs[0].rows(), types.inputs[0].columns());
-        let width = if target.software { width(&[columns]) } else { 1 };
+        let Kernels { entries: [once, twice], tile, width, blocks } = Kernels::of(&types.inputs[0], target);
         let launch = |entry, from, rows: usize, to| {
             let dispatch = kernel(SHADER, entry, width, target).read(from).write(to);
             dispatch.uniform(&[rows, columns / width])
         };
         let last = |from, rows| {
-            let ([once, twice], tile) =
-                if target.software { (["once_walk", "twice_walk"], WIDE) } else { (["once", "twice"], NARROW) };
             let to = Operand::Output(0);
             let dispatch = match self.copies {
                 2 => launch(twice, from, rows, to).write(Operand::Output(1)),
@@ -87,7 +72,7 @@ impl Op for SumRows {
             };
             dispatch.workgroups(groups(columns.div_ceil(tile)))
         };
-        match blocks(types, target) {
+        match blocks {
             Some(blocks) => {
                 let sums = Operand::Scratch(0);
                 let first = launch("blocks", Operand::Input(0), rows, sums).workgroups(groups(blocks));
@@ -97,6 +82,41 @@ impl Op for SumRows {
         }
     }
 }
+
+/// The kernels that add up a matrix.
+struct Kernels {
+    /// The one that writes the sums once, and the one that writes them to two places.
+    entries: [&'static str; 2],
+    /// Columns of a workgroup.
+    tile: usize,
+    /// Numbers of a vector.
+    width: usize,
+    /// Blocks of rows that are added up by `blocks` first, if any.
+    blocks: Option<usize>,
+}
+
+impl Kernels {
+    fn of(x: &TensorType, target: &Target) -> Self {
+        if target.software { Self::software(x) } else { Self::hardware() }
+    }
+
+    fn hardware() -> Self {
+        Self { entries: ["once", "twice"], tile: 8, width: 1, blocks: None }
+    }
+
+    /// Blocks take a second launch, for their sums, which pays from eight on (llvmpipe, 2 cores: 128 × 2048 takes 0.26
+    /// ms so, 0.30 in one launch).
+    fn software(x: &TensorType) -> Self {
+        let blocks = Some(x.rows().div_ceil(ROWS).min(32)).filter(|&blocks| blocks >= 8);
+        Self { entries: ["once_walk", "twice_walk"], tile: WIDE, width: width(&[x.columns()]), blocks }
+    }
+}
+
+/// Columns of a workgroup of a software adapter.
+const WIDE: usize = 64;
+
+/// Rows that a software adapter adds side by side; `ROWS` in the shader.
+const ROWS: usize = 16;
 
 impl SumRows {
     fn reference<T: Real>(&self, mut call: Call<T>) {

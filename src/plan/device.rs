@@ -32,7 +32,7 @@ pub enum DeviceError {
     Validation { device: String, message: String },
     #[error("{place}: {message}")]
     Shader { place: String, message: String },
-    #[error("`{name}` needs {needed}, and the buffer on the device is {present}")]
+    #[error("the buffer `{name}` must be {needed}, and on the device it is {present}")]
     Mismatch { name: String, needed: String, present: String },
 }
 
@@ -63,6 +63,23 @@ pub struct Counters {
     pub held: u64,
 }
 
+/// Refuses to write `len` numbers of a type into a resident buffer, or to read them from it, that is not there, has
+/// another type or is shorter.
+pub(crate) fn check_access(
+    name: &str,
+    present: Option<&TensorType>,
+    dtype: DType,
+    len: usize,
+) -> Result<(), DeviceError> {
+    if present.is_some_and(|tensor| tensor.dtype == dtype && tensor.len() >= len) {
+        return Ok(());
+    }
+    let dtype = if dtype == DType::F32 { "f32" } else { "u32" };
+    let needed = format!("{dtype} of at least {len}");
+    let present = present.map_or("missing".into(), ToString::to_string);
+    Err(DeviceError::Mismatch { name: name.into(), needed, present })
+}
+
 /// Runs plans. Every buffer that outlives a step is named, allocated once, and found by the plans under that name.
 pub trait Device {
     /// What to tell the user: "cpu (2 threads)", "NVIDIA H100 (Vulkan)".
@@ -83,15 +100,21 @@ pub trait Device {
     fn allocate(&mut self, name: &str, tensor: &TensorType) -> Result<(), DeviceError>;
 
     /// Overwrites the front of a resident buffer of numbers.
-    fn write_f32(&mut self, name: &str, values: &[f32]);
+    ///
+    /// # Errors
+    /// When there is no such buffer, it holds ids, or it is shorter.
+    fn write_f32(&mut self, name: &str, values: &[f32]) -> Result<(), DeviceError>;
 
     /// Overwrites the front of a resident buffer of ids.
-    fn write_u32(&mut self, name: &str, values: &[u32]);
+    ///
+    /// # Errors
+    /// When there is no such buffer, it holds numbers, or it is shorter.
+    fn write_u32(&mut self, name: &str, values: &[u32]) -> Result<(), DeviceError>;
 
     /// The contents of a resident buffer of numbers. Waits for the device.
     ///
     /// # Errors
-    /// When the device is lost.
+    /// When there is no such buffer, it holds ids, or the device is lost.
     fn read_f32(&mut self, name: &str) -> Result<Vec<f32>, DeviceError>;
 
     /// Compiles kernels, binds buffers. Plans for large shapes come first, so that small ones reuse their slots.

@@ -11,6 +11,7 @@ mod place;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use device::check_access;
 pub use device::{Clock, Counters, Device, DeviceError, Prepared, Profile, pool_elements, share_slots};
 
 use std::fmt;

@@ -8,6 +8,7 @@ use super::foreign::{Foreign, from_latin1};
 
 /// A text file or a tokenizer that cannot be used. The message names the file, what was expected and what to do.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum TextError {
     /// The operating system refused to read a file or to list a directory.
     #[error("cannot read {}: {error}", path.display())]
@@ -31,6 +32,10 @@ pub enum TextError {
     /// A file without a single line.
     #[error("{} is empty; expected one sentence a line", path.display())]
     EmptyFile { path: PathBuf },
+
+    /// A split of which no pair has words on both sides.
+    #[error("{}: every pair of {split} has a blank side; expected sentences", directory.display())]
+    AllBlank { directory: PathBuf, split: String },
 
     /// One half of a split is missing; `hint` says what the directory holds instead.
     #[error("{} does not exist; {hint}", path.display())]

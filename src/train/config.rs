@@ -144,6 +144,7 @@ pub const PRESETS: [(&str, &str); 24] = [
 
 /// A configuration that cannot be used.
 #[derive(Debug, Error, PartialEq)]
+#[non_exhaustive]
 pub enum ConfigError {
     #[error("cannot read {origin}: {message}")]
     Syntax { origin: String, message: String },
@@ -164,6 +165,13 @@ pub enum ConfigError {
          that kind, e.g. --preset {example}"
     )]
     Kind { value: String, origin: String, kind: String, example: &'static str },
+
+    /// A model of another crate, which a file cannot build.
+    #[error(
+        "{origin} is of the model `{name}`, which is none of wgrad's: the program that made the run has it, and opens \
+         the run"
+    )]
+    OwnModel { name: String, origin: String },
 
     #[error("`{key} = {value}` contradicts {other}: {advice}")]
     Contradiction { key: &'static str, value: String, other: String, advice: String },
@@ -306,6 +314,7 @@ impl Config {
                 }
                 return Ok(());
             }
+            ModelConfig::Own(_) => return Ok(()),
             ModelConfig::TransformerEncoder(model) => {
                 if train.teacher_forcing < 1.0 {
                     let advice = "it has no decoder that could read its own words; set train.teacher_forcing=1.0";
@@ -410,6 +419,7 @@ fn model_ranges(model: &ModelConfig) -> Vec<(&'static str, &dyn Debug, bool)> {
             ("model.dropout", &model.dropout, probability(model.dropout)),
             ("model.attention_dropout", &model.attention_dropout, probability(model.attention_dropout)),
         ],
+        ModelConfig::Own(model) => vec![("model.dropout", &model.dropout, probability(model.dropout))],
     }
 }
 

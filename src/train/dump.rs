@@ -161,7 +161,7 @@ pub fn dump(
     let mut input = |graph: &mut Graph, name: &str, ids: &[u32], shape: &[usize]| -> Result<Value, DumpError> {
         let name = format!("dump.{name}");
         device.allocate(&name, &TensorType::u32(shape))?;
-        device.write_u32(&name, ids);
+        device.write_u32(&name, ids)?;
         Ok(graph.input(&name, TensorType::u32(shape))?)
     };
     let ids = input(&mut graph, "source", &source, &[positions, sentences])?;
@@ -250,7 +250,7 @@ mod tests {
                 let mut device = Cpu::<f32>::new();
                 let flat = model.parameters().initial(seed);
                 device.allocate("parameters", &TensorType::f32(&[flat.len()])).unwrap();
-                device.write_f32("parameters", &flat);
+                device.write_f32("parameters", &flat).unwrap();
                 dump(&mut device, &*model, &config, vocabularies, batch).unwrap()
             };
             let find = |tensors: &[NamedTensor], name: &str| tensors.iter().find(|t| t.name == name).unwrap().clone();

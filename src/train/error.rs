@@ -7,6 +7,7 @@ use thiserror::Error;
 use crate::decode::DecodeError;
 use crate::graph::GraphError;
 use crate::plan::DeviceError;
+use crate::text::TextError;
 
 use super::checkpoint::CheckpointError;
 use super::files::FileError;
@@ -31,6 +32,8 @@ pub enum TrainError {
     Run(#[from] RunError),
     #[error(transparent)]
     Decode(#[from] DecodeError),
+    #[error(transparent)]
+    Text(#[from] TextError),
     #[error("{blame}{0}", blame = .0.blame())]
     Graph(#[from] GraphError),
     #[error(

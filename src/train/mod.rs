@@ -1,7 +1,9 @@
 //! Training: the step as a graph, the loop around it, and what a run leaves on disk.
 
+pub mod bundled;
 pub mod checkpoint;
 pub mod config;
+pub mod corpus;
 pub mod dump;
 mod error;
 pub mod files;
@@ -11,6 +13,7 @@ pub mod metrics;
 pub mod rehearsal;
 mod resident;
 pub mod run_directory;
+mod run_translator;
 pub mod schedule;
 pub mod score;
 mod setup;
@@ -20,6 +23,7 @@ mod watch;
 
 pub use error::TrainError;
 pub use resident::Split;
+pub use run_translator::RunTranslator;
 pub use setup::{Ready, Setup};
 pub use trainer::{Outcome, Trainer, check_tokenizers, load, load_weights};
 pub use watch::{Speed, Watch};

@@ -59,9 +59,12 @@ impl Rehearsal {
     }
 
     /// Writes the control words of step `step`.
-    pub fn write_control(&self, device: &mut dyn Device, step: u64) {
+    ///
+    /// # Errors
+    /// When nothing was uploaded.
+    pub fn write_control(&self, device: &mut dyn Device, step: u64) -> Result<(), DeviceError> {
         let sentences: Vec<u32> = (0..self.split.len() as u32).collect();
         let rate = self.config.train.learning_rate;
-        device.write_u32("control", &control_words(&self.config.train, step, rate, &sentences, SENTENCES));
+        device.write_u32("control", &control_words(&self.config.train, step, rate, &sentences, SENTENCES))
     }
 }

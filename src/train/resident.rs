@@ -103,7 +103,7 @@ impl Split {
     pub fn upload(&self, device: &mut dyn Device) -> Result<(), DeviceError> {
         for (name, values) in self.buffers() {
             device.allocate(&name, &TensorType::u32(&[values.len()]))?;
-            device.write_u32(&name, values);
+            device.write_u32(&name, values)?;
         }
         Ok(())
     }

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 use toml_edit::DocumentMut;
 
+use crate::models::OwnModel;
 use crate::shell::word;
+use crate::text::{TextError, Tokenizer};
 use crate::train::config::{Config, ConfigError};
 use crate::train::files::{FileError, is_own, is_temporary, open_to_write, read, stands_for, write_atomically};
 
@@ -218,7 +220,20 @@ impl RunDirectory {
     ///
     /// The folder, its configuration, a tokenizer or the model is missing, or the configuration is not in order.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, RunError> {
-        let run = Self::with_tokenizers(path.into())?;
+        Self::open_any(path.into(), None)
+    }
+
+    /// [`open`](Self::open) for a run of a model of another crate.
+    ///
+    /// # Errors
+    ///
+    /// As for [`open`](Self::open), or the run is of another model.
+    pub fn open_own(path: impl Into<PathBuf>, model: &OwnModel) -> Result<Self, RunError> {
+        Self::open_any(path.into(), Some(model))
+    }
+
+    fn open_any(path: PathBuf, own: Option<&OwnModel>) -> Result<Self, RunError> {
+        let run = Self::with_tokenizers(path, own)?;
         let resume = format!("`wgrad train --resume {}`", word(run.path()));
         run.require(
             MODEL,
@@ -237,7 +252,20 @@ impl RunDirectory {
     /// The folder, its configuration, a tokenizer, the last checkpoint or the metrics are missing, or the configuration
     /// is not in order.
     pub fn resume(path: impl Into<PathBuf>) -> Result<Self, RunError> {
-        let run = Self::with_tokenizers(path.into())?;
+        Self::resume_any(path.into(), None)
+    }
+
+    /// [`resume`](Self::resume) for a run of a model of another crate.
+    ///
+    /// # Errors
+    ///
+    /// As for [`resume`](Self::resume), or the run is of another model.
+    pub fn resume_own(path: impl Into<PathBuf>, model: &OwnModel) -> Result<Self, RunError> {
+        Self::resume_any(path.into(), Some(model))
+    }
+
+    fn resume_any(path: PathBuf, own: Option<&OwnModel>) -> Result<Self, RunError> {
+        let run = Self::with_tokenizers(path, own)?;
         run.require(
             LAST,
             "the run ended before its first checkpoint and cannot be continued: train again with --out and this folder",
@@ -259,7 +287,7 @@ impl RunDirectory {
     ///
     /// The folder, its configuration or the model is missing, or the configuration is not in order.
     pub fn of_model(path: impl Into<PathBuf>) -> Result<Self, RunError> {
-        let run = Self::configured(path.into(), "expected the folder of a run or of `wgrad init`")?;
+        let run = Self::configured(path.into(), "expected the folder of a run or of `wgrad init`", None)?;
         run.require(MODEL, "expected the folder of a run that has finished an epoch, or of `wgrad init`")?;
         for path in [run.source_tokenizer_path(), run.target_tokenizer_path()] {
             is_own(&path)?;
@@ -267,9 +295,9 @@ impl RunDirectory {
         Ok(run)
     }
 
-    fn with_tokenizers(path: PathBuf) -> Result<Self, RunError> {
+    fn with_tokenizers(path: PathBuf, own: Option<&OwnModel>) -> Result<Self, RunError> {
         let advice = "expected the folder of a run, which training creates under the name given by --out";
-        let run = Self::configured(path, advice)?;
+        let run = Self::configured(path, advice, own)?;
         for language in [&run.config.data.source, &run.config.data.target] {
             run.require(
                 &tokenizer_name(language),
@@ -279,7 +307,7 @@ impl RunDirectory {
         Ok(run)
     }
 
-    fn configured(path: PathBuf, advice: &'static str) -> Result<Self, RunError> {
+    fn configured(path: PathBuf, advice: &'static str, own: Option<&OwnModel>) -> Result<Self, RunError> {
         if !path.is_dir() {
             return Err(RunError::NotAFolder { path, advice });
         }
@@ -287,7 +315,11 @@ impl RunDirectory {
         run.require(CONFIG, advice)?;
         let file = run.config_path();
         let text = read(&file)?;
-        run.config = Config::from_toml(&String::from_utf8_lossy(&text), &file.display().to_string())?;
+        let (text, origin) = (String::from_utf8_lossy(&text), file.display().to_string());
+        run.config = match own {
+            Some(model) => Config::from_toml_of(model, &text, &origin)?,
+            None => Config::from_toml(&text, &origin)?,
+        };
         Ok(run)
     }
 
@@ -316,6 +348,15 @@ impl RunDirectory {
 
     pub fn config_path(&self) -> PathBuf {
         self.path.join(CONFIG)
+    }
+
+    /// The tokenizers, source and target.
+    ///
+    /// # Errors
+    ///
+    /// One is missing or damaged.
+    pub fn tokenizers(&self) -> Result<[Tokenizer; 2], TextError> {
+        Ok([Tokenizer::load(self.source_tokenizer_path())?, Tokenizer::load(self.target_tokenizer_path())?])
     }
 
     /// The log that [`Metrics`](crate::train::metrics::Metrics) writes.

@@ -81,8 +81,7 @@ pub fn allocate(
         device.allocate(name, &TensorType::f32(&[parameters.flat_len()]))?;
     }
     device.allocate("control", &control_type(sentences))?;
-    device.write_f32("parameters", &parameters.initial(seed));
-    Ok(())
+    device.write_f32("parameters", &parameters.initial(seed))
 }
 
 fn control_type(sentences: usize) -> TensorType {

@@ -108,7 +108,7 @@ impl<'a> Trainer<'a> {
                 load_model(&run.epoch_path(epoch), &expected(model.parameters()))?;
             }
             let metrics = Metrics::resume(&run.metrics_path(), state.metrics_bytes)?;
-            restore(device, model.parameters(), &last);
+            restore(device, model.parameters(), &last)?;
             remove_temporaries(run.path());
             (state, Some(metrics))
         } else {
@@ -221,7 +221,7 @@ impl<'a> Trainer<'a> {
         self.state.batch += 1;
         let (step, learning_rate) = (self.state.step, self.scheduler.learning_rate(self.state.step));
         let control = control_words(train, step, learning_rate, &batch.sentences, self.most);
-        self.device.write_u32("control", &control);
+        self.device.write_u32("control", &control)?;
         self.device.run(self.plans[TRAINING][&batch.shape], true)?;
         self.pending.push_back(Pending { step, learning_rate });
         self.drain(false, watch)
@@ -270,7 +270,7 @@ impl<'a> Trainer<'a> {
         let trained = self.average()?;
         let scores = self.validate(stop)?;
         let Some((validation, bleu)) = scores else {
-            self.put_back(trained);
+            self.put_back(trained)?;
             return Ok(false);
         };
         let training = StepResult {
@@ -305,7 +305,7 @@ impl<'a> Trainer<'a> {
         };
         self.metrics().write(Record::Epoch(metrics))?;
         self.enough |= watch.finish_epoch(&metrics, best, &self.speed).is_break();
-        self.put_back(trained);
+        self.put_back(trained)?;
         self.scheduler.end_epoch(training.loss(), validation.loss());
         self.state.epoch += 1;
         self.state.batch = 0;
@@ -338,15 +338,13 @@ impl<'a> Trainer<'a> {
         let means = sums.iter().map(|sum| sum.iter().map(|sum| (sum / number) as f32).collect::<Vec<f32>>());
         let trained = self.device.read_f32("parameters")?;
         let means = self.model.parameters().weights(means);
-        self.device.write_f32("parameters", &means);
+        self.device.write_f32("parameters", &means)?;
         Ok(Some(trained))
     }
 
     /// Puts the parameters back that [`average`](Self::average) took the place of.
-    fn put_back(&mut self, trained: Option<Vec<f32>>) {
-        if let Some(trained) = trained {
-            self.device.write_f32("parameters", &trained);
-        }
+    fn put_back(&mut self, trained: Option<Vec<f32>>) -> Result<(), DeviceError> {
+        trained.map_or(Ok(()), |trained| self.device.write_f32("parameters", &trained))
     }
 
     /// Loss and BLEU of the validation set; `None` where `stop` was set meanwhile.
@@ -363,7 +361,7 @@ impl<'a> Trainer<'a> {
         let mut total = StepResult::default();
         for batch in self.batches[VALIDATION].in_order() {
             let control = control_words(&self.run.config().train, 0, 0.0, &batch.sentences, self.most);
-            self.device.write_u32("control", &control);
+            self.device.write_u32("control", &control)?;
             self.device.run(self.plans[VALIDATION][&batch.shape], true)?;
             if stop.load(Ordering::Relaxed) {
                 // Their records are no steps'.
@@ -479,11 +477,12 @@ fn blame(error: CheckpointError, run: &RunDirectory, vocabularies: [usize; 2]) -
     error.into()
 }
 
-fn restore(device: &mut dyn Device, parameters: &Parameters, last: &Last) {
-    device.write_f32("parameters", &parameters.weights(last.parameters.iter().map(|tensor| &tensor.values)));
+fn restore(device: &mut dyn Device, parameters: &Parameters, last: &Last) -> Result<(), DeviceError> {
+    device.write_f32("parameters", &parameters.weights(last.parameters.iter().map(|tensor| &tensor.values)))?;
     for (name, tensors) in [("exp_avg", &last.exp_avg), ("exp_avg_sq", &last.exp_avg_sq)] {
-        device.write_f32(name, &parameters.moments(tensors.iter().map(|tensor| &tensor.values)));
+        device.write_f32(name, &parameters.moments(tensors.iter().map(|tensor| &tensor.values)))?;
     }
+    Ok(())
 }
 
 /// Loads a run's best model onto a device, to translate with it, and what it says of its training.
@@ -540,6 +539,6 @@ pub fn load_weights(
     let tensors = load_model(path, &expected(parameters))?;
     let flat = parameters.weights(tensors.iter().map(|tensor| &tensor.values));
     device.allocate("parameters", &TensorType::f32(&[flat.len()]))?;
-    device.write_f32("parameters", &flat);
+    device.write_f32("parameters", &flat)?;
     Ok(model)
 }

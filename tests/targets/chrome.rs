@@ -115,13 +115,16 @@ fn dawn_notices_a_variable_without_initial_value_in_a_loop() {
 
 #[test]
 fn dawn_notices_a_barrier_that_not_all_invocations_reach() {
-    let (shaders, line) = edited("shared/reduce0.wgsl", "workgroupBarrier();", "if local > 0u { workgroupBarrier(); }");
+    let (shaders, line) =
+        edited("shared/reduce_workgroup.wgsl", "workgroupBarrier();", "if local > 0u { workgroupBarrier(); }");
     let (_, wrong) = check(&shaders, &listed("sum"));
     // Tint names the first that it comes to.
-    let told = |wrong: &String| wrong.contains("shared/reduce0.wgsl, line ") && wrong.contains("uniform control flow");
+    let told = |wrong: &String| {
+        wrong.contains("shared/reduce_workgroup.wgsl, line ") && wrong.contains("uniform control flow")
+    };
     assert!(wrong.iter().any(told), "{wrong:?}");
     let warned = warnings(&shaders, &launches());
-    let place = format!("shared/reduce0.wgsl, line {line}: ");
+    let place = format!("shared/reduce_workgroup.wgsl, line {line}: ");
     assert!(warned[0].contains(&place) && warned[0].contains("not all invocations"), "{warned:?}");
 }
 

@@ -183,12 +183,14 @@ impl Device for Dawn {
         self.done(json!({ "do": "allocate", "name": name, "words": tensor.len().max(4) }), &[])
     }
 
-    fn write_f32(&mut self, name: &str, values: &[f32]) {
+    fn write_f32(&mut self, name: &str, values: &[f32]) -> Result<(), DeviceError> {
         self.write(name, bytemuck::cast_slice(values));
+        Ok(())
     }
 
-    fn write_u32(&mut self, name: &str, values: &[u32]) {
+    fn write_u32(&mut self, name: &str, values: &[u32]) -> Result<(), DeviceError> {
         self.write(name, values);
+        Ok(())
     }
 
     fn read_f32(&mut self, _name: &str) -> Result<Vec<f32>, DeviceError> {

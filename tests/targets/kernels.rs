@@ -51,9 +51,13 @@ impl Device for Recorder {
         Ok(())
     }
 
-    fn write_f32(&mut self, _name: &str, _values: &[f32]) {}
+    fn write_f32(&mut self, _name: &str, _values: &[f32]) -> Result<(), DeviceError> {
+        Ok(())
+    }
 
-    fn write_u32(&mut self, _name: &str, _values: &[u32]) {}
+    fn write_u32(&mut self, _name: &str, _values: &[u32]) -> Result<(), DeviceError> {
+        Ok(())
+    }
 
     fn read_f32(&mut self, _name: &str) -> Result<Vec<f32>, DeviceError> {
         unreachable!("nothing is computed here")
@@ -61,7 +65,7 @@ impl Device for Recorder {
 
     fn prepare(&mut self, plan: Plan) -> Result<Prepared, DeviceError> {
         for dispatch in plan.steps.iter().flat_map(|s| &s.dispatches) {
-            let key = (dispatch.shader, dispatch.entry, dispatch.constants.clone());
+            let key = (dispatch.shader.name(), dispatch.entry, dispatch.constants.clone());
             self.kernels.entry(key).or_default().push(dispatch.clone());
         }
         self.steps.push(plan.steps.len());

@@ -137,7 +137,7 @@ impl Fuzzed for Change {
             let flat = model.parameters().initial(1);
             let parameters = wgrad::graph::TensorType::f32(&[flat.len()]);
             wgrad::plan::Device::allocate(device, "parameters", &parameters).expect("a small model");
-            wgrad::plan::Device::write_f32(device, "parameters", &flat);
+            wgrad::plan::Device::write_f32(device, "parameters", &flat).expect("it is there");
             match dump(device, &*model, &config, VOCABULARIES, &batch) {
                 Ok(tensors) => {
                     let in_range =

@@ -13,7 +13,7 @@ use super::{Cases, Check};
 
 pub fn run(check: &Check, all: &[Listing]) -> anyhow::Result<()> {
     let ops = listed(check, all).map_err(usage)?;
-    let chosen = check.choice.resolve(&ops).map_err(usage)?;
+    let chosen = check.choice.resolve(all, &ops).map_err(usage)?;
     let device = chosen.device().map_err(unopened)?.describe();
     if !check.json {
         println!("{device}, seed {}", check.seed);

@@ -42,8 +42,7 @@ pub fn check(mut config: Config, seed: u64, device: &mut dyn Device) -> anyhow::
             if step == 1 {
                 rehearsal.upload(device)?;
             }
-            rehearsal.write_control(device, step);
-            Ok(())
+            rehearsal.write_control(device, step)
         };
         let slow = |StepRow { step, label, launches, .. }: &StepRow| {
             tell!("{}", still_running(&format!("step {step}, {label}, {kernels} kernels"), launches));
@@ -73,7 +72,7 @@ pub fn reduced() -> String {
 
 pub fn run(preset: &str, choice: &Choice, seed: u64, json: bool, ops: &[Listing]) -> anyhow::Result<()> {
     let config = Config::preset(preset).map_err(usage)?;
-    let mut device = choice.resolve(ops).map_err(usage)?.device().map_err(unopened)?;
+    let mut device = choice.resolve(ops, ops).map_err(usage)?.device().map_err(unopened)?;
     let checked = check(config, seed, &mut *device)?;
     let device = device.describe();
     if json {

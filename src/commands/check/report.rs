@@ -55,7 +55,7 @@ struct Report {
 }
 
 pub fn run(file: &Path, check: &Check, all: &[Listing]) -> anyhow::Result<()> {
-    let chosen = check.choice.resolve(all).map_err(usage)?;
+    let chosen = check.choice.resolve(all, all).map_err(usage)?;
     let device = chosen.device().map_err(unopened)?.describe();
     let adapter = chosen.properties()?;
     try_to_write(file).with_context(|| format!("cannot write {}", file.display())).map_err(usage)?;

@@ -79,9 +79,10 @@ impl Choice {
         if self.webgpu_limits { Limits::WebGpu } else { Limits::Adapter }
     }
 
-    /// Tells what other compilers take differently of WGSL from a folder, in kernels of these ops.
-    pub fn resolve(&self, ops: &[Listing]) -> anyhow::Result<Chosen> {
-        let known = ops.iter().chain([&bench::LISTING]);
+    /// Tells what other compilers take differently of WGSL from a folder, which has files of any of `all`, in kernels of
+    /// `ops`.
+    pub fn resolve(&self, all: &[Listing], ops: &[Listing]) -> anyhow::Result<Chosen> {
+        let known = all.iter().chain([&bench::LISTING]);
         let shaders = self.shaders.as_deref().map(|folder| Shaders::read(folder, known)).transpose()?;
         let shaders = shaders.map(|shaders| Arc::new(if self.unchecked { vouched(shaders) } else { shaders }));
         let adapter = self.adapter();

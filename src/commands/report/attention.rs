@@ -27,7 +27,7 @@ pub struct Looker {
 
 impl Looker {
     pub fn open(run: &RunDirectory, device: &DeviceChoice) -> anyhow::Result<Self> {
-        let tokenizers = [Tokenizer::load(run.source_tokenizer_path())?, Tokenizer::load(run.target_tokenizer_path())?];
+        let tokenizers = run.tokenizers()?;
         let mut device = device.open()?.device;
         let (model, _) = load(device.as_mut(), run, [&tokenizers[0], &tokenizers[1]])?;
         let mut config = run.config().clone();

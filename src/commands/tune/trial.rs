@@ -17,7 +17,7 @@ use crate::tune::{End, Role, Trial};
 use anyhow::ensure;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::super::corpus::Corpus;
+use super::super::corpus;
 use super::Session;
 
 /// Trains a trial to its end and writes it down; `None` where the session is over before that, or the study's other
@@ -53,7 +53,7 @@ fn ended(session: &mut Session, trial: &mut Trial, path: &Path) -> anyhow::Resul
             path.display(),
             trial.id
         );
-        let tokenizers = [Tokenizer::load(run.source_tokenizer_path())?, Tokenizer::load(run.target_tokenizer_path())?];
+        let tokenizers = run.tokenizers()?;
         (run, tokenizers)
     } else {
         let tokenizers = tokenizers(session, &config)?;
@@ -102,7 +102,7 @@ fn tokenizers(session: &mut Session, config: &Config) -> anyhow::Result<[Tokeniz
     if let Some(known) = session.tokenizers.get(&data) {
         return Ok(known.clone());
     }
-    let learned = Corpus::train_tokenizers(session.corpus, config)?;
+    let learned = corpus::train_tokenizers(session.corpus, config)?;
     session.tokenizers.insert(data, learned.clone());
     Ok(learned)
 }

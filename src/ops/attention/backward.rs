@@ -1,5 +1,5 @@
-//! The gradients of queries, keys and values. The probabilities are computed again from the scores and what the forward
-//! pass kept.
+//! The gradients of queries, keys and values. The probabilities are computed again from the scores and their logsumexp,
+//! which the forward pass saved.
 
 use multiversion::multiversion;
 use rayon::prelude::*;
@@ -8,11 +8,11 @@ use super::super::fast::{self, Layout};
 use super::{Fused, Geometry, Heads, at, put, scores, scores_of_head};
 use crate::graph::{Call, Dispatch, Op, Operand, Real, Target, TensorType, Types, Work, reference};
 
-/// With dropout's factors m, dp = m·(dy·v) and D = dy·y = Σ_s p·dp: ds = p·(dp − D)/√key; dq = Σ_s ds·k, dk = Σ_t ds·q,
-/// dv = Σ_t m·p·dy.
+/// With dropout's factors m, dp = m·(dy·v) and delta = dy·y = Σ_s p·dp (FlashAttention's D): ds = p·(dp − delta)/√key;
+/// dq = Σ_s ds·k, dk = Σ_t ds·q, dv = Σ_t m·p·dy.
 ///
-/// Inputs: qkv, or q and kv; logarithms of sums, y, dy; lengths if masked; control words if there is dropout. Outputs:
-/// the gradients of the first.
+/// Inputs: qkv, or q and kv; logsumexp, y, dy; lengths if masked; control words if there is dropout. Outputs: the
+/// gradients of the first.
 #[derive(Debug)]
 pub(super) struct FusedBackward(pub Fused);
 
@@ -40,21 +40,21 @@ impl Op for FusedBackward {
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
         let (g, next) = (self.0.geometry(&types.inputs), self.0.next());
-        let [kept, y, dy] = [next, next + 1, next + 2].map(Operand::Input);
-        let dots = Operand::Scratch(0);
+        let [logsumexp, y, dy] = [next, next + 1, next + 2].map(Operand::Input);
+        let delta = Operand::Scratch(0);
         // Apart, so that no kernel binds more than the 8 buffers that WebGPU guarantees.
         // Dropout, a constant of the file, is none of this kernel's business: the same one serves both.
-        let sums =
-            Fused { dropout: None, ..self.0 }.kernel(super::SHADER, "backward_dots").read(dy).read(y).write(dots);
-        let sums = self.0.uniform(sums, &g, g.batch * g.heads.count * g.queries, target);
-        let bind = |kernel| self.0.bind(kernel, next + 3).read(kept).read(dy).read(dots);
+        let first =
+            Fused { dropout: None, ..self.0 }.kernel(super::SHADER, "backward_delta").read(dy).read(y).write(delta);
+        let first = self.0.uniform(first, &g, g.batch * g.heads.count * g.queries, target);
+        let bind = |kernel| self.0.bind(kernel, next + 3).read(logsumexp).read(dy).read(delta);
         let queries = self.0.looking("backward_queries", &g, [g.queries, g.keys], target, |kernel| {
             bind(kernel).write(Operand::Output(0))
         });
         let keys = self.0.looking("backward_keys", &g, [g.keys, g.queries], target, |kernel| {
             bind(kernel).write(Operand::Output(usize::from(self.0.cross)))
         });
-        vec![sums, queries, keys]
+        vec![first, queries, keys]
     }
 }
 
@@ -62,7 +62,7 @@ impl FusedBackward {
     fn reference<T: Real>(&self, mut call: Call<T>) {
         let (g, next) = (self.0.geometry(&call.types.inputs), self.0.next());
         let (q, kv) = (call.input(0), call.input(usize::from(self.0.cross)));
-        let (kept, y, dy) = (call.input(next), call.input(next + 1), call.input(next + 2));
+        let (logsumexp, y, dy) = (call.input(next), call.input(next + 1), call.input(next + 2));
         let (first, second) = (call.output(0), if self.0.cross { call.output(1) } else { &mut [] });
         first.fill(T::default());
         second.fill(T::default());
@@ -73,12 +73,12 @@ impl FusedBackward {
             for t in 0..g.queries {
                 let scores = scores(&g, [b, h, t], q, kv, g.visible(t, length));
                 let row = |c: usize| at(output, t, c);
-                let dot = (0..g.heads.value).fold(T::default(), |sum, c| sum + dy[row(c)] * y[row(c)]);
+                let delta = (0..g.heads.value).fold(T::default(), |sum, c| sum + dy[row(c)] * y[row(c)]);
                 let factors = self.0.factors(&g, [b, h, t], &call, next + 3, scores.len());
                 for (s, &score) in scores.iter().enumerate() {
-                    let p = (score - kept[g.kept(b, h) + t]).exp();
+                    let p = (score - logsumexp[g.first_row(b, h) + t]).exp();
                     let dp = (0..g.heads.value).fold(T::default(), |sum, c| sum + dy[row(c)] * kv[at(value, s, c)]);
-                    let ds = p * (factors[s] * dp - dot) * scale;
+                    let ds = p * (factors[s] * dp - delta) * scale;
                     let second = if self.0.cross { &mut *second } else { &mut *first };
                     for c in 0..g.heads.key {
                         second[at(key, s, c)] += ds * q[at(query, t, c)];
@@ -98,7 +98,7 @@ impl FusedBackward {
     fn blocked(&self, mut call: Call<f32>) {
         let (g, next) = (self.0.geometry(&call.types.inputs), self.0.next());
         let (q, kv) = (call.input(0), call.input(usize::from(self.0.cross)));
-        let (kept, y, dy) = (call.input(next), call.input(next + 1), call.input(next + 2));
+        let (logsumexp, y, dy) = (call.input(next), call.input(next + 1), call.input(next + 2));
         let (first, second) = (call.output(0), if self.0.cross { call.output(1) } else { &mut [] });
         let control = self.0.dropout.map_or(&[][..], |_| call.ids(self.0.control(next + 3)));
         let results: Vec<[Vec<f32>; 3]> = (0..g.batch * g.heads.count)
@@ -113,7 +113,7 @@ impl FusedBackward {
                 let values = (kv, g.value(b, h).transposed());
                 fast::product([g.queries, length, g.heads.value], (dy, wide), values, product, false, false);
                 self.0.drop(&g, (b, h), control, &mut ds, length);
-                differentiate(&g, (&mut p, &mut ds), &kept[g.kept(b, h)..], (y, dy, wide), length);
+                differentiate(&g, (&mut p, &mut ds), &logsumexp[g.first_row(b, h)..], (y, dy, wide), length);
                 self.0.drop(&g, (b, h), control, &mut p, length);
                 let [mut dq, mut dk, mut dv] =
                     [(g.queries, g.heads.key), (g.keys, g.heads.key), (g.keys, g.heads.value)]
@@ -145,7 +145,7 @@ impl FusedBackward {
 fn differentiate(
     g: &Geometry,
     (p, ds): (&mut [f32], &mut [f32]),
-    kept: &[f32],
+    logsumexp: &[f32],
     (y, dy, head): (&[f32], &[f32], Layout),
     length: usize,
 ) {
@@ -155,11 +155,11 @@ fn differentiate(
     let scale = g.scale() as f32;
     for (t, (p, ds)) in p.chunks_exact_mut(length).zip(ds.chunks_exact_mut(length)).enumerate() {
         let row = at(head, t, 0)..at(head, t, g.heads.value);
-        let dot = fast::sum(&y[row.clone()], &dy[row], |y, dy| y * dy);
+        let delta = fast::sum(&y[row.clone()], &dy[row], |y, dy| y * dy);
         let visible = g.visible(t, length);
         for (p, ds) in p[..visible].iter_mut().zip(&mut ds[..visible]) {
-            *p = fast::exp(*p - kept[t]);
-            *ds = *p * (*ds - dot) * scale;
+            *p = fast::exp(*p - logsumexp[t]);
+            *ds = *p * (*ds - delta) * scale;
         }
         p[visible..].fill(0.0);
         ds[visible..].fill(0.0);

@@ -3,6 +3,8 @@
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
+use crate::models::{ModelConfig, OwnModel};
+
 use super::{Config, ConfigError};
 
 const WIDTH: &str = "a whole number from 1 to 65535 (kernels number a matrix of that width squared in 32 bits)";
@@ -88,6 +90,9 @@ const KEYS: [(&str, &str); 49] = [
     ),
 ];
 
+/// `model.kind` of a model of another crate.
+const OWN: &str = "own";
+
 /// Keys that a complete file may lack, since runs from before they were there do; then they have the value that those
 /// runs had.
 const LATER: [&str; 1] = ["model.attention_dropout"];
@@ -133,6 +138,10 @@ impl Config {
         // First what the file says, then what it fails to say: a misspelt key is a better error than a missing one.
         let table: Table = parse(text, origin)?;
         let kind = lookup(&table, "model.kind").and_then(Value::as_str).unwrap_or_default();
+        if kind == OWN {
+            let name = lookup(&table, "model.name").and_then(Value::as_str).unwrap_or_default().to_owned();
+            return Err(ConfigError::OwnModel { name, origin: origin.to_owned() });
+        }
         let preset = KINDS.iter().find(|(known, _)| *known == kind).map_or("lstm-attention", |(_, preset)| preset);
         Self::preset(preset)?.overlay(text, origin)?;
         let kind = lookup(&table, "model.kind").and_then(Value::as_str).unwrap_or_default();
@@ -142,6 +151,26 @@ impl Config {
             // Read afresh, so that nothing comes from the default, not even a field of the schedule.
             None => parse(text, origin),
         }
+    }
+
+    /// Reads the complete configuration of a run whose model is one of another crate.
+    ///
+    /// # Errors
+    ///
+    /// As for [`from_toml`](Self::from_toml), or the run is of another model.
+    pub fn from_toml_of(model: &OwnModel, text: &str, origin: &str) -> Result<Self, ConfigError> {
+        let mut table: Table = parse(text, origin)?;
+        let name = lookup(&table, "model.name").and_then(Value::as_str).unwrap_or_default().to_owned();
+        if name != model.name {
+            return Err(ConfigError::OwnModel { name, origin: origin.to_owned() });
+        }
+        // Any of wgrad's, so that all other sections are read as they always are.
+        let other = Table::try_from(Self::default()).expect("a configuration in range has a TOML value");
+        table.insert("model".into(), other["model"].clone());
+        let mut config = Self::from_toml(&table.to_string(), origin)?;
+        config.model = ModelConfig::Own(model.clone());
+        config.check()?;
+        Ok(config)
     }
 
     /// This configuration with the values that a TOML text gives for some of its keys. `origin` is the file to name in
@@ -233,6 +262,8 @@ impl Config {
             return Err(ConfigError::Kind { value, origin, kind, example });
         }
         let text = value.to_string();
+        // Its builder is in no table.
+        let own = if let ModelConfig::Own(model) = &self.model { Some(model.clone()) } else { None };
         let mut table = Table::try_from(self).expect("a configuration in range has a TOML value");
         match (&mut table[section][name], value) {
             // The fields of a schedule keep their values unless another kind is set; a batch size has one field.
@@ -243,7 +274,14 @@ impl Config {
             }
             (old, new) => *old = new,
         }
-        table.try_into().map_err(|_| ConfigError::Value { key, value: text, origin: origin.to_owned(), expected })
+        let read = table.try_into::<Self>();
+        let mut config =
+            read.map_err(|_| ConfigError::Value { key, value: text, origin: origin.to_owned(), expected })?;
+        if let (ModelConfig::Own(model), Some(mut own)) = (&mut config.model, own) {
+            own.dropout = model.dropout;
+            *model = own;
+        }
+        Ok(config)
     }
 }
 
@@ -315,7 +353,6 @@ pub(crate) fn nearest<const N: usize>(name: &str, known: [&'static str; N]) -> &
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::ModelConfig;
     use crate::nn::AttentionKind;
     use crate::text::{BatchSize, TokenizerKind};
     use crate::train::config::Schedule;
