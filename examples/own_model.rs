@@ -1,5 +1,5 @@
 //! A model that no preset has: a GRU whose states pass a gated linear unit (Dauphin et al. 2017) before the projection.
-//! It is trained, resumed, and translates: `cargo run --release --example own_model -- DIR RUN`.
+//! It is trained, resumed, and translates: `cargo run --release --example own_model -- DIR RUN DEVICE`.
 
 use std::error::Error;
 use std::path::Path;
@@ -106,7 +106,7 @@ impl Model for GatedGru {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [data, out] = &arguments[..] else { return Err("expected DIR RUN".into()) };
+    let [data, out, device] = &arguments[..] else { return Err("expected DIR RUN DEVICE".into()) };
     let model = OwnModel::new("gated-gru", 0.2, |vocabularies| Arc::new(GatedGru::new(vocabularies)));
     let mut config = Config::preset("lstm-attention")?;
     config.data.directory = data.clone();
@@ -114,14 +114,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     config.train.epochs = 2;
     let corpus = Corpus::read(Path::new(data), &config.data)?;
     let tokenizers = corpus.train_tokenizers(&config.data, |_| ())?;
-    train(&RunDirectory::new(out, config)?, tokenizers, &corpus, false)?;
+    train(&RunDirectory::new(out, config)?, tokenizers, &corpus, device, false)?;
     // Later, perhaps in another process: two epochs more.
     let mut run = RunDirectory::resume_own(out, &model)?;
     run.change(&["train.epochs=4"])?;
-    train(&run, run.tokenizers()?, &corpus, true)?;
+    train(&run, run.tokenizers()?, &corpus, device, true)?;
     let run = RunDirectory::open_own(out, &model)?;
     let beam = Beam { width: 5, length_penalty: 1.0 };
-    let mut translator = RunTranslator::open(&run, beam, None, wgrad::device::open("auto")?.device)?;
+    let mut translator = RunTranslator::open(&run, beam, None, wgrad::device::open(device)?.device)?;
     let (_, test) = &corpus.test;
     let sentences = &test.source[..test.source.len().min(5)];
     for (source, translation) in sentences.iter().zip(translator.translate(sentences)?) {
@@ -134,9 +134,10 @@ fn train(
     run: &RunDirectory,
     tokenizers: [wgrad::text::Tokenizer; 2],
     corpus: &Corpus,
+    device: &str,
     resume: bool,
 ) -> Result<(), Box<dyn Error>> {
-    let mut device = wgrad::device::open("auto")?.device;
+    let mut device = wgrad::device::open(device)?.device;
     let setup = Setup::new(run.config(), tokenizers, corpus.splits.clone(), &*device)?;
     Trainer::new(setup.allocate(&mut *device)?, run, resume)?.train(&AtomicBool::new(false), &mut ())?;
     Ok(())

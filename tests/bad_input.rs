@@ -112,7 +112,10 @@ fn an_unknown_language() {
     let sandbox = Sandbox::with_captions(8);
     sandbox.refuse(
         &format!("{TRAIN} --set data.source=fr"),
-        &["data/train.fr does not exist; found train.de, train.en; --set data.source=de takes another"],
+        &[
+            "data/train.fr does not exist; found train.de, train.en; data.source=de takes another",
+            ". Say so with --set data.source=de\n",
+        ],
     );
     sandbox.refuse("train --data nowhere", &["cannot read ", "nowhere: "]);
     sandbox.refuse(
@@ -128,7 +131,7 @@ fn an_empty_vocabulary() {
         &format!("{TRAIN} --set data.min_frequency=1000"),
         &[
             "the vocabulary would be empty: nothing in the 8 lines of training text occurs at least 1000 times",
-            "--set data.min_frequency=1",
+            "--set data.min_frequency=1 takes every word\n",
         ],
     );
 }
@@ -138,13 +141,15 @@ fn a_run_that_exists() {
     let sandbox = Sandbox::with_run();
     sandbox.refuse(
         TRAIN,
-        &["run already has a run in it; continue it with `wgrad train --resume run`, or take another folder with \
-           --out"],
+        &[
+            "run already has a run in it; resume that one, or take another folder. `",
+            " train --resume run` resumes it; --out DIR takes another folder\n",
+        ],
     );
     sandbox.refuse("train --preset tiny --data data --out data --device cpu", &["data already has files in it"]);
     sandbox.refuse(
         "train --preset tiny --data data --out data/train.de --device cpu",
-        &["data/train.de is not a folder; take another name with --out"],
+        &["data/train.de is not a folder; take another name. --out DIR takes another name\n"],
     );
     sandbox.refuse(
         "data captions --pairs 8 --out data",
@@ -155,9 +160,10 @@ fn a_run_that_exists() {
 #[test]
 fn folders_that_are_no_runs() {
     let sandbox = Sandbox::with_captions(8);
+    let expected = "; expected the folder of a run. Training creates one under the name given by --out\n";
     for command in ["translate", "train --resume"] {
-        sandbox.refuse(&format!("{command} data"), &["data has no config.toml; expected the folder of a run"]);
-        sandbox.refuse(&format!("{command} nowhere"), &["nowhere is not a folder; expected the folder of a run"]);
+        sandbox.refuse(&format!("{command} data"), &["data has no config.toml", expected]);
+        sandbox.refuse(&format!("{command} nowhere"), &["nowhere is not a folder", expected]);
     }
 }
 
@@ -243,7 +249,9 @@ fn damaged_and_truncated_checkpoints() {
             sandbox.refuse_command(sandbox.wgrad(command, Some("input")), &[&message, remedy]);
         }
         fs::remove_file(sandbox.path(&name)).unwrap();
-        sandbox.refuse(command, &[&format!("run has no {file}; the run ")]);
+        let flag =
+            if file == "last.safetensors" { "--out DIR names it\n" } else { " train --resume run` resumes it; --set " };
+        sandbox.refuse(command, &[&format!("run has no {file}; the run "), flag]);
         sandbox.write(&name, whole);
     }
 }
@@ -311,8 +319,8 @@ fn text_and_tokenizers_that_changed_since_the_run_began() {
         lines.concat()
     };
     let tokenizer = sandbox.read("run/tokenizer.de.json");
-    let advice =
-        " changed since the run in run began: it would go on with another text. Restore what changed, or train again";
+    let advice = " changed since the run in run began: it would go on with another text. Restore what changed, or \
+                  train again in another folder. --out DIR takes another folder\n";
     let command = "train --resume run --device cpu";
     sandbox.write("data/train.de", swap_lines(&train));
     sandbox.refuse(command, &["data/train.de changed", advice]);
@@ -408,7 +416,11 @@ fn what_no_configuration_has() {
         ("--set model.dropout=1.5", "`model.dropout = 1.5` in --set: expected a number from 0 to below 1"),
         (
             "--set train.epochs",
-            "`--set train.epochs` sets nothing: expected KEY=VALUE, e.g. --set train.learning_rate=3e-4",
+            "`train.epochs` in --set sets nothing: expected KEY=VALUE, e.g. train.learning_rate=3e-4",
+        ),
+        (
+            "--preset rnn --set model.kind=transformer",
+            ", e.g. seed-full-transformer. --preset seed-full-transformer takes",
         ),
         ("--preset tine", "there is no preset `tine`: did you mean `tiny`? The presets are bahdanau, captions, gru, "),
     ] {
@@ -429,8 +441,10 @@ fn flags_that_contradict_each_other() {
     }
     sandbox.refuse(
         "train --resume run --device cpu --set train.seed=3",
-        &["`train.seed` cannot change in the middle of a run: with --resume, --set takes train.epochs, \
-           train.patience, "],
+        &[
+            "`train.seed` cannot change in the middle of a run: only train.epochs, train.patience, ",
+            ". With --resume, --set takes only those; --out DIR begins another run\n",
+        ],
     );
     sandbox.refuse("translate run --beam -1", &["invalid value '-1' for '--beam <N>': -1 is not in 1..=64"]);
     sandbox.refuse("train --device=", &["a value is required for '--device <NAME>'"]);

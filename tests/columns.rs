@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-const FOLDERS: [&str; 8] = ["benches", "data/presets", "data/spaces", "docs", "fuzz", "shaders", "src", "tests"];
-const ENDINGS: [&str; 7] = ["rs", "wgsl", "md", "toml", "sh", "py", "js"];
+const FOLDERS: [&str; 10] =
+    ["benches", "data/presets", "data/spaces", "docs", "examples", "fuzz", "shaders", "src", "tests", ".github"];
+const ENDINGS: [&str; 8] = ["rs", "wgsl", "md", "toml", "sh", "py", "js", "yml"];
 
 fn long_lines(path: &Path, found: &mut Vec<String>) {
     if path.is_dir() {
@@ -28,7 +29,7 @@ fn long_lines(path: &Path, found: &mut Vec<String>) {
 fn no_line_is_longer_than_120_columns() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = vec![];
-    for folder in FOLDERS.into_iter().chain(["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "Cargo.toml"]) {
+    for folder in FOLDERS.into_iter().chain(["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "Cargo.toml"]) {
         long_lines(&root.join(folder), &mut found);
     }
     assert_eq!(found, Vec::<String>::new());

@@ -38,6 +38,13 @@ step cargo fmt --check
 step cargo clippy --all-targets --test torture -- -D warnings
 step env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 step cargo test
+# A crate with an op of its own, on the adapter that the tests use, and what its README's part says.
+own_op="cargo run --manifest-path examples/own_op/Cargo.toml --target-dir target --"
+step cargo fmt --check --manifest-path examples/own_op/Cargo.toml
+step cargo test --manifest-path examples/own_op/Cargo.toml --target-dir target
+step $own_op check
+step $own_op check --mutants 20
+step tests/examples.sh
 # What failed once, and a short campaign: in the profile of the tests, whose dependencies are compiled, and with their
 # program.
 step cargo fmt --check --manifest-path fuzz/Cargo.toml

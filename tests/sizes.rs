@@ -48,7 +48,7 @@ fn numbers_without_a_machine_are_refused_at_once() {
         ),
         (
             "--set model.hidden=60000",
-            &[" MiB of memory are needed, and the machine has ", "Lower model.hidden = 60000"],
+            &[" MiB of memory are needed, and the machine has ", "Lower model.hidden = 60000", "--set KEY=VALUE"],
         ),
         ("--set train.batch.sentences=4294967296", &["`train.batch = { sentences = 4294967296 }` in --set: expected"]),
     ] {

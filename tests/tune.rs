@@ -270,7 +270,7 @@ fn another_study_is_refused() {
     assert!(error.contains(what) && error.contains("s.jsonl"), "{error}");
     sandbox.write("space.toml", SPACE);
     let error = refused(&sandbox, &format!("{TUNE} --study s.jsonl --seed 2"));
-    assert!(error.contains("--seed is 1 there and 2 here"), "{error}");
+    assert!(error.contains("the seed is 1 there and 2 here. ") && error.contains("--seed 1 is the seed"), "{error}");
     let text = String::from_utf8(sandbox.read("data/train.en")).unwrap();
     sandbox.write("data/train.en", text.replacen("a ", "one ", 1));
     let error = refused(&sandbox, &format!("{TUNE} --study s.jsonl"));
@@ -279,7 +279,7 @@ fn another_study_is_refused() {
 
     sandbox.write("mine.txt", "dear diary");
     let error = refused(&sandbox, &format!("{TUNE} --study mine.txt"));
-    assert!(error.contains("mine.txt is no study of wgrad's"), "{error}");
+    assert!(error.contains("mine.txt is no study of wgrad's") && error.contains("tune --study FILE` makes"), "{error}");
     assert_eq!(sandbox.read("mine.txt"), b"dear diary");
     let error = refused(&sandbox, "tune nothing.toml --study s.jsonl");
     assert!(error.contains("cannot read nothing.toml; expected a space's file, or one of seq2seq"), "{error}");
@@ -295,7 +295,8 @@ fn runs_of_another_study_are_no_trials() {
     assert!(error.contains("s.trials has runs of another study than s.other"), "{error}");
     std::fs::remove_file(sandbox.path("s.jsonl")).unwrap();
     let error = refused(&sandbox, &format!("{TUNE} --study s.jsonl"));
-    assert!(error.contains("take another name with --study, or remove the folder"), "{error}");
+    let advice = "take another name, or remove the folder. --study FILE takes another name\n";
+    assert!(error.contains(advice), "{error}");
     let error = refused(&sandbox, &format!("{TUNE} --study s.trials"));
     assert!(error.contains("expected one with another ending, e.g. s.jsonl"), "{error}");
     // A trial that goes on is the study's own.

@@ -23,6 +23,7 @@ use crate::train::config::ConfigError;
 
 /// Why something could not be measured.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum BenchError {
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -32,7 +33,7 @@ pub enum BenchError {
     Decode(#[from] DecodeError),
     #[error(
         "the kernels of `{op}` compute something else than the reference at \"{name}\": off by {difference:.1e} of the \
-         largest number, at most {tolerance:.0e} is rounding. `wgrad check --op {op}` says where"
+         largest number, at most {tolerance:.0e} is rounding. A check of the op says where"
     )]
     Wrong { op: String, name: String, difference: f64, tolerance: f64 },
     #[error("{blame}{0}", blame = .0.blame())]

@@ -35,9 +35,9 @@ pub struct Init {
 impl Init {
     pub fn run(self) -> anyhow::Result<()> {
         let mut config = Config::preset(&self.preset)?;
-        config.set_all(&self.assignments)?;
+        config.assign(&self.assignments, "--set")?;
         if let Some(seed) = self.seed {
-            config.set(&format!("train.seed={seed}"))?;
+            config.assign(&[format!("train.seed={seed}")], "--seed")?;
         }
         if config.data.joint_vocabulary && self.src_vocab != self.tgt_vocab {
             anyhow::bail!(

@@ -10,6 +10,7 @@ macro_rules! tell {
     }};
 }
 
+mod advice;
 mod bench;
 mod check;
 mod corpus;
@@ -142,7 +143,7 @@ pub fn kernels(ops: &'static [Listing]) -> ExitCode {
 
 fn ended(result: anyhow::Result<()>) -> ExitCode {
     let Err(error) = result else { return ExitCode::SUCCESS };
-    tell!("error: {error:#}");
+    tell!("error: {}", advice::told(&error));
     ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
 }
 
@@ -165,7 +166,7 @@ fn end_quietly_without_output() {
 /// A command line that asks for what is not there. It ends as clap ends for one that it cannot read: with exit status 2
 /// and the same hint.
 #[derive(Debug, Error)]
-#[error("{0:#}\n\nFor more information, try '--help'.")]
+#[error("{}\n\nFor more information, try '--help'.", advice::told(.0))]
 struct Usage(anyhow::Error);
 
 fn usage(error: impl Into<anyhow::Error>) -> anyhow::Error {

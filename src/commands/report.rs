@@ -18,6 +18,7 @@ use crate::tune::Study;
 use anyhow::bail;
 use clap::Args;
 
+use super::advice::told;
 use super::device::DeviceChoice;
 use super::graph;
 use super::translate::{SearchChoice, TrainedModel};
@@ -98,7 +99,7 @@ impl Report {
         let config = fs::read_to_string(path.join("config.toml")).map_err(anyhow::Error::from);
         match config.and_then(|text| Ok(Config::from_toml(&text, "config.toml")?)) {
             Ok(config) => run.config = Some(config),
-            Err(error) => run.notes.push(format!("its configuration cannot be read: {error:#}")),
+            Err(error) => run.notes.push(format!("its configuration cannot be read: {}", told(&error))),
         }
         match read_intact_records(&path.join("metrics.jsonl")) {
             Ok((records, torn)) => {
@@ -119,7 +120,7 @@ impl Report {
             run.notes.push(format!("{} of {epochs} epochs so far, or stopped early", run.epochs.len()));
         }
         if let Err(error) = self.look(path, &mut run) {
-            run.notes.push(format!("no translations and no attention: {error:#}"));
+            run.notes.push(format!("no translations and no attention: {}", told(&error)));
         }
         run
     }

@@ -80,9 +80,9 @@ impl Train {
         let signals = Signals::catch().context("catching Ctrl-C")?;
         if let Some(path) = &self.resume {
             let mut run = RunDirectory::resume(path)?;
-            run.change(&self.assignments)?;
+            run.assign(&self.assignments, "--set")?;
             if let Some(directory) = self.data_directory()? {
-                run.change(&[format!("data.directory={directory}")])?;
+                run.assign(&[format!("data.directory={directory}")], "--data")?;
             }
             let tokenizers = run.tokenizers()?;
             let directory = Path::new(&run.config().data.directory);
@@ -132,7 +132,7 @@ impl Train {
         if let Some(directory) = self.data_directory()? {
             config.data.directory = directory;
         }
-        config.set_all(&self.assignments)?;
+        config.assign(&self.assignments, "--set")?;
         Ok((name, config))
     }
 
@@ -191,6 +191,7 @@ impl Train {
                 std::process::exit(signals.status());
             }
             Err(error) if !error.is_full_disk() => return Err(error.into()),
+            // What a full disk has to say names no flags, so that no advice stands between.
             Err(error) if trainer.is_on_disk() => bail!("{error}, then continue with `{resume}`"),
             Err(error) => bail!("{error}, then train again: nothing of the run was left"),
         }

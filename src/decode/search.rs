@@ -21,6 +21,7 @@ use super::plans::{NEVER, PART, Plans, ROWS, padded};
 
 /// What can go wrong while translating.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum DecodeError {
     #[error(transparent)]
     Device(#[from] DeviceError),

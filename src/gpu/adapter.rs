@@ -8,15 +8,13 @@ use thiserror::Error;
 
 /// Why no GPU could be opened.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum OpenError {
-    #[error(
-        "no device is called `{wanted}`. Present: {present}. Choose one with --device NAME (part of the name, or its \
-         backend, is enough)"
-    )]
+    #[error("no device is called `{wanted}`. Present: {present}; part of a name, or its backend, is enough")]
     Unknown { wanted: String, present: String },
     #[error("no graphics adapter was found, neither a GPU nor a software one. {}", install_hint())]
     NoAdapter,
-    #[error("the driver of `{name}` gave no device: {message}. Update the driver, or take --device cpu")]
+    #[error("the driver of `{name}` gave no device: {message}. Update the driver, or take the device `cpu`")]
     Refused { name: String, message: String },
 }
 
@@ -29,7 +27,7 @@ pub struct AdapterInfo {
     /// "discrete GPU", "integrated GPU", "software", ...
     pub kind: &'static str,
     pub driver: String,
-    /// Whether it is real hardware: what `--device auto` takes.
+    /// Whether it is real hardware: what the device `auto` takes.
     pub hardware: bool,
 }
 
@@ -85,12 +83,12 @@ pub fn install_hint() -> &'static str {
         "Install Vulkan with a software adapter: `tests/install_vulkan.sh` in wgrad's sources, or `sudo apt-get \
          install libvulkan1 mesa-vulkan-drivers` (Debian, Ubuntu), `sudo dnf install vulkan-loader \
          mesa-vulkan-drivers` (Fedora), `sudo pacman -S vulkan-icd-loader vulkan-swrast` (Arch). Without any, \
-         --device cpu trains as well"
+         the device `cpu` trains as well"
     } else if cfg!(target_os = "windows") {
-        "Install the graphics driver of your GPU's maker; Windows brings the software adapter WARP. --device cpu \
-         trains without either"
+        "Install the graphics driver of your GPU's maker; Windows brings the software adapter WARP. The device \
+         `cpu` trains without either"
     } else {
-        "macOS 10.13 or later brings Metal. --device cpu trains without it"
+        "macOS 10.13 or later brings Metal. The device `cpu` trains without it"
     }
 }
 

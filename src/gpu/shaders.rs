@@ -53,6 +53,7 @@ const SHARED: &[(&str, &str)] = &[
 
 /// Why a folder of shaders cannot be used.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum ShadersError {
     #[error("cannot read {}: {error}; expected a folder with files of wgrad's `shaders/`", path.display())]
     Folder { path: PathBuf, error: io::Error },

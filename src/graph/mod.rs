@@ -68,6 +68,7 @@ pub struct Node {
 
 /// A mistake in how a graph was put together.
 #[derive(Debug, Error, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum GraphError {
     #[error("{op}({inputs}): {rule}")]
     Shape { op: String, inputs: String, rule: String },

@@ -14,20 +14,17 @@ pub struct Prepared(pub usize);
 
 /// What can go wrong on a device while a correct plan runs.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum DeviceError {
     #[error(
-        "the device `{device}` ran out of memory: {message}. Take smaller batches (--set train.batch.sentences=64){}",
-        if device == "cpu" { " or a smaller model" } else { ", a smaller model, or --device cpu" }
+        "the device `{device}` ran out of memory: {message}. Smaller batches (train.batch) or a smaller model take less"
     )]
     OutOfMemory { device: String, message: String },
-    #[error(
-        "the device `{device}` was lost: {message}. The last checkpoint is intact: continue with --resume, perhaps \
-         with --device cpu"
-    )]
+    #[error("the device `{device}` was lost: {message}. The last checkpoint of a run is intact")]
     Lost { device: String, message: String },
     #[error(
-        "the driver of `{device}` refused a kernel: {message}. Please report this with the output of `wgrad devices \
-         --json`; --device cpu works without a driver"
+        "the driver of `{device}` refused a kernel: {message}. Please report this; the device `cpu` works without a \
+         driver"
     )]
     Validation { device: String, message: String },
     #[error("{place}: {message}")]

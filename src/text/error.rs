@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::foreign::{Foreign, from_latin1};
+use super::missing::Hint;
 
 /// A text file or a tokenizer that cannot be used. The message names the file, what was expected and what to do.
 #[derive(Debug, Error)]
@@ -39,7 +40,7 @@ pub enum TextError {
 
     /// One half of a split is missing; `hint` says what the directory holds instead.
     #[error("{} does not exist; {hint}", path.display())]
-    MissingFile { path: PathBuf, hint: String },
+    MissingFile { path: PathBuf, hint: Hint },
 
     /// The two halves of a split have different numbers of lines, so lines do not translate each other.
     #[error(
@@ -59,7 +60,7 @@ pub enum TextError {
     /// No token of the training text was frequent enough to enter the vocabulary.
     #[error(
         "the vocabulary would be empty: nothing in the {lines} lines of training text occurs at least {min_frequency} \
-         times; lower it with --set data.min_frequency=1, or check that the text is not blank"
+         times; lower data.min_frequency, or check that the text is not blank"
     )]
     EmptyVocabulary { lines: usize, min_frequency: u32 },
 

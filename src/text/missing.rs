@@ -1,6 +1,6 @@
-//! What to do about a missing half of a split: commands that make it of what is there, or flags that take what is
-//! there.
+//! What to do about a missing half of a split: commands that make it of what is there, or keys that take what is there.
 
+use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -21,6 +21,31 @@ pub(super) struct Missing<'a> {
     pub side: usize,
 }
 
+/// What a directory holds in place of a missing file, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hint {
+    text: String,
+    assignments: Vec<String>,
+}
+
+impl Hint {
+    fn new(text: String) -> Self {
+        Self { text, assignments: vec![] }
+    }
+
+    /// Assignments to a configuration, e.g. `data.source=fr`, that take what is there. Empty where the remedy is
+    /// another.
+    pub fn assignments(&self) -> &[String] {
+        &self.assignments
+    }
+}
+
+impl fmt::Display for Hint {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
 /// What others call a validation set.
 const VALIDATION: [&str; 5] = ["val", "dev", "valid", "validation", "devel"];
 
@@ -29,9 +54,9 @@ const HELD_OUT: (usize, usize) = (20, 1000);
 
 impl Missing<'_> {
     /// What stands in the error behind the name of the missing file.
-    pub fn hint(&self) -> String {
+    pub fn hint(&self) -> Hint {
         if self.names.is_empty() {
-            return format!("{} is empty", self.directory.display());
+            return Hint::new(format!("{} is empty", self.directory.display()));
         }
         let found: Vec<&str> = self.names.iter().map(String::as_str).filter(|name| self.is_of_split(name)).collect();
         let listed = match found.is_empty() {
@@ -42,14 +67,14 @@ impl Missing<'_> {
         };
         let remedies = [Self::cut_table, Self::take_likeness, Self::name_others, Self::hold_out];
         match remedies.iter().find_map(|remedy| remedy(self, &found)) {
-            Some(remedy) => format!("{listed}; {remedy}"),
-            None if self.split == "val" => format!("{listed}; {NEEDED}"),
-            None => listed,
+            Some(Hint { text, assignments }) => Hint { text: format!("{listed}; {text}"), assignments },
+            None if self.split == "val" => Hint::new(format!("{listed}; {NEEDED}")),
+            None => Hint::new(listed),
         }
     }
 
     /// A file with both languages in columns.
-    fn cut_table(&self, found: &[&str]) -> Option<String> {
+    fn cut_table(&self, found: &[&str]) -> Option<Hint> {
         if self.missing().count() < 2 {
             return None;
         }
@@ -78,15 +103,15 @@ impl Missing<'_> {
                 None => format!("cut -f{column} {table} > {to}"),
             }
         };
-        Some(format!(
+        Some(Hint::new(format!(
             "if the columns of {name} are {first} and {second}, `{} && {}` cuts it apart",
             cut(1, first),
             cut(2, second)
-        ))
+        )))
     }
 
     /// Files of other names that are the missing ones, packed or not: `train.de.txt`, `train_de.gz`, `dev.de`.
-    fn take_likeness(&self, found: &[&str]) -> Option<String> {
+    fn take_likeness(&self, found: &[&str]) -> Option<Hint> {
         let missing: Vec<&str> = self.missing().collect();
         let commands: Vec<String> = (missing.iter())
             .map_while(|&language| {
@@ -101,29 +126,31 @@ impl Missing<'_> {
             })
             .collect();
         // One of two would lead to the next refusal.
-        (commands.len() == missing.len()).then(|| format!("`{}` makes what is expected", commands.join(" && ")))
+        let makes = || Hint::new(format!("`{}` makes what is expected", commands.join(" && ")));
+        (commands.len() == missing.len()).then(makes)
     }
 
     /// Languages that can be trained at once.
-    fn name_others(&self, _: &[&str]) -> Option<String> {
+    fn name_others(&self, _: &[&str]) -> Option<Hint> {
         let is_there =
             |split: &str, language: &str| self.names.iter().any(|name| *name == format!("{split}.{language}"));
         let complete =
             |language: &str| is_ending(language) && ["train", "val"].iter().all(|split| is_there(split, language));
         let endings = self.names.iter().filter_map(|name| name.strip_prefix(self.split)?.strip_prefix('.'));
         let mut others = endings.filter(|ending| complete(ending) && !self.languages.contains(ending));
-        let keys = ["data.source", "data.target"];
+        let set = |side: usize, language: &str| format!("{}={language}", ["data.source", "data.target"][side]);
         let partner = self.languages[1 - self.side];
         if complete(partner) {
-            return others.next().map(|other| format!("--set {}={other} takes another", keys[self.side]));
+            let assignment = set(self.side, others.next()?);
+            return Some(Hint { text: format!("{assignment} takes another"), assignments: vec![assignment] });
         }
-        let first = others.next()?;
-        let second = others.next()?;
-        Some(format!("e.g. --set {}={first} --set {}={second} takes others", keys[0], keys[1]))
+        let [first, second] = [set(0, others.next()?), set(1, others.next()?)];
+        let text = format!("e.g. {first} and {second} take others");
+        Some(Hint { text, assignments: vec![first, second] })
     }
 
     /// A part of the training set that becomes the validation set.
-    fn hold_out(&self, _: &[&str]) -> Option<String> {
+    fn hold_out(&self, _: &[&str]) -> Option<Hint> {
         if self.split != "val" || self.missing().count() < 2 {
             return None;
         }
@@ -133,7 +160,7 @@ impl Missing<'_> {
         let held_out = (lines / HELD_OUT.0).clamp(1, HELD_OUT.1);
         let is_free = |all: &&str| !self.names.iter().any(|name| name.starts_with(&format!("{all}.")));
         let all = ["train-and-val", "train-with-val"].into_iter().find(is_free).filter(|_| lines >= 2)?;
-        Some(format!(
+        Some(Hint::new(format!(
             "{NEEDED}. This makes one of the first {held_out} training pairs: `(cd {} && for l in {} {}; do mv \
              train.\"$l\" {all}.\"$l\" && head -n {held_out} {all}.\"$l\" > val.\"$l\" && tail -n +{} {all}.\"$l\" > \
              train.\"$l\"; done)`",
@@ -141,7 +168,7 @@ impl Missing<'_> {
             word(source),
             word(target),
             held_out + 1
-        ))
+        )))
     }
 
     /// Languages without a file.
@@ -213,7 +240,7 @@ mod tests {
         }
         let names: Vec<String> = files.iter().map(|(name, _)| (*name).to_owned()).collect();
         let missing = Missing { directory: folder.path(), names: &names, split, languages: ["de", "en"], side };
-        missing.hint().replace(&folder.path().display().to_string(), "D")
+        missing.hint().to_string().replace(&folder.path().display().to_string(), "D")
     }
 
     fn train(side: usize, names: &[&str]) -> String {
@@ -275,12 +302,12 @@ mod tests {
         let files = |names: &[&str]| train(1, names);
         assert_eq!(
             files(&["train.de", "train.fr", "val.de", "val.fr"]),
-            "found train.de, train.fr; --set data.target=fr takes another"
+            "found train.de, train.fr; data.target=fr takes another"
         );
         assert_eq!(files(&["train.de", "train.fr", "val.de"]), "found train.de, train.fr");
         assert_eq!(
             files(&["train.it", "train.fr", "train.x.y", "val.fr", "val.it", "val.x.y"]),
-            "found train.it, train.fr, train.x.y; e.g. --set data.source=it --set data.target=fr takes others"
+            "found train.it, train.fr, train.x.y; e.g. data.source=it and data.target=fr take others"
         );
     }
 

@@ -121,6 +121,7 @@ pub struct Trained {
 
 /// A checkpoint that cannot be used or should not be written.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum CheckpointError {
     #[error(transparent)]
     File(#[from] FileError),

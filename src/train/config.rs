@@ -1,7 +1,7 @@
 //! The configuration of a training run: what to read, which model to build, how to train it.
 //!
 //! A run starts from a complete configuration, usually one of the [`PRESETS`]. Files may change a part of it
-//! ([`Config::overlay`]), and so may single assignments on the command line ([`Config::set`]). Every function here
+//! ([`Config::overlay`]), and so may single assignments ([`Config::set`]). Every function here
 //! returns a configuration whose values are in range, or an error that names the key, its value and what is expected.
 
 use std::fmt::Debug;
@@ -162,7 +162,7 @@ pub enum ConfigError {
 
     #[error(
         "`model.kind = {value}` in {origin}: the preset is a {kind}, whose other keys would not fit; take a preset of \
-         that kind, e.g. --preset {example}"
+         that kind, e.g. {example}"
     )]
     Kind { value: String, origin: String, kind: String, example: &'static str },
 
@@ -182,8 +182,8 @@ pub enum ConfigError {
     #[error("`{key} = {value}` in {origin}: expected {expected}")]
     Value { key: String, value: String, origin: String, expected: &'static str },
 
-    #[error("`--set {assignment}` sets nothing: expected KEY=VALUE, e.g. --set train.learning_rate=3e-4")]
-    Assignment { assignment: String },
+    #[error("`{assignment}` in {origin} sets nothing: expected KEY=VALUE, e.g. train.learning_rate=3e-4")]
+    Assignment { assignment: String, origin: String },
 
     #[error("there is no preset `{name}`: did you mean `{nearest}`? The presets are {}", names.join(", "))]
     UnknownPreset { name: String, nearest: &'static str, names: Vec<&'static str> },
@@ -511,9 +511,9 @@ mod tests {
             ("rnn-unit", "model.layers=2", "`model.layers = 2` contradicts model.rnn = unit"),
             ("lstm-attention", "model.rnn=unit", "`model.bidirectional = true` contradicts model.rnn = unit"),
             ("luong", "model.rnn=unit", "`model.layers = 2` contradicts model.rnn = unit"),
-            ("bahdanau", "model.kind=transformer", "e.g. --preset seed-full-transformer"),
+            ("bahdanau", "model.kind=transformer", "e.g. seed-full-transformer"),
             ("lstm", "model.heads=2", "belongs to model.kind = transformer-encoder and transformer"),
-            ("lstm", "model.kind=transformer", "e.g. --preset seed-full-transformer"),
+            ("lstm", "model.kind=transformer", "e.g. seed-full-transformer"),
         ] {
             let error = Config::preset(preset).unwrap().set(assignment).unwrap_err().to_string();
             assert!(error.contains(message), "{preset} {assignment}: {error}");

@@ -17,6 +17,7 @@ use super::run_directory::RunError;
 
 /// A run that could not go on. Everything up to the last checkpoint is on disk.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum TrainError {
     #[error(transparent)]
     NoRoom(#[from] NoRoom),
@@ -50,13 +51,13 @@ pub enum TrainError {
     ChangedTokenizer { tokenizer: PathBuf, checkpoint: PathBuf },
     #[error(
         "{} changed since the run in {} began: it would go on with another text. Restore what changed, or train again \
-         with another --out",
+         in another folder",
         files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", "), run.display()
     )]
     Changed { files: Vec<PathBuf>, run: PathBuf },
     #[error(
         "`{key} = {there}` when the run in {} began, and `{key} = {here}` in its config.toml now: it would go on as \
-         another run. Put the value back, or train again with another --out", run.display()
+         another run. Put the value back, or train again in another folder", run.display()
     )]
     Reconfigured { key: String, there: String, here: String, run: PathBuf },
     #[error(

@@ -11,6 +11,7 @@ use thiserror::Error;
 
 /// A file that could not be read or written.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum FileError {
     #[error("cannot read {}: {error}; check that it exists and that you may read it", path.display())]
     Read { path: PathBuf, error: io::Error },

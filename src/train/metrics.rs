@@ -75,6 +75,7 @@ fn number<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
 
 /// A log that cannot be written or continued.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum MetricsError {
     #[error(transparent)]
     File(#[from] FileError),
@@ -85,7 +86,7 @@ pub enum MetricsError {
     /// Lines that the checkpoint knows of are gone.
     #[error(
         "{} was changed since the last checkpoint: its first {expected} bytes should be whole lines of the run, but it \
-         has {found} bytes; restore the file, or train again with another --out",
+         has {found} bytes; restore the file, or train again in another folder",
         path.display()
     )]
     Changed { path: PathBuf, expected: u64, found: u64 },
@@ -300,7 +301,7 @@ mod tests {
             let error = Metrics::resume(&path, bytes).unwrap_err().to_string();
             let expected = format!(
                 "{} was changed since the last checkpoint: its first {bytes} bytes should be whole lines of the run, \
-                 but it has 6 bytes; restore the file, or train again with another --out",
+                 but it has 6 bytes; restore the file, or train again in another folder",
                 path.display()
             );
             assert_eq!(error, expected);

@@ -8,8 +8,8 @@ use thiserror::Error;
 use toml_edit::DocumentMut;
 
 use crate::models::OwnModel;
-use crate::shell::word;
 use crate::text::{TextError, Tokenizer};
+use crate::train::config::read::ASSIGNMENT;
 use crate::train::config::{Config, ConfigError};
 use crate::train::files::{FileError, is_own, is_temporary, open_to_write, read, stands_for, write_atomically};
 
@@ -21,29 +21,44 @@ const LOCK: &str = "train.lock";
 
 /// A folder that a run cannot be written to or read from.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum RunError {
-    #[error("{} already has files in it; take another folder with --out", path.display())]
+    #[error("{} already has files in it; take another folder", path.display())]
     Exists { path: PathBuf },
 
-    #[error(
-        "{} already has a run in it; continue it with `wgrad train --resume {}`, or take another folder with --out",
-        path.display(),
-        word(path)
-    )]
+    #[error("{} already has a run in it; resume that one, or take another folder", path.display())]
     Run { path: PathBuf },
 
-    #[error("another process trains in {}: wait for its end, or take another folder with --out", path.display())]
+    #[error("another process trains in {}: wait for its end, or take another folder", path.display())]
     Locked { path: PathBuf },
 
-    #[error("{} is not a folder; {advice}", path.display())]
-    NotAFolder { path: PathBuf, advice: &'static str },
+    /// Of a run to come.
+    #[error("{} is not a folder; take another name", path.display())]
+    NotAFolder { path: PathBuf },
 
-    #[error("{} has no {file}; {advice}", path.display())]
-    Missing { path: PathBuf, file: String, advice: String },
+    /// Of a run to read.
+    #[error("{} {problem}; expected {expected}", path.display())]
+    NotARun { path: PathBuf, problem: String, expected: &'static str },
 
     #[error(
-        "`{key}` cannot change in the middle of a run: with --resume, --set takes {}. For another value begin a run of \
-         its own with --out",
+        "{} has no {MODEL}; the run has not finished an epoch yet, or the file is gone: resume it, a finished one with \
+         more train.epochs",
+        path.display()
+    )]
+    NoModel { path: PathBuf },
+
+    #[error(
+        "{} has no {LAST}; the run ended before its first checkpoint and cannot be continued: train again in this \
+         folder",
+        path.display()
+    )]
+    NoCheckpoint { path: PathBuf },
+
+    #[error("{} has no {file}; {needed}restore the file, or train again in another folder", path.display())]
+    Missing { path: PathBuf, file: String, needed: &'static str },
+
+    #[error(
+        "`{key}` cannot change in the middle of a run: only {} can. For another value begin another run",
         CHANGEABLE.join(", ")
     )]
     Fixed { key: String },
@@ -94,10 +109,7 @@ impl RunDirectory {
         let entries = match fs::read_dir(&path) {
             Ok(entries) => entries,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self { path, config }),
-            Err(error) if error.kind() == ErrorKind::NotADirectory => {
-                let advice = "take another name with --out";
-                return Err(RunError::NotAFolder { path, advice });
-            }
+            Err(error) if error.kind() == ErrorKind::NotADirectory => return Err(RunError::NotAFolder { path }),
             Err(error) => return Err(FileError::reading(&path, error).into()),
         };
         let entries: Vec<_> = entries.filter_map(|entry| entry.ok()).collect();
@@ -146,15 +158,23 @@ impl RunDirectory {
         }
     }
 
-    /// Changes keys of a run that goes on, as the flag `--set` does; [`save_changes`](Self::save_changes) writes them
-    /// down.
+    /// Changes keys of a run that goes on; [`save_changes`](Self::save_changes) writes them down.
     ///
     /// # Errors
     ///
     /// Those of [`Config::set`], or the key is one that decides what the run is.
     pub fn change(&mut self, assignments: &[impl AsRef<str>]) -> Result<(), RunError> {
+        self.assign(assignments, ASSIGNMENT)
+    }
+
+    /// [`change`](Self::change) by a flag or a file, `origin`, to name in errors.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`change`](Self::change).
+    pub fn assign(&mut self, assignments: &[impl AsRef<str>], origin: &str) -> Result<(), RunError> {
         let mut config = self.config.clone();
-        config.set_all(assignments)?;
+        config.assign(assignments, origin)?;
         let mut keys = assignments.iter().filter_map(|assignment| assignment.as_ref().split_once('='));
         match keys.find(|(key, _)| !CHANGEABLE.contains(&key.trim())) {
             Some((key, _)) => Err(RunError::Fixed { key: key.trim().into() }),
@@ -234,14 +254,7 @@ impl RunDirectory {
 
     fn open_any(path: PathBuf, own: Option<&OwnModel>) -> Result<Self, RunError> {
         let run = Self::with_tokenizers(path, own)?;
-        let resume = format!("`wgrad train --resume {}`", word(run.path()));
-        run.require(
-            MODEL,
-            &format!(
-                "the run has not finished an epoch yet, or the file is gone: continue it with {resume}, a finished one \
-                 with more --set train.epochs"
-            ),
-        )?;
+        run.require(MODEL, |path| RunError::NoModel { path })?;
         Ok(run)
     }
 
@@ -266,11 +279,8 @@ impl RunDirectory {
 
     fn resume_any(path: PathBuf, own: Option<&OwnModel>) -> Result<Self, RunError> {
         let run = Self::with_tokenizers(path, own)?;
-        run.require(
-            LAST,
-            "the run ended before its first checkpoint and cannot be continued: train again with --out and this folder",
-        )?;
-        run.require(METRICS, "restore the file, or train again with another --out")?;
+        run.require(LAST, |path| RunError::NoCheckpoint { path })?;
+        run.require_as_it_was(METRICS, "")?;
         // What training may come to only later.
         is_own(&run.model_path())?;
         for entry in fs::read_dir(&run.path).into_iter().flatten().flatten() {
@@ -287,8 +297,9 @@ impl RunDirectory {
     ///
     /// The folder, its configuration or the model is missing, or the configuration is not in order.
     pub fn of_model(path: impl Into<PathBuf>) -> Result<Self, RunError> {
-        let run = Self::configured(path.into(), "expected the folder of a run or of `wgrad init`", None)?;
-        run.require(MODEL, "expected the folder of a run that has finished an epoch, or of `wgrad init`")?;
+        let run = Self::configured(path.into(), "the folder of a run or of `wgrad init`", None)?;
+        let expected = "the folder of a run that has finished an epoch, or of `wgrad init`";
+        run.require(MODEL, |path| RunError::NotARun { path, problem: has_no(MODEL), expected })?;
         for path in [run.source_tokenizer_path(), run.target_tokenizer_path()] {
             is_own(&path)?;
         }
@@ -296,23 +307,20 @@ impl RunDirectory {
     }
 
     fn with_tokenizers(path: PathBuf, own: Option<&OwnModel>) -> Result<Self, RunError> {
-        let advice = "expected the folder of a run, which training creates under the name given by --out";
-        let run = Self::configured(path, advice, own)?;
+        let run = Self::configured(path, "the folder of a run", own)?;
         for language in [&run.config.data.source, &run.config.data.target] {
-            run.require(
-                &tokenizer_name(language),
-                "the model's token ids mean nothing without it: restore the file, or train again",
-            )?;
+            let needed = "the model's token ids mean nothing without it: ";
+            run.require_as_it_was(&tokenizer_name(language), needed)?;
         }
         Ok(run)
     }
 
-    fn configured(path: PathBuf, advice: &'static str, own: Option<&OwnModel>) -> Result<Self, RunError> {
+    fn configured(path: PathBuf, expected: &'static str, own: Option<&OwnModel>) -> Result<Self, RunError> {
         if !path.is_dir() {
-            return Err(RunError::NotAFolder { path, advice });
+            return Err(RunError::NotARun { path, problem: "is not a folder".into(), expected });
         }
         let mut run = Self { path, config: Config::default() };
-        run.require(CONFIG, advice)?;
+        run.require(CONFIG, |path| RunError::NotARun { path, problem: has_no(CONFIG), expected })?;
         let file = run.config_path();
         let text = read(&file)?;
         let (text, origin) = (String::from_utf8_lossy(&text), file.display().to_string());
@@ -323,18 +331,20 @@ impl RunDirectory {
         Ok(run)
     }
 
-    fn require(&self, file: &str, advice: &str) -> Result<(), RunError> {
-        if is_own(&self.path.join(file))? {
-            return Ok(());
-        }
-        Err(RunError::Missing { path: self.path.clone(), file: file.to_owned(), advice: advice.to_owned() })
+    fn require(&self, file: &str, missing: impl FnOnce(PathBuf) -> RunError) -> Result<(), RunError> {
+        if is_own(&self.path.join(file))? { Ok(()) } else { Err(missing(self.path.clone())) }
+    }
+
+    /// Requires a file that nothing makes again.
+    fn require_as_it_was(&self, file: &str, needed: &'static str) -> Result<(), RunError> {
+        self.require(file, |path| RunError::Missing { path, file: file.to_owned(), needed })
     }
 
     /// Refuses a run that averages over an epoch whose parameters are gone: the mean would be another one, unnoticed.
     pub(super) fn require_epoch(&self, epoch: usize) -> Result<(), RunError> {
         let file = self.epoch_path(epoch);
         let name = file.file_name().expect("it has one").to_string_lossy();
-        self.require(&name, "train.average_epochs needs it: restore the file, or train again with another --out")
+        self.require_as_it_was(&name, "train.average_epochs needs it: ")
     }
 
     pub fn path(&self) -> &Path {
@@ -407,12 +417,16 @@ fn is_of_a_beginning(entry: &DirEntry) -> bool {
     })
 }
 
+fn has_no(file: &str) -> String {
+    format!("has no {file}")
+}
+
 /// E.g. `tokenizer.de.json`.
 fn tokenizer_name(language: &str) -> String {
     format!("tokenizer.{language}.json")
 }
 
-/// The first of `base`, `base-2`, `base-3`, … that does not exist: where a run goes if `--out` does not say.
+/// The first of `base`, `base-2`, `base-3`, … that does not exist: where a run goes that has no name of its own.
 ///
 /// # Panics
 ///

@@ -30,7 +30,7 @@ use thiserror::Error;
 use toml::{Table, Value};
 use toml_edit::{Document, Item, TableLike};
 
-use crate::train::config::read::nearest;
+use crate::train::config::read::{ASSIGNMENT, nearest};
 use crate::train::config::{Config, ConfigError};
 use crate::train::metrics::EpochMetrics;
 
@@ -119,6 +119,7 @@ pub type Assignment = BTreeMap<String, Value>;
 
 /// A space that cannot be used.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum SpaceError {
     #[error("{origin}, line {line}: {message}")]
     Line { origin: String, line: usize, message: String },
@@ -244,7 +245,7 @@ impl Space {
                 fixed.push(assignment(&name, &value));
             }
         }
-        base.set_all(&fixed).map_err(|error| reader.error(at("fixed"), error))?;
+        base.set_all(&fixed).map_err(|error| reader.refused(at("fixed"), &error))?;
         let full_epochs = base.train.epochs;
         if let Some(epochs) = head.epochs {
             reader.accepts(&base, "train.epochs", &Value::Integer(epochs as i64), at("epochs"))?;
@@ -295,7 +296,8 @@ impl Space {
     /// The values contradict each other.
     pub fn configure(&self, values: &Assignment) -> Result<Config, ConfigError> {
         let mut config = self.base.clone();
-        config.set_all(&values.iter().map(|(name, value)| assignment(name, value)).collect::<Vec<_>>())?;
+        let assignments: Vec<_> = values.iter().map(|(name, value)| assignment(name, value)).collect();
+        config.assign(&assignments, &self.source.origin)?;
         Ok(config)
     }
 
@@ -417,7 +419,7 @@ fn range(from: &Value, to: &Value, log: bool, step: Option<&Value>, whole: bool)
     })
 }
 
-/// `train.learning_rate=0.001`, as `--set` takes it.
+/// `train.learning_rate=0.001`, as [`Config::set`] takes it.
 pub fn assignment(name: &str, value: &Value) -> String {
     format!("{name}={value}")
 }
@@ -491,9 +493,13 @@ impl Reader<'_> {
     fn accepts(&self, base: &Config, name: &str, value: &Value, span: Option<Range<usize>>) -> Result<(), SpaceError> {
         match base.clone().set(&assignment(name, value)) {
             Ok(()) | Err(ConfigError::Contradiction { .. }) => Ok(()),
-            // The file is named in front.
-            Err(error) => Err(self.error(span, error.to_string().replace(" in --set", ""))),
+            Err(error) => Err(self.refused(span, &error)),
         }
+    }
+
+    /// What the configuration says of a value. The file is named in front, with the line.
+    fn refused(&self, span: Option<Range<usize>>, error: &ConfigError) -> SpaceError {
+        self.error(span, error.to_string().replace(&format!(" in {ASSIGNMENT}"), ""))
     }
 
     fn key(&self, space: &Space, names: &[&str], name: &str, item: &Item) -> Result<Key, SpaceError> {

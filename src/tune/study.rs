@@ -27,6 +27,9 @@ use crate::train::files::{FileError, open_to_write, read};
 /// Of the file's form.
 const FORM: u32 = 1;
 
+/// What [`StudyError::Other`] calls the seed.
+pub(crate) const SEED: &str = "the seed";
+
 /// What a trial is for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -83,17 +86,15 @@ impl Trial {
 
 /// A study that cannot be used.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum StudyError {
-    #[error(
-        "{} is no study of wgrad's: {reason}; expected a file that `wgrad tune --study` made, or a new name",
-        path.display()
-    )]
+    #[error("{} is no study of wgrad's: {reason}; expected the file of a study, or a new name", path.display())]
     NoStudy { path: PathBuf, reason: String },
     #[error("{}, line {line}: {reason}; restore the file, or begin another study", path.display())]
     Line { path: PathBuf, line: usize, reason: String },
     #[error(
-        "{} is a study of something else: {what} is {there} there and {here} here. Take a new name with --study, or \
-         put back what the study began with",
+        "{} is a study of something else: {what} is {there} there and {here} here. Take a new name, or put back what \
+         the study began with",
         path.display()
     )]
     Other { path: PathBuf, what: String, there: String, here: String },
@@ -104,7 +105,7 @@ pub enum StudyError {
     )]
     NameOfFolder { path: PathBuf },
     #[error(
-        "{} has runs of another study than {}, which is new; take another name with --study, or remove the folder",
+        "{} has runs of another study than {}, which is new; take another name, or remove the folder",
         folder.display(),
         path.display()
     )]
@@ -379,7 +380,7 @@ impl Study {
             }
         }
         if there.seed != here.seed {
-            return Err(other("--seed", &there.seed.to_string(), &here.seed.to_string()));
+            return Err(other(SEED, &there.seed.to_string(), &here.seed.to_string()));
         }
         Ok(())
     }

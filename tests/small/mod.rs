@@ -14,6 +14,7 @@ pub fn assignments(preset: &str) -> Vec<&'static str> {
         ModelConfig::TransformerEncoder(_) => {
             &["model.hidden=8", "model.head_width=3", "model.value_width=5", "model.feed_forward=12"]
         }
+        ModelConfig::Own(_) => &[],
         ModelConfig::Transformer(_) => &["model.hidden=8", "model.heads=2", "model.feed_forward=12"],
     };
     let data = ["data.min_frequency=1", "data.max_tokens=8", "data.source_vocabulary=60", "data.target_vocabulary=60"];

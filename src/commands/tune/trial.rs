@@ -17,6 +17,7 @@ use crate::tune::{End, Role, Trial};
 use anyhow::ensure;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::super::advice::told;
 use super::super::corpus;
 use super::Session;
 
@@ -37,9 +38,11 @@ pub fn train(session: &mut Session, mut claim: Claim) -> anyhow::Result<Option<T
 /// How the trial ends, with what is known of it by then; `None` where it is stopped and goes on later.
 fn ended(session: &mut Session, trial: &mut Trial, path: &Path) -> anyhow::Result<Option<End>> {
     let failed = |why: String| Ok(Some(End::Failed { why }));
+    // With what to type: that is all that the study keeps of it.
+    let refused = |error: TrainError| failed(told(&error.into()));
     let config = match session.space.configure(&trial.values) {
         Ok(config) => config,
-        Err(error) => return failed(error.to_string()),
+        Err(error) => return failed(told(&error.into())),
     };
     let resume = path.join("last.safetensors").exists();
     let (run, tokenizers) = if resume {
@@ -66,11 +69,11 @@ fn ended(session: &mut Session, trial: &mut Trial, path: &Path) -> anyhow::Resul
     }
     let mut device = session.device.open()?.device;
     let setup = match Setup::new(run.config(), tokenizers, session.corpus.splits.clone(), device.as_ref()) {
-        Err(error @ (TrainError::NoRoom(_) | TrainError::NothingLeft { .. })) => return failed(error.to_string()),
+        Err(error @ (TrainError::NoRoom(_) | TrainError::NothingLeft { .. })) => return refused(error),
         setup => setup?,
     };
     let ready = match setup.allocate(device.as_mut()) {
-        Err(error) if is_out_of_memory(&error) => return failed(error.to_string()),
+        Err(error) if is_out_of_memory(&error) => return refused(error),
         ready => ready?,
     };
     let mut trainer = Trainer::new(ready, &run, resume)?;
@@ -82,7 +85,7 @@ fn ended(session: &mut Session, trial: &mut Trial, path: &Path) -> anyhow::Resul
             Err(error @ (TrainError::Diverged { .. } | TrainError::DivergedOnResume { .. })) => {
                 watch.end = Some(End::Failed { why: error.to_string() });
             }
-            Err(error) if is_out_of_memory(&error) => watch.end = Some(End::Failed { why: error.to_string() }),
+            Err(error) if is_out_of_memory(&error) => watch.end = Some(End::Failed { why: told(&error.into()) }),
             Err(error) => return Err(error.into()),
         }
     }

@@ -90,6 +90,9 @@ const KEYS: [(&str, &str); 49] = [
     ),
 ];
 
+/// The origin of what nobody named another one for.
+pub(crate) const ASSIGNMENT: &str = "an assignment";
+
 /// `model.kind` of a model of another crate.
 const OWN: &str = "own";
 
@@ -183,7 +186,7 @@ impl Config {
         self.merge(vec![parse(text, origin)?], origin)
     }
 
-    /// Changes one key, as the flag `--set` does: `train.learning_rate=3e-4`. The value is TOML, but text needs no
+    /// Changes one key: `train.learning_rate=3e-4`. The value is TOML, but text needs no
     /// quotes: `model.rnn=lstm`. The fields of `train.batch` and `train.schedule` can be set directly:
     /// `train.batch.tokens=4096`.
     ///
@@ -201,8 +204,17 @@ impl Config {
     ///
     /// Those of [`set`](Self::set).
     pub fn set_all(&mut self, assignments: &[impl AsRef<str>]) -> Result<(), ConfigError> {
-        let tables = assignments.iter().map(|assignment| table_of(assignment.as_ref()));
-        *self = self.merge(tables.collect::<Result<_, _>>()?, "--set")?;
+        self.assign(assignments, ASSIGNMENT)
+    }
+
+    /// [`set_all`](Self::set_all) for assignments of a flag or a file, `origin`, to name in errors.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`set`](Self::set).
+    pub fn assign(&mut self, assignments: &[impl AsRef<str>], origin: &str) -> Result<(), ConfigError> {
+        let tables = assignments.iter().map(|assignment| table_of(assignment.as_ref(), origin));
+        *self = self.merge(tables.collect::<Result<_, _>>()?, origin)?;
         Ok(())
     }
 
@@ -286,14 +298,14 @@ impl Config {
 }
 
 /// The assignment as TOML: `train.epochs=3` is `{ train = { epochs = 3 } }`.
-fn table_of(assignment: &str) -> Result<Table, ConfigError> {
-    let (key, text) =
-        assignment.split_once('=').ok_or_else(|| ConfigError::Assignment { assignment: assignment.to_owned() })?;
+fn table_of(assignment: &str, origin: &str) -> Result<Table, ConfigError> {
+    let nothing = || ConfigError::Assignment { assignment: assignment.to_owned(), origin: origin.to_owned() };
+    let (key, text) = assignment.split_once('=').ok_or_else(nothing)?;
     let key = key.trim();
     // No key has more parts than `train.schedule.kind`; 60,000 tables in each other overflow the stack when they are
     // freed.
     if key.split('.').count() > 3 {
-        return Err(unknown_key(key.to_owned(), "--set"));
+        return Err(unknown_key(key.to_owned(), origin));
     }
     // A line end would begin another assignment, which nobody would hear of.
     let value = toml::from_str::<Table>(&format!("value = {text}"))
@@ -421,8 +433,8 @@ mod tests {
         let even = "[model]\nbidirectional = true\nhidden = 12";
         assert!(config.overlay(even, "my.toml").unwrap().to_toml().contains("hidden = 12"));
         let error = config.set_all(&["model.bidirectional=true", "train.epochs=3"]).unwrap_err();
-        assert!(error.to_string().starts_with("`model.hidden = 13` in --set: expected"), "{error}");
-        assert!(error_of("data.source=en").starts_with("`data.target = \"en\"` in --set: expected"));
+        assert!(error.to_string().starts_with("`model.hidden = 13` in an assignment: expected"), "{error}");
+        assert!(error_of("data.source=en").starts_with("`data.target = \"en\"` in an assignment: expected"));
     }
 
     #[test]
@@ -460,14 +472,14 @@ mod tests {
         assert_eq!(error, "`train.epochs = \"ten\"` in my.toml: expected a whole number from 1 to 4294967295");
         assert_eq!(
             error_of("model.rnn=elman"),
-            "`model.rnn = \"elman\"` in --set: expected \"rnn\", \"lstm\", \"gru\" or \"unit\""
+            "`model.rnn = \"elman\"` in an assignment: expected \"rnn\", \"lstm\", \"gru\" or \"unit\""
         );
         for (assignment, message) in [
-            ("model.hidden=-1", "`model.hidden = -1` in --set: expected a whole number from 1 to 65535 ("),
-            ("model.hidden=1.5", "`model.hidden = 1.5` in --set"),
+            ("model.hidden=-1", "`model.hidden = -1` in an assignment: expected a whole number from 1 to 65535 ("),
+            ("model.hidden=1.5", "`model.hidden = 1.5` in an assignment"),
             ("model.dropout=1.0", "expected a number from 0 to below 1"),
             ("train.clip_norm=inf", "expected a number above 0"),
-            ("data.source.name=x", "`data.source = { name = \"x\" }` in --set: expected the language"),
+            ("data.source.name=x", "`data.source = { name = \"x\" }` in an assignment: expected the language"),
             ("train.batch=128", "expected { sentences = 128 } or { tokens = 4096 }"),
             ("train.batch.words=128", "expected { sentences = 128 } or { tokens = 4096 }"),
             ("train.schedule.kind=cosine", "expected { kind = \"constant\" }"),
@@ -503,7 +515,9 @@ mod tests {
 
     #[test]
     fn what_is_no_assignment_or_no_toml_is_refused() {
-        assert!(error_of("train.epochs").starts_with("`--set train.epochs` sets nothing: expected KEY=VALUE"));
+        assert!(
+            error_of("train.epochs").starts_with("`train.epochs` in an assignment sets nothing: expected KEY=VALUE")
+        );
         let error = Config::default().overlay("[train]\nepochs 3", "my.toml").unwrap_err().to_string();
         assert!(error.starts_with("cannot read my.toml: TOML parse error") && error.contains("line 2"), "{error}");
     }
