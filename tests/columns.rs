@@ -29,7 +29,9 @@ fn long_lines(path: &Path, found: &mut Vec<String>) {
 fn no_line_is_longer_than_120_columns() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = vec![];
-    for folder in FOLDERS.into_iter().chain(["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "Cargo.toml"]) {
+    for folder in
+        FOLDERS.into_iter().chain(["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "Cargo.toml"])
+    {
         long_lines(&root.join(folder), &mut found);
     }
     assert_eq!(found, Vec::<String>::new());

@@ -4,6 +4,7 @@
 //! each; wgpu cannot replay a command buffer), submits once, and returns; nothing is allocated, compiled or read back.
 
 mod adapter;
+mod canaries;
 mod context;
 mod log;
 mod loops;
@@ -11,6 +12,7 @@ mod open;
 mod profile;
 mod shaders;
 mod standard;
+mod uniforms;
 
 pub use adapter::{AdapterInfo, Limits, OpenError, Properties, install_hint, list};
 /// For tests that compile kernels as a [`Gpu`] does.
@@ -30,25 +32,14 @@ use crate::plan::{
     Buffer, Counters, Device, DeviceError, Plan, Prepared, Profile, Region, Step, check_access, share_slots,
 };
 
+use canaries::slot;
 use context::{Context, Kernel, TIMESTAMPS};
 use log::Log;
+use uniforms::Uniforms;
 
 /// Runs that may be queued before the host waits for the oldest: enough to keep a GPU busy, few enough to stop soon
 /// after Ctrl-C.
 const IN_FLIGHT: usize = 4;
-
-/// What stands behind the end of a buffer that is watched: bits of a NaN that no computation gives, others for every
-/// buffer. For arithmetic passes the bits of a NaN on: what a kernel read behind one buffer and wrote behind another
-/// must not look as if nobody had written there.
-fn behind(owner: &str) -> u32 {
-    let hash = owner.bytes().fold(0x811c_9dc5, |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-    0x7fc0_0001 | hash & 0x003f_ffff
-}
-
-/// The owner of slot `i`, for [`behind`] and messages.
-fn slot(i: usize) -> String {
-    format!("slot {i}")
-}
 
 struct Launch {
     kernel: Arc<Kernel>,
@@ -243,13 +234,6 @@ impl Gpu {
         Err(DeviceError::OutOfMemory { device: self.context.info.name.clone(), message })
     }
 
-    fn fill_end(&self, owner: &str, buffer: &wgpu::Buffer, elements: usize) {
-        if self.spare > 0 {
-            let bits = vec![behind(owner); self.spare];
-            self.context.queue.write_buffer(buffer, 4 * elements as u64, bytemuck::cast_slice(&bits));
-        }
-    }
-
     fn enqueue(&mut self, encoder: wgpu::CommandEncoder) -> wgpu::SubmissionIndex {
         self.counters.submits += 1;
         self.context.queue.submit([encoder.finish()])
@@ -278,38 +262,6 @@ fn record(encoder: &mut wgpu::CommandEncoder, launches: &[Launch], clock: Option
         pass.set_pipeline(&kernel.pipeline);
         pass.set_bind_group(0, bindings, &[]);
         pass.dispatch_workgroups(*x, *y, *z);
-    }
-}
-
-/// The static parameters of all launches of a plan, in one buffer.
-struct Uniforms {
-    buffer: wgpu::Buffer,
-    offsets: HashMap<*const Dispatch, u64>,
-}
-
-impl Uniforms {
-    fn new(context: &Context, plan: &Plan) -> Self {
-        let alignment = context.device.limits().min_uniform_buffer_offset_alignment.max(16) as usize / 4;
-        let (mut words, mut offsets): (Vec<u32>, _) = (vec![], HashMap::new());
-        for dispatch in plan.steps.iter().flat_map(|s| &s.dispatches) {
-            offsets.insert(std::ptr::from_ref(dispatch), 4 * words.len() as u64);
-            words.extend(&dispatch.uniform);
-            // A uniform block is a multiple of 16 bytes.
-            words.resize((words.len() + 3).next_multiple_of(alignment), 0);
-        }
-        let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
-        let buffer = context.buffer("uniforms", words.len(), usage);
-        context.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(&words));
-        Self { buffer, offsets }
-    }
-
-    fn binding(&self, dispatch: &Dispatch) -> wgpu::BufferBinding<'_> {
-        let size = 4 * dispatch.uniform.len().next_multiple_of(4) as u64;
-        wgpu::BufferBinding {
-            buffer: &self.buffer,
-            offset: self.offsets[&std::ptr::from_ref(dispatch)],
-            size: wgpu::BufferSize::new(size),
-        }
     }
 }
 
@@ -400,21 +352,7 @@ impl Device for Gpu {
     }
 
     fn stray(&mut self) -> Result<Option<String>, DeviceError> {
-        if self.spare == 0 {
-            return Ok(None);
-        }
-        let slots = self.pool.iter().enumerate().map(|(i, (buffer, elements))| (slot(i), buffer, *elements));
-        let named = self.named.iter().map(|(name, (buffer, tensor))| (name.clone(), buffer, tensor.len()));
-        let ends = named.chain(slots).map(|(name, buffer, len)| (name, buffer.clone(), 4 * len as u64));
-        for (name, buffer, end) in ends.collect::<Vec<_>>() {
-            let found = self.read(&buffer, end, 4 * self.spare as u64)?;
-            let found: Vec<u32> = bytemuck::pod_collect_to_vec(&found);
-            if let Some(at) = found.iter().position(|&bits| bits != behind(&name)) {
-                let len = end as usize / 4;
-                return Ok(Some(format!("element {} of {name}, which has {len}", len + at)));
-            }
-        }
-        Ok(None)
+        self.overwritten_end()
     }
 
     fn run(&mut self, plan: Prepared, log: bool) -> Result<(), DeviceError> {

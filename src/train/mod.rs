@@ -9,6 +9,7 @@ mod error;
 pub mod files;
 pub mod fingerprint;
 pub mod footprint;
+mod load;
 pub mod metrics;
 pub mod rehearsal;
 mod resident;
@@ -22,8 +23,9 @@ mod trainer;
 mod watch;
 
 pub use error::TrainError;
+pub use load::{check_tokenizers, load, load_weights};
 pub use resident::Split;
 pub use run_translator::RunTranslator;
 pub use setup::{Ready, Setup};
-pub use trainer::{Outcome, Trainer, check_tokenizers, load, load_weights};
+pub use trainer::{Outcome, Trainer};
 pub use watch::{Speed, Watch};

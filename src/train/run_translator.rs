@@ -3,8 +3,8 @@
 use crate::decode::{Beam, DecodeError, Limit, Search, Translated, Translator};
 use crate::plan::Device;
 
+use super::load::load;
 use super::run_directory::RunDirectory;
-use super::trainer::load;
 use super::{TrainError, checkpoint::Trained};
 
 /// A trained model on a device, between its tokenizers.

@@ -1,27 +1,25 @@
 //! The training loop.
 
+mod average;
+
 use std::collections::{HashMap, VecDeque};
-use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use crate::decode::{Beam, End, Limit, Search, Translated, Translator};
-use crate::graph::TensorType;
-use crate::models::{self, Model, ModelConfig};
+use crate::models::Model;
 use crate::nn::Parameters;
 use crate::plan::{Device, DeviceError, Prepared};
 use crate::text::{Batch, BatchShape, Batcher, Tokenizer};
 
 use super::TrainError;
-use super::checkpoint::{
-    CheckpointError, Last, NamedTensor, Trained, TrainingState, cut, load_last, load_model, load_trained, save_last,
-    save_model, stored_shape,
-};
+use super::checkpoint::{Last, NamedTensor, Trained, TrainingState, cut, load_last, load_model, save_last, save_model};
 use super::config::{Config, TrainConfig};
-use super::files::{remove, remove_temporaries, write_atomically};
+use super::files::{remove_temporaries, write_atomically};
 use super::fingerprint::{Fingerprints, tokenizer_fingerprint};
+use super::load::{blame, expected};
 use super::metrics::{EpochMetrics, Metrics, Record, StepMetrics};
 use super::run_directory::{Lock, RunDirectory};
 use super::schedule::{ScheduleState, Scheduler};
@@ -29,6 +27,7 @@ use super::score::ValidationScore;
 use super::setup::{Ready, Setup, TRAINING, VALIDATION};
 use super::step::{StepResult, control_words};
 use super::watch::{Speed, Watch};
+use average::averaged;
 
 /// Steps after a resume within which a divergence is told apart: moments that were restored wrongly ended a run at the
 /// second.
@@ -314,39 +313,6 @@ impl<'a> Trainer<'a> {
         Ok(true)
     }
 
-    /// Puts the mean of the last `train.average_epochs` epochs' parameters in the place of the present ones, which it
-    /// gives back; `None` where there is nothing to average. The epochs' parameters lie in the run's folder, so that a
-    /// resumed run averages the same.
-    fn average(&mut self) -> Result<Option<Vec<f32>>, TrainError> {
-        let (count, epoch) = (self.run.config().train.average_epochs, self.state.epoch);
-        if count == 1 {
-            return Ok(None);
-        }
-        save_model(&self.run.epoch_path(epoch), &self.tensors("parameters")?, None)?;
-        if epoch > count {
-            remove(&self.run.epoch_path(epoch - count))?;
-        }
-        let paths: Vec<_> = averaged(&self.run.config().train, epoch).map(|epoch| self.run.epoch_path(epoch)).collect();
-        let number = paths.len() as f64;
-        let mut sums: Vec<Vec<f64>> = self.model.parameters().iter().map(|p| vec![0.0; p.len()]).collect();
-        for path in &paths {
-            let tensors = load_model(path, &expected(self.model.parameters()))?;
-            for (sum, tensor) in sums.iter_mut().zip(&tensors) {
-                sum.iter_mut().zip(&tensor.values).for_each(|(sum, &value)| *sum += f64::from(value));
-            }
-        }
-        let means = sums.iter().map(|sum| sum.iter().map(|sum| (sum / number) as f32).collect::<Vec<f32>>());
-        let trained = self.device.read_f32("parameters")?;
-        let means = self.model.parameters().weights(means);
-        self.device.write_f32("parameters", &means)?;
-        Ok(Some(trained))
-    }
-
-    /// Puts the parameters back that [`average`](Self::average) took the place of.
-    fn put_back(&mut self, trained: Option<Vec<f32>>) -> Result<(), DeviceError> {
-        trained.map_or(Ok(()), |trained| self.device.write_f32("parameters", &trained))
-    }
-
     /// Loss and BLEU of the validation set; `None` where `stop` was set meanwhile.
     fn validate(&mut self, stop: &AtomicBool) -> Result<Option<(StepResult, f64)>, TrainError> {
         let Some(loss) = self.validation_loss(stop)? else { return Ok(None) };
@@ -412,11 +378,6 @@ impl<'a> Trainer<'a> {
     }
 }
 
-/// The epochs whose parameters make the mean at the end of this one.
-fn averaged(train: &TrainConfig, epoch: usize) -> RangeInclusive<usize> {
-    (epoch + 1).saturating_sub(train.average_epochs).max(1)..=epoch
-}
-
 fn first_state(config: &Config, files: Fingerprints) -> TrainingState {
     TrainingState {
         step: 0,
@@ -454,91 +415,10 @@ fn unchanged(mut state: TrainingState, files: Fingerprints, run: &RunDirectory) 
     if changed.is_empty() { Ok(state) } else { Err(TrainError::Changed { files: changed, run: run.path().into() }) }
 }
 
-/// Names and shapes of a model's parameters, as a checkpoint must have them.
-fn expected(parameters: &Parameters) -> Vec<(String, Vec<usize>)> {
-    parameters.iter().map(|p| (p.name.clone(), p.shape.clone())).collect()
-}
-
-/// Names the tokenizer if it is why a checkpoint doesn't fit.
-fn blame(error: CheckpointError, run: &RunDirectory, vocabularies: [usize; 2]) -> TrainError {
-    let CheckpointError::Tensors { path, .. } = &error else {
-        return error.into();
-    };
-    let names = models::vocabulary_tensors(&run.config().model);
-    for (embedding, tokenizer, tokens) in [
-        (names[0], run.source_tokenizer_path(), vocabularies[0]),
-        (names[1], run.target_tokenizer_path(), vocabularies[1]),
-    ] {
-        let stored = stored_shape(path, embedding).and_then(|shape| shape.first().copied());
-        if let Some(expected) = stored.filter(|&rows| rows != tokens) {
-            return TrainError::WrongTokenizer { tokenizer, tokens, checkpoint: path.clone(), expected };
-        }
-    }
-    error.into()
-}
-
 fn restore(device: &mut dyn Device, parameters: &Parameters, last: &Last) -> Result<(), DeviceError> {
     device.write_f32("parameters", &parameters.weights(last.parameters.iter().map(|tensor| &tensor.values)))?;
     for (name, tensors) in [("exp_avg", &last.exp_avg), ("exp_avg_sq", &last.exp_avg_sq)] {
         device.write_f32(name, &parameters.moments(tensors.iter().map(|tensor| &tensor.values)))?;
     }
     Ok(())
-}
-
-/// Loads a run's best model onto a device, to translate with it, and what it says of its training.
-///
-/// # Errors
-/// When `model.safetensors` is missing, damaged, of another model or of other tokenizers, or memory is short.
-pub fn load(
-    device: &mut dyn Device,
-    run: &RunDirectory,
-    tokenizers: [&Tokenizer; 2],
-) -> Result<(Arc<dyn Model>, Option<Trained>), TrainError> {
-    let vocabularies = tokenizers.map(Tokenizer::vocabulary_size);
-    let path = run.model_path();
-    let model = load_weights(device, &run.config().model, vocabularies, &path).map_err(|e| match e {
-        TrainError::Checkpoint(error) => blame(error, run, vocabularies),
-        other => other,
-    })?;
-    let trained = load_trained(&path)?;
-    check_tokenizers(run, trained, tokenizers.map(Some))?;
-    Ok((model, trained))
-}
-
-/// Refuses tokenizers that are not those that a run's model was trained with, where it says which those are.
-///
-/// # Errors
-/// Names the tokenizer.
-pub fn check_tokenizers(
-    run: &RunDirectory,
-    trained: Option<Trained>,
-    tokenizers: [Option<&Tokenizer>; 2],
-) -> Result<(), TrainError> {
-    let paths = [run.source_tokenizer_path(), run.target_tokenizer_path()];
-    let expected = trained.iter().flat_map(|trained| trained.tokenizers);
-    for ((tokenizer, path), expected) in tokenizers.into_iter().zip(paths).zip(expected) {
-        if tokenizer.is_some_and(|tokenizer| tokenizer_fingerprint(tokenizer) != expected) {
-            return Err(TrainError::ChangedTokenizer { tokenizer: path, checkpoint: run.model_path() });
-        }
-    }
-    Ok(())
-}
-
-/// [`load`] for a model of this configuration in any file of named tensors.
-///
-/// # Errors
-/// When the file is missing, damaged or of another model, or memory is short.
-pub fn load_weights(
-    device: &mut dyn Device,
-    config: &ModelConfig,
-    vocabularies: [usize; 2],
-    path: &Path,
-) -> Result<Arc<dyn Model>, TrainError> {
-    let model = models::build(config, vocabularies);
-    let parameters = model.parameters();
-    let tensors = load_model(path, &expected(parameters))?;
-    let flat = parameters.weights(tensors.iter().map(|tensor| &tensor.values));
-    device.allocate("parameters", &TensorType::f32(&[flat.len()]))?;
-    device.write_f32("parameters", &flat)?;
-    Ok(model)
 }
