@@ -420,7 +420,7 @@ fn what_no_configuration_has() {
         ),
         (
             "--preset rnn --set model.kind=transformer",
-            ", e.g. seed-full-transformer. --preset seed-full-transformer takes",
+            ", e.g. course-full-transformer. --preset course-full-transformer takes",
         ),
         ("--preset tine", "there is no preset `tine`: did you mean `tiny`? The presets are bahdanau, captions, gru, "),
     ] {
@@ -465,14 +465,14 @@ fn batch(sandbox: &Sandbox, name: &str, source: &[i64], target: &[i64]) {
 fn models_and_batches_that_do_not_fit() {
     let sandbox = Sandbox::new();
     sandbox.refuse(
-        "init --preset seed-full-transformer --set model.heads=3 --src-vocab 9 --tgt-vocab 9 --out m",
+        "init --preset course-full-transformer --set model.heads=3 --src-vocab 9 --tgt-vocab 9 --out m",
         &["`model.heads = 3` contradicts model.hidden = 128: the heads share the hidden elements out"],
     );
     sandbox.refuse(
         "init --preset translator --src-vocab 9 --tgt-vocab 8 --out m",
         &["--src-vocab 9 and --tgt-vocab 8: expected the same number"],
     );
-    sandbox.succeed("init --preset seed-transformer --set model.hidden=4 --src-vocab 9 --tgt-vocab 8 --out m");
+    sandbox.succeed("init --preset course-transformer --set model.hidden=4 --src-vocab 9 --tgt-vocab 8 --out m");
     sandbox.refuse("init --preset tiny --src-vocab 9 --tgt-vocab 8 --out m", &["m already has files in it"]);
     let good = [2, 5, 3, 1];
     batch(&sandbox, "good", &good, &good);
@@ -524,6 +524,6 @@ fn drawings_and_beams_that_make_no_sense() {
     sandbox.refuse("translate run --beam 65", &["65 is not in 1..=64"]);
     sandbox.refuse("translate run --length-penalty -1", &["expected a number from 0 to 10"]);
     sandbox.refuse("translate run --length-penalty=x", &["expected a number from 0 to 10"]);
-    let drawn = sandbox.succeed("graph --preset seed-transformer --format dot");
+    let drawn = sandbox.succeed("graph --preset course-transformer --format dot");
     assert!(drawn.starts_with("digraph") && drawn.contains("attention.q.weight"), "{drawn}");
 }

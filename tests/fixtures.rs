@@ -51,8 +51,8 @@ impl Fixture {
         let kind = settings["model"]["kind"].as_str().expect("a kind");
         let preset = match kind {
             "seq2seq" => "tiny",
-            "transformer-encoder" => "seed-transformer",
-            _ => "seed-full-transformer",
+            "transformer-encoder" => "course-transformer",
+            _ => "course-full-transformer",
         };
         let fixed = ["model.dropout=0.0", "data.max_tokens=4", "train.clip_norm=0.5", "train.shuffle=false"];
         let model = settings["model"].as_object().expect("keys").iter();

@@ -34,8 +34,8 @@ fn configs() -> Vec<Config> {
         config("tiny", &["model.attention=cosine-concat", "model.rnn=gru", "model.layers=2"]),
         config("tiny", &["model.attention=dot", "model.input_feeding=true"]),
         config("tiny", &["model.attention=none", "model.rnn=rnn"]),
-        config("seed-full-transformer", &transformer),
-        config("seed-transformer", &transformer),
+        config("course-full-transformer", &transformer),
+        config("course-transformer", &transformer),
     ]
 }
 

@@ -64,7 +64,7 @@ fn numbers_without_a_machine_are_refused_at_once() {
         &format!("{TRAIN} run --config mine.toml"),
         &["`model.embedding = 4611686018427387904` in mine.toml: expected a whole number from 1 to 65535"],
     );
-    let transformer = "train --preset seed-full-transformer --data data --device cpu --out run";
+    let transformer = "train --preset course-full-transformer --data data --device cpu --out run";
     sandbox.refuse(
         &format!("{transformer} --set model.encoder_layers=65536"),
         &["`model.encoder_layers = 65536` in --set: expected a whole number from 1 to 1024"],

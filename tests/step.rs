@@ -114,9 +114,9 @@ fn the_unit_of_textbooks() {
 fn transformers_that_drop_probabilities_of_their_attention() {
     let sizes = ["model.hidden=8", "model.feed_forward=16", "data.frame=target"];
     let dropout = ["model.dropout=0.0", "model.attention_dropout=0.3"];
-    compare_preset("seed-full-transformer", &[&sizes[..], &["model.heads=2"], &dropout].concat());
+    compare_preset("course-full-transformer", &[&sizes[..], &["model.heads=2"], &dropout].concat());
     compare_preset(
-        "seed-transformer",
+        "course-transformer",
         &[&sizes[..], &["model.head_width=3", "model.value_width=5"], &dropout].concat(),
     );
 }

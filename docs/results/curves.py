@@ -1,5 +1,5 @@
 """Draws the perplexities of runs:
-python3 docs/results/curves.py runs/seed-lstm-attention runs/seed-transformer > docs/results/curves.svg"""
+python3 docs/results/curves.py runs/course-lstm-attention runs/course-transformer > docs/results/curves.svg"""
 import json, math, pathlib, sys
 
 COLOURS = ["#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#8c564b", "#17becf", "#e377c2", "#7f7f7f", "#000000"]

@@ -13,7 +13,6 @@ use crate::device::{Opened, Why};
 use crate::gpu::{self, Shaders};
 use crate::graph::Work;
 use crate::ops::Listing;
-use crate::train::config::Config;
 use anyhow::{Context, bail};
 use clap::Args;
 
@@ -153,7 +152,7 @@ impl Bench {
     fn check(&self, all: &[Listing]) -> anyhow::Result<Vec<Listing>> {
         let ops = chosen_ops(all, &self.ops)?;
         if let Some(preset) = &self.step {
-            Config::preset(preset)?;
+            super::preset(preset)?;
         }
         for (flag, path) in [("--save", &self.save), ("--svg", &self.svg)] {
             let folder = path.as_ref().and_then(|path| path.parent()).filter(|folder| !folder.as_os_str().is_empty());

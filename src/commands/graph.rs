@@ -53,7 +53,7 @@ impl Graph {
                      --preset {preset}"
                 )
             }
-            (preset, None) => of_config(&Config::preset(preset)?)?,
+            (preset, None) => of_config(&super::preset(preset)?)?,
         };
         let format = match (self.format, &self.out) {
             (Some(format), _) => format,

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use crate::models;
 use crate::train::TrainError;
 use crate::train::checkpoint::{cut, save_model};
-use crate::train::config::Config;
 use crate::train::footprint::Footprint;
 use crate::train::run_directory::RunDirectory;
 use clap::Args;
@@ -34,7 +33,7 @@ pub struct Init {
 
 impl Init {
     pub fn run(self) -> anyhow::Result<()> {
-        let mut config = Config::preset(&self.preset)?;
+        let mut config = super::preset(&self.preset)?;
         config.assign(&self.assignments, "--set")?;
         if let Some(seed) = self.seed {
             config.assign(&[format!("train.seed={seed}")], "--seed")?;

@@ -36,6 +36,7 @@ use std::process::ExitCode;
 use crate::gpu::{self, OpenError};
 use crate::ops::{Listing, OPS};
 use crate::shell::word;
+use crate::train::config::{Config, ConfigError};
 use anyhow::{anyhow, bail};
 use clap::{Parser, Subcommand};
 use thiserror::Error;
@@ -192,6 +193,14 @@ fn expected_adapter(what: &str) -> anyhow::Error {
         format!(": {}", present.join(", "))
     };
     anyhow!("{what}; expected a graphics adapter; choose an adapter with --device{present}")
+}
+
+/// A preset, with a word where it has another name now.
+fn preset(name: &str) -> Result<Config, ConfigError> {
+    if let Some(today) = Config::renamed(name) {
+        tell!("note: the preset {name} is called {today} now");
+    }
+    Config::preset(name)
 }
 
 /// The ops that --op names, in the order of the list; all where it names none.

@@ -33,7 +33,7 @@ pub struct Train {
     /// Folder for the run: configuration, metrics, model, tokenizers [default: runs/PRESET]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// A configuration that comes with wgrad, e.g. captions, lstm-attention, translator, seed-transformer; a wrong name
+    /// A configuration that comes with wgrad, e.g. captions, lstm-attention, translator, course-transformer; a wrong name
     /// lists them all
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
@@ -115,7 +115,7 @@ impl Train {
     fn configuration(&self) -> anyhow::Result<(String, Config)> {
         let default = if self.data.is_some() { "lstm-attention" } else { "captions" };
         let mut name = self.preset.clone().unwrap_or_else(|| default.into());
-        let mut config = Config::preset(&name)?;
+        let mut config = super::preset(&name)?;
         if let Some(path) = &self.config {
             let text = fs::read_to_string(path).with_context(|| format!("--config {}", path.display()))?;
             let origin = path.display().to_string();

@@ -51,7 +51,7 @@ pub struct Dispatch {
     pub shader: Shader,
     /// Entry point.
     pub entry: &'static str,
-    /// Compile-time constants, prepended to the shader as `const NAME: u32 = VALUE;`.
+    /// Compile-time constants, appended to the shader as `const NAME: u32 = VALUE;`.
     pub constants: Vec<(&'static str, u32)>,
     /// Storage bindings in the order of the shader's `@binding` numbers; true where the kernel writes.
     pub bindings: Vec<(Operand, bool)>,

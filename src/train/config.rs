@@ -118,22 +118,22 @@ pub enum Metric {
 pub const PRESETS: [(&str, &str); 24] = [
     ("bahdanau", include_str!("../../data/presets/bahdanau.toml")),
     ("captions", include_str!("../../data/presets/captions.toml")),
+    ("course-full-transformer", include_str!("../../data/presets/course-full-transformer.toml")),
+    ("course-lstm", include_str!("../../data/presets/course-lstm.toml")),
+    ("course-lstm-attention", include_str!("../../data/presets/course-lstm-attention.toml")),
+    ("course-lstm-replace", include_str!("../../data/presets/course-lstm-replace.toml")),
+    ("course-rnn", include_str!("../../data/presets/course-rnn.toml")),
+    ("course-rnn-attention", include_str!("../../data/presets/course-rnn-attention.toml")),
+    ("course-rnn-replace", include_str!("../../data/presets/course-rnn-replace.toml")),
+    ("course-transformer", include_str!("../../data/presets/course-transformer.toml")),
     ("gru", include_str!("../../data/presets/gru.toml")),
+    ("lstm", include_str!("../../data/presets/lstm.toml")),
     ("lstm-attention", include_str!("../../data/presets/lstm-attention.toml")),
     ("lstm-deep", include_str!("../../data/presets/lstm-deep.toml")),
-    ("lstm", include_str!("../../data/presets/lstm.toml")),
     ("luong", include_str!("../../data/presets/luong.toml")),
     ("rnn", include_str!("../../data/presets/rnn.toml")),
     ("rnn-unit", include_str!("../../data/presets/rnn-unit.toml")),
     ("scheduled-sampling", include_str!("../../data/presets/scheduled-sampling.toml")),
-    ("seed-full-transformer", include_str!("../../data/presets/seed-full-transformer.toml")),
-    ("seed-lstm", include_str!("../../data/presets/seed-lstm.toml")),
-    ("seed-lstm-attention", include_str!("../../data/presets/seed-lstm-attention.toml")),
-    ("seed-lstm-replace", include_str!("../../data/presets/seed-lstm-replace.toml")),
-    ("seed-rnn", include_str!("../../data/presets/seed-rnn.toml")),
-    ("seed-rnn-attention", include_str!("../../data/presets/seed-rnn-attention.toml")),
-    ("seed-rnn-replace", include_str!("../../data/presets/seed-rnn-replace.toml")),
-    ("seed-transformer", include_str!("../../data/presets/seed-transformer.toml")),
     ("tiny", include_str!("../../data/presets/tiny.toml")),
     ("transformer", include_str!("../../data/presets/transformer.toml")),
     ("translator", include_str!("../../data/presets/translator.toml")),
@@ -197,13 +197,20 @@ impl Default for Config {
 }
 
 impl Config {
+    /// What a preset is called that had another name: those after a course were `seed-` ones, which read like a seed.
+    pub fn renamed(name: &str) -> Option<&'static str> {
+        let rest = name.strip_prefix("seed-")?;
+        PRESETS.iter().map(|(known, _)| *known).find(|known| known.strip_prefix("course-") == Some(rest))
+    }
+
     /// One of the [`PRESETS`].
     ///
     /// # Errors
     ///
     /// No preset has this name; the error lists them.
     pub fn preset(name: &str) -> Result<Self, ConfigError> {
-        match PRESETS.iter().find(|(known, _)| *known == name) {
+        let today = Self::renamed(name).unwrap_or(name);
+        match PRESETS.iter().find(|(known, _)| *known == today) {
             Some((_, text)) => Ok(toml::from_str(text).expect("the tests read every preset")),
             None => {
                 let names = PRESETS.map(|(known, _)| known);
@@ -428,6 +435,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn presets_keep_to_their_old_names() {
+        assert_eq!(Config::renamed("seed-lstm"), Some("course-lstm"));
+        assert_eq!(Config::preset("seed-lstm"), Config::preset("course-lstm"));
+        assert_eq!(Config::renamed("course-lstm"), None);
+        assert!(Config::preset("seed-gru").is_err(), "there was none");
+    }
+
+    #[test]
     fn every_preset_is_complete_valid_and_commented() {
         for (name, text) in PRESETS {
             let preset = Config::preset(name).unwrap();
@@ -498,22 +513,22 @@ mod tests {
     fn what_contradicts_is_refused() {
         for (preset, assignment, message) in [
             ("lstm", "model.input_feeding=true", "`model.input_feeding = true` contradicts model.attention = \"none\""),
-            ("seed-transformer", "train.teacher_forcing=0.5", "contradicts model.kind = transformer-encoder"),
-            ("seed-full-transformer", "model.heads=3", "`model.heads = 3` contradicts model.hidden = 128"),
-            ("seed-full-transformer", "model.tied=all", "needs data.joint_vocabulary=true"),
-            ("seed-full-transformer", "data.max_tokens=19", "takes 21 positions"),
-            ("seed-lstm", "train.batch.tokens=512", "`train.shuffle = false` contradicts train.batch"),
+            ("course-transformer", "train.teacher_forcing=0.5", "contradicts model.kind = transformer-encoder"),
+            ("course-full-transformer", "model.heads=3", "`model.heads = 3` contradicts model.hidden = 128"),
+            ("course-full-transformer", "model.tied=all", "needs data.joint_vocabulary=true"),
+            ("course-full-transformer", "data.max_tokens=19", "takes 21 positions"),
+            ("course-lstm", "train.batch.tokens=512", "`train.shuffle = false` contradicts train.batch"),
             (
-                "seed-transformer",
+                "course-transformer",
                 "model.rnn=lstm",
                 "a transformer-encoder has no such key; it belongs to model.kind = seq2seq",
             ),
             ("rnn-unit", "model.layers=2", "`model.layers = 2` contradicts model.rnn = unit"),
             ("lstm-attention", "model.rnn=unit", "`model.bidirectional = true` contradicts model.rnn = unit"),
             ("luong", "model.rnn=unit", "`model.layers = 2` contradicts model.rnn = unit"),
-            ("bahdanau", "model.kind=transformer", "e.g. seed-full-transformer"),
+            ("bahdanau", "model.kind=transformer", "e.g. course-full-transformer"),
             ("lstm", "model.heads=2", "belongs to model.kind = transformer-encoder and transformer"),
-            ("lstm", "model.kind=transformer", "e.g. seed-full-transformer"),
+            ("lstm", "model.kind=transformer", "e.g. course-full-transformer"),
         ] {
             let error = Config::preset(preset).unwrap().set(assignment).unwrap_err().to_string();
             assert!(error.contains(message), "{preset} {assignment}: {error}");

@@ -235,7 +235,7 @@ mod tests {
     #[test]
     fn a_free_transformer_looks_where_the_forced_one_does() {
         for (heads, seed) in [(1, 3), (2, 3)] {
-            let mut config = Config::preset("seed-full-transformer").unwrap();
+            let mut config = Config::preset("course-full-transformer").unwrap();
             let sizes = ["model.hidden=8", &format!("model.heads={heads}"), "model.feed_forward=12"];
             config.set_all(&sizes).unwrap();
             let vocabularies = [9, 8];

@@ -191,7 +191,7 @@ mod tests {
         let fields =
             ["train.batch.sentences", "train.batch.tokens", "train.schedule.patience", "train.schedule.warmup_steps"];
         let (mut refused, mut too_large, mut accepted) = (0, 0, 0);
-        for preset in ["lstm-attention", "bahdanau", "seed-transformer", "seed-full-transformer", "translator"] {
+        for preset in ["lstm-attention", "bahdanau", "course-transformer", "course-full-transformer", "translator"] {
             for key in keys().chain(fields) {
                 for value in values {
                     let (mut config, start) = (Config::preset(preset).unwrap(), Instant::now());

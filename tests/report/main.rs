@@ -155,7 +155,7 @@ fn attention_of_a_sentence_longer_than_the_model() {
     let sandbox = Sandbox::with_captions(40);
     let small = "--set model.max_positions=12 --set data.max_tokens=10 --set model.hidden=8 --set model.heads=2";
     sandbox.succeed(&format!(
-        "train --preset seed-transformer {small} --data data --device cpu --set train.epochs=1 --out run"
+        "train --preset course-transformer {small} --data data --device cpu --set train.epochs=1 --out run"
     ));
     let long = "ein Hund und ein Hund und ein Hund und ein Hund und ein Hund und ein Hund und ein Hund";
     let mut command = sandbox.wgrad("report run --device cpu --out page.html --sentence", None);

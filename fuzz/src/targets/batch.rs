@@ -165,10 +165,10 @@ fn configuration(length: usize) -> Config {
         0 => ("tiny", &["model.embedding=4", "model.hidden=4"]),
         1 => ("bahdanau", &["model.embedding=4", "model.hidden=4", "data.max_tokens=8"]),
         2 => (
-            "seed-transformer",
+            "course-transformer",
             &["model.hidden=4", "model.head_width=3", "model.value_width=2", "model.feed_forward=4"],
         ),
-        _ => ("seed-full-transformer", &["model.hidden=4", "model.heads=2", "model.feed_forward=4"]),
+        _ => ("course-full-transformer", &["model.hidden=4", "model.heads=2", "model.feed_forward=4"]),
     };
     let mut config = Config::preset(preset).expect("it is one of the presets");
     config.set_all(sizes).expect("they are in range");

@@ -123,7 +123,8 @@ fn resume(path: &Path, header: &Header) -> anyhow::Result<(BTreeMap<usize, Judge
         judged.extend(known.map(|judged| (judged.number, judged)));
     }
     // Written anew, so that what comes next begins a line.
-    let temporary = path.with_added_extension("new");
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".new");
     let write = || -> std::io::Result<()> {
         let mut file = File::create(&temporary)?;
         writeln!(file, "{}", serde_json::to_string(header)?)?;

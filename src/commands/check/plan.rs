@@ -71,7 +71,7 @@ pub fn reduced() -> String {
 }
 
 pub fn run(preset: &str, choice: &Choice, seed: u64, json: bool, ops: &[Listing]) -> anyhow::Result<()> {
-    let config = Config::preset(preset).map_err(usage)?;
+    let config = super::super::preset(preset).map_err(usage)?;
     let mut device = choice.resolve(ops, ops).map_err(usage)?.device().map_err(unopened)?;
     let checked = check(config, seed, &mut *device)?;
     let device = device.describe();

@@ -24,9 +24,9 @@ const PRESETS: [&str; 8] = [
     "lstm-attention",
     "rnn",
     "bahdanau",
-    "seed-lstm-attention",
+    "course-lstm-attention",
     "scheduled-sampling",
-    "seed-full-transformer",
+    "course-full-transformer",
     "translator",
 ];
 

@@ -103,8 +103,8 @@ const LATER: [&str; 1] = ["model.attention_dropout"];
 /// The families of models, each with a preset of it.
 const KINDS: [(&str, &str); 3] = [
     ("seq2seq", "lstm-attention"),
-    ("transformer-encoder", "seed-transformer"),
-    ("transformer", "seed-full-transformer"),
+    ("transformer-encoder", "course-transformer"),
+    ("transformer", "course-full-transformer"),
 ];
 
 /// Whether a configuration with this `model.kind` has the key.
