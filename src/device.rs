@@ -42,8 +42,8 @@ impl fmt::Display for Why {
     }
 }
 
-/// "auto" takes a hardware GPU if there is one, else the CPU; "cpu" takes the CPU; anything else the first adapter whose
-/// name contains it, in any case.
+/// "auto" takes a hardware GPU if there is one, else the CPU; "cpu" takes the CPU; anything else the first adapter
+/// whose name contains it, in any case.
 ///
 /// # Errors
 /// When no adapter has the name, or its driver gives no device.

@@ -422,7 +422,10 @@ fn what_no_configuration_has() {
             "--preset rnn --set model.kind=transformer",
             ", e.g. course-full-transformer. --preset course-full-transformer takes",
         ),
-        ("--preset tine", "there is no preset `tine`: did you mean `tiny`? The presets are bahdanau, captions, gru, "),
+        (
+            "--preset tine",
+            "there is no preset `tine`: did you mean `tiny`? The presets are bahdanau, captions, course-",
+        ),
     ] {
         sandbox.refuse(&format!("train --data data --out run {arguments}"), &[message]);
         assert!(!sandbox.path("run").exists());

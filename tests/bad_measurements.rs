@@ -33,7 +33,7 @@ fn checks_of_what_is_not_there() {
         ("--device nonsense", &["no device is called `nonsense`", "--device NAME"]),
         ("--shaders nowhere", &["cannot read nowhere", "expected a folder with files of wgrad's `shaders/`"]),
         ("--shaders empty", &["empty has no file that ends in .wgsl"]),
-        ("--shaders strange", &["strange/softmx.wgsl is no shader of wgrad; expected some of adam, add, "]),
+        ("--shaders strange", &["strange/softmx.wgsl is no shader of these ops; expected some of adam, add, "]),
         ("--shaders imports", &["imports/add.wgsl, line 2: `#import shared/gird` names no shared file", "shared/grid"]),
         ("--report nowhere/report.md --device cpu", &["cannot write nowhere/report.md"]),
         ("--cases some", &["some", "quick", "full"]),

@@ -125,7 +125,11 @@ mod limits {
             match output.status.code() {
                 Some(0) => std::fs::remove_dir_all(sandbox.path("run")).expect("a run"),
                 Some(1) if stderr(&output).contains("error: ") => {
-                    assert!(!sandbox.path("run").exists(), "{megabytes} MB: {}", stderr(&output));
+                    // Memory may end after the run has begun: then it goes on where there is more.
+                    if sandbox.path("run").exists() {
+                        sandbox.succeed("train --resume run --device cpu");
+                        std::fs::remove_dir_all(sandbox.path("run")).expect("a run");
+                    }
                     refused += 1;
                 }
                 // The system could not load the program: nothing of it has run.

@@ -22,7 +22,7 @@ use super::{BenchError, Samples, repeat};
 
 /// The files that only measure, for `--shaders`: nothing of them is compared or mutated.
 pub const LISTING: Listing =
-    Listing::new("ceilings", &[COPY, MULTIPLY_ADD, MULTIPLY_ADD_F16, EMPTY], |_| vec![], || vec![]);
+    Listing::new("ceilings", &[COPY, MULTIPLY_ADD, MULTIPLY_ADD_F16, EMPTY], |_| vec![], Vec::new);
 
 const COPY: Shader = shader!("bench/copy");
 const MULTIPLY_ADD: Shader = shader!("bench/multiply_add");

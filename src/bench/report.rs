@@ -24,6 +24,7 @@ pub struct Report {
 
 /// A saved run that cannot be read or written.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum ReportError {
     #[error("cannot read {}: {error}; expected a file that `wgrad bench --save` wrote", path.display())]
     Unreadable { path: PathBuf, error: io::Error },

@@ -33,8 +33,8 @@ pub struct Bench {
     /// too, unless --device names one
     #[arg(long, value_name = "DIR")]
     shaders: Option<PathBuf>,
-    /// Run the kernels of --shaders as wgrad's own run, without the driver's checks of every index and loop: a wrong one
-    /// can reach memory that is not its own
+    /// Run the kernels of --shaders as wgrad's own run, without the driver's checks of every index and loop: a wrong
+    /// one can reach memory that is not its own
     #[arg(long, requires = "shaders")]
     unchecked: bool,
     /// Save the run, for --against

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use crate::text::captions::CAPACITY;
 use crate::train::bundled::{BundledError, HELD_OUT, QUICK_START, write_captions};
 use anyhow::{anyhow, bail};
 use clap::{Args, Subcommand};
@@ -42,7 +43,10 @@ impl Data {
             );
         }
         write_captions(&out, pairs, seed).map_err(|error| match error {
-            BundledError::Pairs { .. } => anyhow!("--pairs: {error}"),
+            BundledError::Pairs { most, .. } => anyhow!(
+                "--pairs {pairs}: expected 1 to {most}; the grammar can surely make {CAPACITY}, of which val and test \
+                 get {HELD_OUT} each"
+            ),
             error => error.into(),
         })?;
         println!("{pairs} pairs in train, {HELD_OUT} each in val and test: {}", out.display());

@@ -132,7 +132,10 @@ pub fn main() -> ExitCode {
 /// The command line of a crate with ops of its own: `check` (with `--mutants`) and `bench`, over these.
 ///
 /// ```no_run
-/// # mod rms_norm { use wgrad::ops::Listing; pub const LISTING: Listing = Listing::new("", &[], |_| vec![], || vec![]); }
+/// # mod rms_norm {
+/// #     use wgrad::ops::Listing;
+/// #     pub const LISTING: Listing = Listing::new("", &[], |_| vec![], || vec![]);
+/// # }
 /// fn main() -> std::process::ExitCode {
 ///     wgrad::commands::kernels(&[rms_norm::LISTING])
 /// }

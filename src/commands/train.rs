@@ -33,8 +33,8 @@ pub struct Train {
     /// Folder for the run: configuration, metrics, model, tokenizers [default: runs/PRESET]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// A configuration that comes with wgrad, e.g. captions, lstm-attention, translator, course-transformer; a wrong name
-    /// lists them all
+    /// A configuration that comes with wgrad, e.g. captions, lstm-attention, translator, course-transformer; a wrong
+    /// name lists them all
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
     /// A TOML file that changes part of the preset, or a complete one, as --print-config writes it, in place of a

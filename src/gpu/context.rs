@@ -125,8 +125,8 @@ impl Context {
         })
     }
 
-    /// The kernel of a dispatch, compiled at its first use; `checked`: with runtime checks of every index and loop. WGSL
-    /// that nobody vouches for has them always.
+    /// The kernel of a dispatch, compiled at its first use; `checked`: with runtime checks of every index and loop.
+    /// WGSL that nobody vouches for has them always.
     pub fn kernel(&self, dispatch: &Dispatch, shaders: &Shaders, checked: bool) -> Arc<Kernel> {
         let source = shaders.assemble(dispatch);
         let checked = checked || !source.unchecked;

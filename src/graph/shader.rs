@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// A file of WGSL, compiled into the program. A [`Dispatch`](super::Dispatch) carries it, so that a device needs no list
-/// of them, and an op from another crate brings its own.
+/// A file of WGSL, compiled into the program. A [`Dispatch`](super::Dispatch) carries it, so that a device needs no
+/// list of them, and an op from another crate brings its own.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Shader {
     name: &'static str,

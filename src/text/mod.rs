@@ -34,6 +34,7 @@ pub use chrf::sentence_chrf;
 pub use corpus::{ParallelText, read_lines, read_pairs, test_halves, test_splits};
 pub use error::TextError;
 pub use foreign::Foreign;
+pub use missing::Hint;
 pub use pieces::pieces;
 pub use tokenizer::{
     EOS, LONGEST_WORD, Learning, MOST_TOKENS, PAD, SOS, Tokenizer, TokenizerKind, TokenizerSettings, UNK,

@@ -33,6 +33,7 @@ pub struct IdBatch {
 
 /// A batch that a model cannot read.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum DumpError {
     #[error(
         "`{tensor}` row {row} column {column} is {id}: expected an id from 0 to {last}, the vocabulary's last; use ids \

@@ -16,8 +16,8 @@ pub struct RunTranslator {
 }
 
 impl RunTranslator {
-    /// Opens a run's best model. `limit` is the most tokens of a translation; without one what training saw for a source
-    /// of its length, half as many again, and 10.
+    /// Opens a run's best model. `limit` is the most tokens of a translation; without one what training saw for a
+    /// source of its length, half as many again, and 10.
     ///
     /// # Errors
     /// When a file of the run is missing, damaged or of another run, or memory is short.

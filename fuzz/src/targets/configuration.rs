@@ -130,7 +130,7 @@ impl Fuzzed for Change {
             Ok(()) => in_order(&config),
             Err(error) => {
                 assert_eq!(config, before, "what was refused changed something: {error}");
-                names_origin(&error, "--set");
+                names_origin(&error, "an assignment");
                 return false;
             }
         }

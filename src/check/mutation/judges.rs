@@ -30,7 +30,8 @@ struct Worker {
 /// A new worker did not come as far as the mutant: then it says nothing of the cases.
 #[derive(Debug, Error)]
 #[error(
-    "mutant {number}: a new worker failed before it ran the mutant ({how}). Do the unchanged kernels pass the check?\n{said}"
+    "mutant {number}: a new worker failed before it ran the mutant ({how}). Do the unchanged kernels pass the \
+     check?\n{said}"
 )]
 pub struct WorkerError {
     number: usize,
@@ -151,7 +152,8 @@ mod tests {
 
     use super::Judges;
 
-    /// Workers that a shell script stands for: `script` is what it does with mutant $n, after it has said that it is ready.
+    /// Workers that a shell script stands for: `script` is what it does with mutant $n, after it has said that it is
+    /// ready.
     fn judges(script: &str) -> Judges {
         let mut command = Command::new("sh");
         command.args([

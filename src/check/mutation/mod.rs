@@ -1,7 +1,7 @@
 //! How good are an op's cases? Changes one thing at a time in its WGSL, and sees whether the quick cases notice.
 //!
-//! A mutant is judged in a process of its own ([`Judges`], [`work`]), since some hang and some take the driver down with
-//! them. `wgrad check --mutants` does all of it, also for the ops of another crate (`commands::kernels`);
+//! A mutant is judged in a process of its own ([`Judges`], [`work`]), since some hang and some take the driver down
+//! with them. `wgrad check --mutants` does all of it, also for the ops of another crate (`commands::kernels`);
 //! docs/verification.md has the results for wgrad's own.
 
 mod judges;
@@ -78,7 +78,7 @@ mod tests {
     fn another_crates_mutants_are_those_of_its_own_files() {
         const TEXT: &str = "#import shared/grid\nfn twice(x: f32) -> f32 { return 2.0 * x; }";
         const FOREIGN: &[Shader] = &[Shader::new("twice", TEXT)];
-        let listing = Listing::new("twice", FOREIGN, |_| vec![], || vec![]);
+        let listing = Listing::new("twice", FOREIGN, |_| vec![], Vec::new);
         let mutants = all_mutants(&[listing]);
         assert!(!mutants.is_empty() && mutants.iter().all(|mutant| mutant.file == "twice"));
     }

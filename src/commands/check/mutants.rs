@@ -68,19 +68,21 @@ pub fn run(check: &Check, count: usize, all: &[Listing]) -> anyhow::Result<()> {
     let style = ProgressStyle::with_template("{bar:24} {pos}/{len}, {eta} left").expect("the template is well-formed");
     let bar = ProgressBar::new(drawn.len() as u64).with_style(style.progress_chars("━╸ "));
     for &number in &drawn {
-        if !judged.contains_key(&number) {
-            let verdict = judges.judge(number)?;
-            let new = Judged { number, mutant: mutants[number].to_string(), verdict };
-            if let (Some(file), Some(path)) = (&mut file, &check.verdicts) {
-                writeln!(file, "{}", serde_json::to_string(&new)?).with_context(|| cannot_write(path))?;
+        let known = match judged.remove(&number) {
+            Some(known) => known,
+            None => {
+                let verdict = judges.judge(number)?;
+                let new = Judged { number, mutant: mutants[number].to_string(), verdict };
+                if let (Some(file), Some(path)) = (&mut file, &check.verdicts) {
+                    writeln!(file, "{}", serde_json::to_string(&new)?).with_context(|| cannot_write(path))?;
+                }
+                new
             }
-            if !check.json && new.verdict.starts_with("survived") {
-                bar.suspend(|| println!("{}: {}", new.mutant, new.verdict));
-            }
-            judged.insert(number, new);
-        } else if !check.json && judged[&number].verdict.starts_with("survived") {
-            bar.suspend(|| println!("{}: {}", judged[&number].mutant, judged[&number].verdict));
+        };
+        if !check.json && known.verdict.starts_with("survived") {
+            bar.suspend(|| println!("{}: {}", known.mutant, known.verdict));
         }
+        judged.insert(number, known);
         bar.inc(1);
     }
     bar.finish_and_clear();

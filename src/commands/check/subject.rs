@@ -26,8 +26,8 @@ pub struct Choice {
     /// Read the WGSL from this folder; files missing there are the built-in ones
     #[arg(long, value_name = "DIR")]
     pub shaders: Option<PathBuf>,
-    /// Run the kernels of --shaders as wgrad's own run too, without the driver's checks of every index and loop: a wrong
-    /// one can reach memory that is not its own
+    /// Run the kernels of --shaders as wgrad's own run too, without the driver's checks of every index and loop: a
+    /// wrong one can reach memory that is not its own
     #[arg(long, requires = "shaders")]
     pub unchecked: bool,
     /// Take no more of the adapter than WebGPU guarantees on every one
@@ -79,8 +79,8 @@ impl Choice {
         if self.webgpu_limits { Limits::WebGpu } else { Limits::Adapter }
     }
 
-    /// Tells what other compilers take differently of WGSL from a folder, which has files of any of `all`, in kernels of
-    /// `ops`.
+    /// Tells what other compilers take differently of WGSL from a folder, which has files of any of `all`, in kernels
+    /// of `ops`.
     pub fn resolve(&self, all: &[Listing], ops: &[Listing]) -> anyhow::Result<Chosen> {
         let known = all.iter().chain([&bench::LISTING]);
         let shaders = self.shaders.as_deref().map(|folder| Shaders::read(folder, known)).transpose()?;
