@@ -5,7 +5,7 @@
 mod gpu;
 
 use wgrad::bench::ceilings::MultiplyAdd;
-use wgrad::check::{Kernels, Open, Subject, check_op, plan_of, run_twice, targets};
+use wgrad::check::{DeviceUnderTest, Kernels, Open, check_op, plan_of, run_twice, targets};
 use wgrad::cpu::Cpu;
 use wgrad::gpu::Limits;
 use wgrad::graph::{DType, Graph, TensorType};
@@ -37,7 +37,7 @@ fn check(mode: &'static str, limits: Limits, checked: bool) {
         Ok(Box::new(gpu))
     });
     let has_subgroups = gpu::open_apart(limits, 0).target().subgroup > 0;
-    let subject = [Subject { open, mode }];
+    let subject = [DeviceUnderTest { open, mode }];
     let mut subgroups = false;
     for op in OPS {
         let name = op.name;

@@ -2,7 +2,7 @@
 //! differences.
 
 use rayon::prelude::*;
-use wgrad::check::{Subject, check_gradients, check_op, plan_of, run_twice};
+use wgrad::check::{DeviceUnderTest, check_gradients, check_op, plan_of, run_twice};
 use wgrad::cpu::{Cpu, Element};
 use wgrad::graph::{DType, TensorType, Tracked};
 use wgrad::ops::OPS;
@@ -14,7 +14,7 @@ fn f32_twins_stay_within_the_bound() {
     for op in OPS {
         let name = op.name;
         let cases: Vec<_> = op.cases(&CaseSet::default()).into_iter().enumerate().collect();
-        let subject = [Subject { open: Box::new(|_| Ok(Box::new(Cpu::<f32>::new()))), mode: "f32" }];
+        let subject = [DeviceUnderTest { open: Box::new(|_| Ok(Box::new(Cpu::<f32>::new()))), mode: "f32" }];
         for row in check_op(name, &cases, &subject, |_| ()).unwrap_or_else(|e| panic!("{e}")) {
             println!("{name:22} worst error {:5.1} % of its bound", 100.0 * row.worst.share);
             if let Some(failure) = row.failures.first() {

@@ -48,7 +48,7 @@ pub enum Problem {
         expected: f64,
         bound: f64,
     },
-    Stray {
+    Overrun {
         at: String,
     },
     Derivative {
@@ -105,7 +105,7 @@ impl fmt::Display for Problem {
             Self::Unsteady { at, first, second } => {
                 write!(f, "{at}: the same run gave the bits {first:#010x}, then {second:#010x} over other garbage")
             }
-            Self::Stray { at } => write!(f, "a kernel writes past the end: {at}"),
+            Self::Overrun { at } => write!(f, "a kernel writes past the end: {at}"),
             Self::LooseBound { at, expected, bound } => {
                 write!(
                     f,
@@ -218,8 +218,8 @@ pub fn run_twice(
 ///
 /// # Errors
 /// When the device is lost.
-pub fn stray(device: &mut dyn Device) -> Result<Option<Problem>, DeviceError> {
-    Ok(device.stray()?.map(|at| Problem::Stray { at }))
+pub fn overrun(device: &mut dyn Device) -> Result<Option<Problem>, DeviceError> {
+    Ok(device.overrun()?.map(|at| Problem::Overrun { at }))
 }
 
 /// The first element in which two runs differ.

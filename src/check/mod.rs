@@ -16,8 +16,8 @@ mod tests;
 mod watch;
 mod work;
 
-pub use compare::{Compared, Expected, Problem, Worst, compare, difference, expected, plan_of, run_twice, stray};
+pub use compare::{Compared, Expected, Problem, Worst, compare, difference, expected, overrun, plan_of, run_twice};
 pub use kernels::{Kernels, targets};
-pub use op::{Failure, Open, Row, Slow, Subject, Told, check_gradients, check_op};
+pub use op::{DeviceUnderTest, Event, Failure, Open, Row, Slow, check_gradients, check_op};
 pub use step::{StepRow, check_steps};
 pub use watch::still_running;

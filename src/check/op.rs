@@ -13,7 +13,7 @@ use crate::graph::TensorType;
 use crate::ops::case::Case;
 use crate::plan::{Device, DeviceError, Plan, Step};
 
-use super::compare::{Compared, Expected, Problem, Worst, compare, difference, expected, plan_of, run_twice, stray};
+use super::compare::{Compared, Expected, Problem, Worst, compare, difference, expected, overrun, plan_of, run_twice};
 use super::gradient::check_gradient;
 use super::kernels::{Kernels, targets};
 use super::watch::{PATIENCE, still_running, watched};
@@ -23,7 +23,7 @@ use super::work::{Kind, Unit, chunks, kinds, units};
 pub type Open = Box<dyn Fn(usize) -> Result<Box<dyn Device>, OpenError> + Sync>;
 
 /// Devices that were told alike how to compile.
-pub struct Subject {
+pub struct DeviceUnderTest {
     pub open: Open,
     /// What a failure says of them: "bounds checks on".
     pub mode: &'static str,
@@ -66,7 +66,7 @@ struct Outcome {
 }
 
 /// What [`check_op`] tells while it works.
-pub enum Told<'a> {
+pub enum Event<'a> {
     /// One run more is over, of so many: each case runs once for each subject and kind of kernels.
     Run { of: usize },
     /// A case that did not pass, at once: the other kernels may take long to compile.
@@ -115,8 +115,8 @@ const MOST_DEVICES: usize = 6;
 pub fn check_op(
     op: &'static str,
     cases: &[(usize, Case)],
-    subjects: &[Subject],
-    mut tell: impl FnMut(Told),
+    subjects: &[DeviceUnderTest],
+    mut tell: impl FnMut(Event),
 ) -> Result<Vec<Row>, OpenError> {
     let kinds = kinds(cases, targets(&*(subjects[0].open)(0)?));
     let devices = thread::available_parallelism().map_or(1, usize::from).min(MOST_DEVICES);
@@ -179,18 +179,18 @@ pub fn check_op(
             for arrived in arriving {
                 let (unit, i, outcome) = match arrived? {
                     Arrived::Slow(slow) => {
-                        tell(Told::Slow(slow));
+                        tell(Event::Slow(slow));
                         continue;
                     }
                     Arrived::Outcome(unit, i, outcome) => (unit, i, outcome),
                 };
-                tell(Told::Run { of });
-                outcome.failure.iter().for_each(|failure| tell(Told::Failure(failure)));
+                tell(Event::Run { of });
+                outcome.failure.iter().for_each(|failure| tell(Event::Failure(failure)));
                 outcomes[unit.subject][unit.kind][i] = Some(outcome);
                 left[unit.kind] -= 1;
                 while left.get(rows.len()) == Some(&0) {
                     rows.push(row(op, cases, &kinds[rows.len()], &outcomes));
-                    tell(Told::Row(&rows[rows.len() - 1]));
+                    tell(Event::Row(&rows[rows.len() - 1]));
                 }
             }
             Ok(())
@@ -198,7 +198,7 @@ pub fn check_op(
     }
     for kind in &kinds[rows.len()..] {
         rows.push(row(op, cases, kind, &outcomes));
-        tell(Told::Row(&rows[rows.len() - 1]));
+        tell(Event::Row(&rows[rows.len() - 1]));
     }
     Ok(rows)
 }
@@ -234,7 +234,7 @@ fn run(
     let runs = run_twice(device, case, plan, types)?;
     let Compared { worst, problem, loosest, .. } = compare(expected, &runs[0]);
     let problem = problem.or_else(|| difference(expected, &runs));
-    Ok((worst, problem.or(stray(device)?).or(loosest)))
+    Ok((worst, problem.or(overrun(device)?).or(loosest)))
 }
 
 /// A kind's outcomes on all subjects, those that it shares with kinds before it included.

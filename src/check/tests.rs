@@ -2,7 +2,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{Failure, Problem, Subject, check_op, check_steps};
+use super::{DeviceUnderTest, Failure, Problem, check_op, check_steps};
 use crate::cpu::Cpu;
 use crate::graph::{Graph, Target, TensorType};
 use crate::ops::case::CaseSet;
@@ -98,7 +98,7 @@ impl Device for Frail {
 #[test]
 fn a_lost_device_fails_its_case_and_ends_the_check() {
     let left = Arc::new(AtomicUsize::new(5));
-    let subject = Subject { open: Box::new(move |_| Ok(Box::new(Frail::new(&left)))), mode: "frail" };
+    let subject = DeviceUnderTest { open: Box::new(move |_| Ok(Box::new(Frail::new(&left)))), mode: "frail" };
     let cases: Vec<_> = tanh::LISTING.cases(&CaseSet::default()).into_iter().enumerate().collect();
     let rows = check_op("tanh", &cases, &[subject], |_| ()).expect("a device");
     let [row] = &rows[..] else { panic!("{rows:?}") };

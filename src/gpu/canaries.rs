@@ -26,7 +26,7 @@ impl Gpu {
     }
 
     /// The first element behind an end that is no longer what stood there.
-    pub(super) fn overwritten_end(&mut self) -> Result<Option<String>, DeviceError> {
+    pub(super) fn find_overrun(&mut self) -> Result<Option<String>, DeviceError> {
         if self.spare == 0 {
             return Ok(None);
         }

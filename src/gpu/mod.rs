@@ -134,7 +134,7 @@ impl Gpu {
     }
 
     /// Buffers made from now on are longer than what lies in them, by garbage that kernels can reach: what they read
-    /// there is NaN, and [`Device::stray`] notices what they write there. To be called before anything is allocated.
+    /// there is NaN, and [`Device::overrun`] notices what they write there. To be called before anything is allocated.
     pub fn watch_ends(&mut self) {
         self.spare = 1024;
     }
@@ -351,8 +351,8 @@ impl Device for Gpu {
         }
     }
 
-    fn stray(&mut self) -> Result<Option<String>, DeviceError> {
-        self.overwritten_end()
+    fn overrun(&mut self) -> Result<Option<String>, DeviceError> {
+        self.find_overrun()
     }
 
     fn run(&mut self, plan: Prepared, log: bool) -> Result<(), DeviceError> {

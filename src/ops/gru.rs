@@ -14,7 +14,7 @@ use super::case::{Bench, Case, CaseSet, lengths};
 use super::fast::{self, Layout};
 use super::matmul::matmul_tn;
 use super::recurrence::{
-    self, ROWS, RecurrentResult, Steps, Walk, check, pack, start, step_by_step, upstream_inputs, whole,
+    self, ROWS, RecurrentResult, Sequence, Steps, check, pack, start, step_by_step, upstream_inputs, whole,
 };
 use super::slice::slice;
 use super::sum_rows::sum_rows;
@@ -53,7 +53,7 @@ struct Gru {
 }
 
 impl Gru {
-    fn walk(&self, types: &Types) -> Walk {
+    fn sequence(&self, types: &Types) -> Sequence {
         check(&types.inputs, 3, usize::from(self.initial), self.reverse).expect("checked by the shape rule")
     }
 }
@@ -64,7 +64,7 @@ impl Op for Gru {
     }
 
     fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
-        let Walk { time, batch, hidden, .. } = check(inputs, 3, usize::from(self.initial), self.reverse)?;
+        let Sequence { time, batch, hidden, .. } = check(inputs, 3, usize::from(self.initial), self.reverse)?;
         let states = |t| TensorType::f32(&[t, batch, hidden]);
         let saved = TensorType::f32(&[time, batch, SAVED, hidden]);
         Ok(vec![states(time), TensorType::f32(&[batch, hidden]), states(time + 1), saved])
@@ -72,8 +72,8 @@ impl Op for Gru {
 
     fn alias(&self, output: usize, types: &Types) -> Option<Alias> {
         match output {
-            0 => Some(self.walk(types).outputs(2)),
-            1 => Some(self.walk(types).last(2)),
+            0 => Some(self.sequence(types).outputs(2)),
+            1 => Some(self.sequence(types).last(2)),
             _ => None,
         }
     }
@@ -109,24 +109,24 @@ impl Op for Gru {
     }
 
     fn work(&self, types: &Types) -> Work {
-        let Walk { time, batch, hidden, .. } = self.walk(types);
+        let Sequence { time, batch, hidden, .. } = self.sequence(types);
         // h·W_hhᵀ for three gates; their biases and additions, two sigmoids, a tanh, and the mixing
         Work::moving(self, types).flops(6 * hidden + 17, time * batch * hidden)
     }
 
     fn scratch(&self, types: &Types, target: &Target) -> Vec<usize> {
-        let walk = self.walk(types);
-        let hidden = walk.hidden;
-        vec![if step_by_step(hidden, target) { Steps::scratch(walk, 3) } else { (hidden + 2) * 3 * hidden }]
+        let sequence = self.sequence(types);
+        let hidden = sequence.hidden;
+        vec![if step_by_step(hidden, target) { Steps::scratch(sequence, 3) } else { (hidden + 2) * 3 * hidden }]
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
-        let walk = self.walk(types);
-        if step_by_step(walk.hidden, target) {
-            return steps(walk, target).forward(self.initial, &[Operand::Output(2), Operand::Output(3)]);
+        let sequence = self.sequence(types);
+        if step_by_step(sequence.hidden, target) {
+            return steps(sequence, target).forward(self.initial, &[Operand::Output(2), Operand::Output(3)]);
         }
-        let Walk { time, batch, hidden, reverse } = walk;
-        let forward = whole(SHADER, "forward", walk)
+        let Sequence { time, batch, hidden, reverse } = sequence;
+        let forward = whole(SHADER, "forward", sequence)
             .read(Operand::Input(0))
             .read(Operand::Scratch(0))
             .read(Operand::Input(4))
@@ -134,24 +134,24 @@ impl Op for Gru {
             .write(Operand::Output(2))
             .write(Operand::Output(3))
             .uniform(&[time, batch, hidden, reverse.into(), self.initial.into()]);
-        vec![pack(SHADER, walk, (hidden + 2) * 3 * hidden), forward]
+        vec![pack(SHADER, sequence, (hidden + 2) * 3 * hidden), forward]
     }
 }
 
-fn steps(walk: Walk, target: &Target) -> Steps<'_> {
-    Steps { shader: GATES, walk, gates: 3, target }
+fn steps(sequence: Sequence, target: &Target) -> Steps<'_> {
+    Steps { shader: GATES, sequence, gates: 3, target }
 }
 
 impl Gru {
     fn reference<T: Real>(&self, mut call: Call<T>) {
-        let walk = self.walk(call.types);
-        let Walk { batch, hidden, .. } = walk;
+        let sequence = self.sequence(call.types);
+        let Sequence { batch, hidden, .. } = sequence;
         let (xw, w_hh, b_ih, b_hh, lengths) = (call.input(0), call.input(1), call.input(2), call.input(3), call.ids(4));
         let (states, saved) = (call.output(2), call.output(3));
-        start(walk.first(states), self.initial.then(|| call.input(5)));
-        for t in walk.steps() {
+        start(sequence.first(states), self.initial.then(|| call.input(5)));
+        for t in sequence.steps() {
             for b in 0..batch {
-                let (before, after) = (walk.before(t) + b * hidden, walk.after(t) + b * hidden);
+                let (before, after) = (sequence.before(t) + b * hidden, sequence.after(t) + b * hidden);
                 let saved = &mut saved[(t * batch + b) * SAVED * hidden..][..SAVED * hidden];
                 if t >= lengths[b] as usize {
                     states.copy_within(before..before + hidden, after);
@@ -178,18 +178,18 @@ impl Gru {
 
     /// A product a step for the whole batch, then the gates row by row on all threads.
     fn blocked(&self, mut call: Call<f32>) {
-        let walk = self.walk(call.types);
-        let Walk { batch, hidden, .. } = walk;
+        let sequence = self.sequence(call.types);
+        let Sequence { batch, hidden, .. } = sequence;
         let (xw, w_hh, b_ih, b_hh, lengths) = (call.input(0), call.input(1), call.input(2), call.input(3), call.ids(4));
         let (states, saved) = (call.output(2), call.output(3));
-        start(walk.first(states), self.initial.then(|| call.input(5)));
+        start(sequence.first(states), self.initial.then(|| call.input(5)));
         let mut product = vec![0.0; batch * 3 * hidden];
-        for t in walk.steps() {
-            let old = states[walk.before(t)..][..batch * hidden].to_vec();
+        for t in sequence.steps() {
+            let old = states[sequence.before(t)..][..batch * hidden].to_vec();
             let plain = Layout::row_major(0, hidden);
             let c = (&mut product[..], Layout::row_major(0, 3 * hidden));
             fast::product([batch, 3 * hidden, hidden], (&old, plain), (w_hh, plain.transposed()), c, false, true);
-            let new = states[walk.after(t)..][..batch * hidden].par_chunks_exact_mut(hidden);
+            let new = states[sequence.after(t)..][..batch * hidden].par_chunks_exact_mut(hidden);
             let saved =
                 saved[t * batch * SAVED * hidden..][..batch * SAVED * hidden].par_chunks_exact_mut(SAVED * hidden);
             let rows = (new, saved, old.par_chunks_exact(hidden), product.par_chunks_exact(3 * hidden)).into_par_iter();
@@ -236,9 +236,9 @@ struct GruBackward {
 }
 
 impl GruBackward {
-    fn walk(&self, types: &Types) -> Walk {
+    fn sequence(&self, types: &Types) -> Sequence {
         let states = types.input(0);
-        Walk { time: states[0] - 1, batch: states[1], hidden: states[2], reverse: self.reverse }
+        Sequence { time: states[0] - 1, batch: states[1], hidden: states[2], reverse: self.reverse }
     }
 
     fn upstream_inputs(&self) -> [Option<usize>; 2] {
@@ -267,19 +267,19 @@ impl Op for GruBackward {
     reference!(blocked);
 
     fn work(&self, types: &Types) -> Work {
-        let Walk { time, batch, hidden, .. } = self.walk(types);
+        let Sequence { time, batch, hidden, .. } = self.sequence(types);
         Work::moving(self, types).flops(6 * hidden + 20, time * batch * hidden)
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
-        let walk = self.walk(types);
-        let Walk { time, batch, hidden, reverse } = walk;
+        let sequence = self.sequence(types);
+        let Sequence { time, batch, hidden, reverse } = sequence;
         let present = self.upstream_inputs();
         let upstream = present.map(|i| Operand::Input(i.unwrap_or(0)));
         let [states, saved, w_hh, lengths] = [0, 1, 2, 3].map(Operand::Input);
         let (dh, dgates) = (Operand::Output(2), Operand::Output(3));
         if step_by_step(hidden, target) {
-            let steps = steps(walk, target);
+            let steps = steps(sequence, target);
             let (reads, of_h) = ([states, saved, lengths, upstream[0]], types.outputs[0].len());
             let mut dispatches = vec![steps.start(present[1], dh, 0)];
             dispatches.extend(steps.backward(w_hh, of_h, self.upstream[0], &reads, &[dh, dgates]));
@@ -287,7 +287,7 @@ impl Op for GruBackward {
         }
         let bits = self.upstream.iter().enumerate().map(|(i, &u)| usize::from(u) << i).sum();
         let reads = [states, saved, w_hh, lengths].into_iter().chain(upstream);
-        let dispatch = reads.fold(whole(BACKWARD, "backward", walk), Dispatch::read).write(dgates).write(dh);
+        let dispatch = reads.fold(whole(BACKWARD, "backward", sequence), Dispatch::read).write(dgates).write(dh);
         vec![dispatch.uniform(&[time, batch, hidden, reverse.into(), bits])]
     }
 }
@@ -325,14 +325,14 @@ impl GruBackward {
 
     /// `through` adds dgates [B, 3·H]·W_hh to dh [B, H].
     fn walk_back<T: Real>(&self, call: &mut Call<T>, through: impl Fn(&[T], &[T], &mut [T], usize)) {
-        let walk = self.walk(call.types);
-        let Walk { time, batch, hidden, .. } = walk;
+        let sequence = self.sequence(call.types);
+        let Sequence { time, batch, hidden, .. } = sequence;
         let (states, saved, w_hh, lengths) = (call.input(0), call.input(1), call.input(2), call.ids(3));
         let upstream = self.upstream_inputs().map(|i| i.map(|i| call.input(i)));
         let (dh, both) = (call.output(2), call.output(3));
         let (of_x, of_h) = both.split_at_mut(time * batch * 3 * hidden);
         start(dh, upstream[1]);
-        for t in walk.steps().rev() {
+        for t in sequence.steps().rev() {
             for b in 0..batch {
                 let position = t * batch + b;
                 let (dh, row) = (&mut dh[b * hidden..][..hidden], position * 3 * hidden..(position + 1) * 3 * hidden);
@@ -346,7 +346,7 @@ impl GruBackward {
                     continue;
                 }
                 let saved = &saved[position * SAVED * hidden..][..SAVED * hidden];
-                let h = &states[walk.before(t) + b * hidden..][..hidden];
+                let h = &states[sequence.before(t) + b * hidden..][..hidden];
                 for u in 0..hidden {
                     let [r, z, n, q] = [0, 1, 2, 3].map(|slot| saved[slot * hidden + u]);
                     let [dr, dz, dn, dq] = gate_gradients(dh[u], [r, z, n, q, h[u]]);

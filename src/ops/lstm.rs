@@ -13,7 +13,7 @@ use super::Listing;
 use super::case::{Bench, Case, CaseSet, lengths};
 use super::fast::{self, Layout};
 use super::matmul::matmul_tn;
-use super::recurrence::{self, ROWS, Steps, Walk, check, pack, start, step_by_step, upstream_inputs, whole};
+use super::recurrence::{self, ROWS, Sequence, Steps, check, pack, start, step_by_step, upstream_inputs, whole};
 use super::slice::slice;
 use super::sum_rows::sum_rows_twice;
 
@@ -70,7 +70,7 @@ struct Lstm {
 }
 
 impl Lstm {
-    fn walk(&self, types: &Types) -> Walk {
+    fn sequence(&self, types: &Types) -> Sequence {
         check(&types.inputs, 4, 2 * usize::from(self.initial), self.reverse).expect("checked by the shape rule")
     }
 }
@@ -81,7 +81,7 @@ impl Op for Lstm {
     }
 
     fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
-        let Walk { time, batch, hidden, .. } = check(inputs, 4, 2 * usize::from(self.initial), self.reverse)?;
+        let Sequence { time, batch, hidden, .. } = check(inputs, 4, 2 * usize::from(self.initial), self.reverse)?;
         Ok(vec![
             TensorType::f32(&[time, batch, hidden]),
             TensorType::f32(&[batch, hidden]),
@@ -93,8 +93,8 @@ impl Op for Lstm {
 
     fn alias(&self, output: usize, types: &Types) -> Option<Alias> {
         match output {
-            0 => Some(self.walk(types).outputs(3)),
-            1 => Some(self.walk(types).last(3)),
+            0 => Some(self.sequence(types).outputs(3)),
+            1 => Some(self.sequence(types).last(3)),
             _ => None,
         }
     }
@@ -134,28 +134,28 @@ impl Op for Lstm {
     }
 
     fn work(&self, types: &Types) -> Work {
-        let Walk { time, batch, hidden, .. } = self.walk(types);
+        let Sequence { time, batch, hidden, .. } = self.sequence(types);
         // h·W_hhᵀ for four gates; three additions, and a sigmoid or tanh, for each; f∘c + i∘g, o∘tanh c
         Work::moving(self, types).flops(8 * hidden + 21, time * batch * hidden)
     }
 
     fn scratch(&self, types: &Types, target: &Target) -> Vec<usize> {
-        let walk = self.walk(types);
-        let hidden = walk.hidden;
-        vec![if step_by_step(hidden, target) { Steps::scratch(walk, 4) } else { (hidden + 1) * 4 * hidden }]
+        let sequence = self.sequence(types);
+        let hidden = sequence.hidden;
+        vec![if step_by_step(hidden, target) { Steps::scratch(sequence, 4) } else { (hidden + 1) * 4 * hidden }]
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
-        let walk = self.walk(types);
-        if step_by_step(walk.hidden, target) {
-            let (steps, cell) = (steps(walk, target), Operand::Output(2));
+        let sequence = self.sequence(types);
+        if step_by_step(sequence.hidden, target) {
+            let (steps, cell) = (steps(sequence, target), Operand::Output(2));
             let mut dispatches = steps.forward(self.initial, &[Operand::Output(3), cell, Operand::Output(4)]);
             dispatches.insert(0, steps.start(self.initial.then_some(6), cell, 0));
             return dispatches;
         }
-        let Walk { time, batch, hidden, reverse } = walk;
+        let Sequence { time, batch, hidden, reverse } = sequence;
         let initial = if self.initial { [5, 6] } else { [0, 0] };
-        let forward = whole(SHADER, "forward", walk)
+        let forward = whole(SHADER, "forward", sequence)
             .read(Operand::Input(0))
             .read(Operand::Scratch(0))
             .read(Operand::Input(4))
@@ -165,25 +165,25 @@ impl Op for Lstm {
             .write(Operand::Output(2))
             .write(Operand::Output(4))
             .uniform(&[time, batch, hidden, reverse.into(), self.initial.into()]);
-        vec![pack(SHADER, walk, (hidden + 1) * hidden), forward]
+        vec![pack(SHADER, sequence, (hidden + 1) * hidden), forward]
     }
 }
 
-fn steps(walk: Walk, target: &Target) -> Steps<'_> {
-    Steps { shader: GATES, walk, gates: 4, target }
+fn steps(sequence: Sequence, target: &Target) -> Steps<'_> {
+    Steps { shader: GATES, sequence, gates: 4, target }
 }
 
 impl Lstm {
     fn reference<T: Real>(&self, mut call: Call<T>) {
-        let walk = self.walk(call.types);
-        let Walk { batch, hidden, .. } = walk;
+        let sequence = self.sequence(call.types);
+        let Sequence { batch, hidden, .. } = sequence;
         let (xw, w_hh, b_ih, b_hh, lengths) = (call.input(0), call.input(1), call.input(2), call.input(3), call.ids(4));
         let (cell, states, saved) = (call.output(2), call.output(3), call.output(4));
-        start(walk.first(states), self.initial.then(|| call.input(5)));
+        start(sequence.first(states), self.initial.then(|| call.input(5)));
         start(cell, self.initial.then(|| call.input(6)));
-        for t in walk.steps() {
+        for t in sequence.steps() {
             for b in 0..batch {
-                let (before, after) = (walk.before(t) + b * hidden, walk.after(t) + b * hidden);
+                let (before, after) = (sequence.before(t) + b * hidden, sequence.after(t) + b * hidden);
                 if t >= lengths[b] as usize {
                     states.copy_within(before..before + hidden, after);
                     saved[(t * batch + b) * SAVED * hidden..][..SAVED * hidden].fill(T::default());
@@ -212,16 +212,16 @@ impl Lstm {
 
     /// A product a step for the whole batch, then the gates row by row on all threads.
     fn blocked(&self, mut call: Call<f32>) {
-        let walk = self.walk(call.types);
-        let Walk { batch, hidden, .. } = walk;
+        let sequence = self.sequence(call.types);
+        let Sequence { batch, hidden, .. } = sequence;
         let (xw, w_hh, b_ih, b_hh, lengths) = (call.input(0), call.input(1), call.input(2), call.input(3), call.ids(4));
         let (cell, states, saved) = (call.output(2), call.output(3), call.output(4));
-        start(walk.first(states), self.initial.then(|| call.input(5)));
+        start(sequence.first(states), self.initial.then(|| call.input(5)));
         start(cell, self.initial.then(|| call.input(6)));
         let bias: Vec<f32> = b_ih.iter().zip(b_hh).map(|(a, b)| a + b).collect();
         let mut gates = vec![0.0; batch * 4 * hidden];
-        for t in walk.steps() {
-            let (before, after) = (walk.before(t), walk.after(t));
+        for t in sequence.steps() {
+            let (before, after) = (sequence.before(t), sequence.after(t));
             let weights = Layout::row_major(0, hidden).transposed();
             let product = (&mut gates[..], Layout::row_major(0, 4 * hidden));
             fast::product(
@@ -289,9 +289,9 @@ struct LstmBackward {
 }
 
 impl LstmBackward {
-    fn walk(&self, types: &Types) -> Walk {
+    fn sequence(&self, types: &Types) -> Sequence {
         let saved = types.input(0);
-        Walk { time: saved[0], batch: saved[1], hidden: saved[3], reverse: self.reverse }
+        Sequence { time: saved[0], batch: saved[1], hidden: saved[3], reverse: self.reverse }
     }
 
     fn upstream_inputs(&self) -> [Option<usize>; 3] {
@@ -317,31 +317,33 @@ impl Op for LstmBackward {
     }
 
     fn alias(&self, output: usize, types: &Types) -> Option<Alias> {
-        let Walk { batch, hidden, .. } = self.walk(types);
+        let Sequence { batch, hidden, .. } = self.sequence(types);
         [1, 2].contains(&output).then(|| Alias::Output { index: 3, offset: (output - 1) * batch * hidden })
     }
 
     reference!(blocked);
 
     fn work(&self, types: &Types) -> Work {
-        let Walk { time, batch, hidden, .. } = self.walk(types);
+        let Sequence { time, batch, hidden, .. } = self.sequence(types);
         Work::moving(self, types).flops(8 * hidden + 25, time * batch * hidden)
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
-        let walk = self.walk(types);
+        let sequence = self.sequence(types);
         let present = self.upstream_inputs();
-        if step_by_step(walk.hidden, target) {
-            let (steps, state) = (steps(walk, target), Operand::Output(3));
+        if step_by_step(sequence.hidden, target) {
+            let (steps, state) = (steps(sequence, target), Operand::Output(3));
             let (reads, writes) = ([0, 2, present[0].unwrap_or(0)].map(Operand::Input), [state, Operand::Output(0)]);
-            let mut dispatches =
-                vec![steps.start(present[1], state, 0), steps.start(present[2], state, walk.batch * walk.hidden)];
+            let mut dispatches = vec![
+                steps.start(present[1], state, 0),
+                steps.start(present[2], state, sequence.batch * sequence.hidden),
+            ];
             dispatches.extend(steps.backward(Operand::Input(1), 0, self.upstream[0], &reads, &writes));
             return dispatches;
         }
-        let Walk { time, batch, hidden, reverse } = walk;
+        let Sequence { time, batch, hidden, reverse } = sequence;
         let bits: usize = self.upstream.iter().enumerate().map(|(i, &u)| usize::from(u) << i).sum();
-        let dispatch = (0..3).fold(whole(SHADER, "backward", walk), |d, i| d.read(Operand::Input(i)));
+        let dispatch = (0..3).fold(whole(SHADER, "backward", sequence), |d, i| d.read(Operand::Input(i)));
         let dispatch = present.into_iter().fold(dispatch, |d, i| d.read(Operand::Input(i.unwrap_or(0))));
         let dispatch = dispatch.write(Operand::Output(0)).write(Operand::Output(3));
         vec![dispatch.uniform(&[time, batch, hidden, reverse.into(), bits])]
@@ -350,8 +352,8 @@ impl Op for LstmBackward {
 
 impl LstmBackward {
     fn reference<T: Real>(&self, mut call: Call<T>) {
-        let walk = self.walk(call.types);
-        let Walk { batch, hidden, .. } = walk;
+        let sequence = self.sequence(call.types);
+        let Sequence { batch, hidden, .. } = sequence;
         let (saved, w_hh, lengths) = (call.input(0), call.input(1), call.ids(2));
         let upstream = self.upstream_inputs().map(|i| i.map(|i| call.input(i)));
         let (dgates, state) = (call.output(0), call.output(3));
@@ -359,7 +361,7 @@ impl LstmBackward {
         start(dh, upstream[1]);
         start(dc, upstream[2]);
         let one = T::of(1.0);
-        for t in walk.steps().rev() {
+        for t in sequence.steps().rev() {
             for b in 0..batch {
                 let dgate = &mut dgates[(t * batch + b) * 4 * hidden..][..4 * hidden];
                 let (dh, dc) = (&mut dh[b * hidden..][..hidden], &mut dc[b * hidden..][..hidden]);
@@ -390,8 +392,8 @@ impl LstmBackward {
     }
 
     fn blocked(&self, mut call: Call<f32>) {
-        let walk = self.walk(call.types);
-        let Walk { batch, hidden, .. } = walk;
+        let sequence = self.sequence(call.types);
+        let Sequence { batch, hidden, .. } = sequence;
         let (saved, w_hh, lengths) = (call.input(0), call.input(1), call.ids(2));
         let upstream = self.upstream_inputs().map(|i| i.map(|i| call.input(i)));
         let (dgates, state) = (call.output(0), call.output(3));
@@ -399,7 +401,7 @@ impl LstmBackward {
         start(dh, upstream[1]);
         start(dc, upstream[2]);
         let mut through = vec![0.0; batch * hidden];
-        for t in walk.steps().rev() {
+        for t in sequence.steps().rev() {
             let dgates = &mut dgates[t * batch * 4 * hidden..][..batch * 4 * hidden];
             let saved = &saved[t * batch * SAVED * hidden..][..batch * SAVED * hidden];
             let doutputs = upstream[0].map_or(&[][..], |d| &d[t * batch * hidden..][..batch * hidden]);

@@ -42,10 +42,10 @@ const AHEAD: u32 = 16;
 
 /// A kernel that runs whole sequences: ROWS rows a workgroup, one invocation a unit, in whole subgroups of up to 64.
 /// Multiples of 32 would make twice as many kernels, and differ only for widths that models do not have.
-pub fn whole(shader: Shader, entry: &'static str, walk: Walk) -> Dispatch {
+pub fn whole(shader: Shader, entry: &'static str, sequence: Sequence) -> Dispatch {
     let dispatch = Dispatch::new(shader, entry).constant("AHEAD", AHEAD);
-    let dispatch = dispatch.constant("THREADS", walk.hidden.next_multiple_of(64) as u32);
-    dispatch.workgroups(groups(walk.batch.div_ceil(ROWS)))
+    let dispatch = dispatch.constant("THREADS", sequence.hidden.next_multiple_of(64) as u32);
+    dispatch.workgroups(groups(sequence.batch.div_ceil(ROWS)))
 }
 
 /// What a layer without a cell leaves: the state after every step [T, B, H], and the last one [B, H].
@@ -57,14 +57,14 @@ pub struct RecurrentResult {
 
 /// Sizes of a recurrence and its direction.
 #[derive(Debug, Clone, Copy)]
-pub struct Walk {
+pub struct Sequence {
     pub time: usize,
     pub batch: usize,
     pub hidden: usize,
     pub reverse: bool,
 }
 
-impl Walk {
+impl Sequence {
     /// Time steps in the order of computation.
     pub fn steps(self) -> impl DoubleEndedIterator<Item = usize> {
         (0..self.time).map(move |s| if self.reverse { self.time - 1 - s } else { s })
@@ -102,7 +102,7 @@ impl Walk {
     }
 }
 
-/// Begins a walk with a state, or its gradient: with zeros where there is none.
+/// Begins a sequence with a state, or its gradient: with zeros where there is none.
 pub fn start<T: Real>(state: &mut [T], from: Option<&[T]>) {
     match from {
         Some(from) => state.copy_from_slice(from),
@@ -117,7 +117,7 @@ pub fn upstream_inputs<const N: usize>(first: usize, present: [bool; N]) -> [Opt
 
 /// Shape rule of a recurrence with `gates` gates: xw [T, B, gates·H], w_hh [gates·H, H], two biases [gates·H], lengths
 /// [B], then `initial` states [B, H].
-pub fn check(inputs: &[TensorType], gates: usize, initial: usize, reverse: bool) -> Result<Walk, String> {
+pub fn check(inputs: &[TensorType], gates: usize, initial: usize, reverse: bool) -> Result<Sequence, String> {
     expect(&inputs[0], "the input product", 3, DType::F32)?;
     expect(&inputs[1], "the hidden weight", 2, DType::F32)?;
     expect(&inputs[4], "the lengths", 1, DType::U32)?;
@@ -132,16 +132,16 @@ pub fn check(inputs: &[TensorType], gates: usize, initial: usize, reverse: bool)
     if inputs[5..].len() != initial || inputs[5..].iter().any(|s| *s != TensorType::f32(&[batch, hidden])) {
         return Err(format!("the {initial} initial states must be f32[{batch}, {hidden}]"));
     }
-    Ok(Walk { time, batch, hidden, reverse })
+    Ok(Sequence { time, batch, hidden, reverse })
 }
 
 /// The launch before that of a whole sequence: entry `pack` lays W_hh and the biases, inputs 1 to 3, out anew as `len`
 /// elements of scratch 0.
-pub fn pack(shader: Shader, walk: Walk, len: usize) -> Dispatch {
+pub fn pack(shader: Shader, sequence: Sequence, len: usize) -> Dispatch {
     // The kernel needs neither constant: one pipeline for all widths.
     let dispatch = Dispatch::new(shader, "pack").constant("AHEAD", 1).constant("THREADS", 64);
     let dispatch = (1..4).fold(dispatch, |d, i| d.read(Operand::Input(i))).write(Operand::Scratch(0));
-    dispatch.uniform(&[walk.time, walk.batch, walk.hidden, 0, 0]).workgroups(groups(len.div_ceil(64)))
+    dispatch.uniform(&[sequence.time, sequence.batch, sequence.hidden, 0, 0]).workgroups(groups(len.div_ceil(64)))
 }
 
 /// A recurrence step by step. Each step is a product for the whole batch and an element-wise launch of `shader`, whose
@@ -149,7 +149,7 @@ pub fn pack(shader: Shader, walk: Walk, len: usize) -> Dispatch {
 pub struct Steps<'a> {
     /// `lstm_gates`, `gru_gates` or `rnn_gates`.
     pub shader: Shader,
-    pub walk: Walk,
+    pub sequence: Sequence,
     /// Rows of W_hh over units.
     pub gates: usize,
     pub target: &'a Target,
@@ -157,23 +157,23 @@ pub struct Steps<'a> {
 
 impl Steps<'_> {
     /// Elements of the forward pass's scratch 0, h·W_hhᵀ [B, gates·H].
-    pub fn scratch(walk: Walk, gates: usize) -> usize {
-        walk.batch * gates * walk.hidden
+    pub fn scratch(sequence: Sequence, gates: usize) -> usize {
+        sequence.batch * gates * sequence.hidden
     }
 
     /// h of every step. The op's inputs are xw, w_hh, b_ih, b_hh and lengths; `initial` is input 5 where there is one.
     /// `writes` begins with the states.
     pub fn forward(&self, initial: bool, writes: &[Operand]) -> Vec<Dispatch> {
-        let Self { walk, gates, .. } = *self;
+        let Self { sequence, gates, .. } = *self;
         let (states, hw) = (writes[0], Operand::Scratch(0));
         let reads = [Operand::Input(0), hw, Operand::Input(2), Operand::Input(3), Operand::Input(4)];
-        let mut dispatches = vec![self.start(initial.then_some(5), states, walk.initial())];
-        for t in walk.steps() {
+        let mut dispatches = vec![self.start(initial.then_some(5), states, sequence.initial())];
+        for t in sequence.steps() {
             dispatches.push(self.product(
-                gates * walk.hidden,
-                walk.hidden,
-                (states, walk.before(t), [0, walk.hidden, 1]),
-                (Operand::Input(1), 0, [0, 1, walk.hidden]),
+                gates * sequence.hidden,
+                sequence.hidden,
+                (states, sequence.before(t), [0, sequence.hidden, 1]),
+                (Operand::Input(1), 0, [0, 1, sequence.hidden]),
                 (hw, false),
             ));
             dispatches.push(self.gates("forward", t, false, &reads, writes));
@@ -193,11 +193,11 @@ impl Steps<'_> {
         reads: &[Operand],
         writes: &[Operand],
     ) -> Vec<Dispatch> {
-        let Self { walk, gates, .. } = *self;
-        let Walk { batch, hidden, .. } = walk;
+        let Self { sequence, gates, .. } = *self;
+        let Sequence { batch, hidden, .. } = sequence;
         let (dh, dgates) = (writes[0], writes[writes.len() - 1]);
         let mut dispatches = vec![];
-        for t in walk.steps().rev() {
+        for t in sequence.steps().rev() {
             dispatches.push(self.gates("backward", t, upstream, reads, writes));
             dispatches.push(self.product(
                 hidden,
@@ -212,7 +212,7 @@ impl Steps<'_> {
 
     /// Copies input `from`, or zeros, a state [B, H], to element `offset` of `to`.
     pub fn start(&self, from: Option<usize>, to: Operand, offset: usize) -> Dispatch {
-        let (width, len) = (width(&[self.walk.hidden]), self.walk.batch * self.walk.hidden);
+        let (width, len) = (width(&[self.sequence.hidden]), self.sequence.batch * self.sequence.hidden);
         let dispatch = kernel(SHADER, "start", width, self.target).read(Operand::Input(from.unwrap_or(0)));
         let dispatch = dispatch.write(to).uniform(&[len / width, offset / width, from.is_some().into()]);
         dispatch.workgroups(grid(len / width, self.target))
@@ -221,7 +221,7 @@ impl Steps<'_> {
     /// c [B, n] = a·b, or c += a·b.
     fn product(&self, n: usize, k: usize, a: Strided, b: Strided, (c, accumulate): (Operand, bool)) -> Dispatch {
         let product = Product {
-            sizes: [1, self.walk.batch, n, k],
+            sizes: [1, self.sequence.batch, n, k],
             a,
             b,
             c: (c, 0, [0, n, 1]),
@@ -233,12 +233,13 @@ impl Steps<'_> {
     }
 
     fn gates(&self, entry: &'static str, t: usize, upstream: bool, reads: &[Operand], writes: &[Operand]) -> Dispatch {
-        let Walk { time, batch, hidden, .. } = self.walk;
+        let Sequence { time, batch, hidden, .. } = self.sequence;
         let width = width(&[hidden]);
         let dispatch = kernel(self.shader, entry, width, self.target);
         let dispatch = reads.iter().fold(dispatch, |d, &operand| d.read(operand));
         let dispatch = writes.iter().fold(dispatch, |d, &operand| d.write(operand));
-        let [hidden, before, after] = [hidden, self.walk.before(t), self.walk.after(t)].map(|size| size / width);
+        let [hidden, before, after] =
+            [hidden, self.sequence.before(t), self.sequence.after(t)].map(|size| size / width);
         let dispatch = dispatch.uniform(&[t, time, batch, hidden, before, after, upstream.into()]);
         dispatch.workgroups(grid(batch * hidden, self.target))
     }

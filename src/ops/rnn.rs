@@ -12,7 +12,7 @@ use super::case::{Bench, Case, CaseSet, lengths};
 use super::fast::{self, Layout};
 use super::matmul::matmul_tn;
 use super::recurrence::{
-    self, ROWS, RecurrentResult, Steps, Walk, check, pack, start, step_by_step, upstream_inputs, whole,
+    self, ROWS, RecurrentResult, Sequence, Steps, check, pack, start, step_by_step, upstream_inputs, whole,
 };
 use super::slice::slice;
 use super::sum_rows::sum_rows_twice;
@@ -46,7 +46,7 @@ struct Rnn {
 }
 
 impl Rnn {
-    fn walk(&self, types: &Types) -> Walk {
+    fn sequence(&self, types: &Types) -> Sequence {
         check(&types.inputs, 1, usize::from(self.initial), self.reverse).expect("checked by the shape rule")
     }
 }
@@ -57,15 +57,15 @@ impl Op for Rnn {
     }
 
     fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, String> {
-        let Walk { time, batch, hidden, .. } = check(inputs, 1, usize::from(self.initial), self.reverse)?;
+        let Sequence { time, batch, hidden, .. } = check(inputs, 1, usize::from(self.initial), self.reverse)?;
         let states = |t| TensorType::f32(&[t, batch, hidden]);
         Ok(vec![states(time), TensorType::f32(&[batch, hidden]), states(time + 1)])
     }
 
     fn alias(&self, output: usize, types: &Types) -> Option<Alias> {
         match output {
-            0 => Some(self.walk(types).outputs(2)),
-            1 => Some(self.walk(types).last(2)),
+            0 => Some(self.sequence(types).outputs(2)),
+            1 => Some(self.sequence(types).last(2)),
             _ => None,
         }
     }
@@ -99,48 +99,48 @@ impl Op for Rnn {
     }
 
     fn work(&self, types: &Types) -> Work {
-        let Walk { time, batch, hidden, .. } = self.walk(types);
+        let Sequence { time, batch, hidden, .. } = self.sequence(types);
         // h·W_hhᵀ, three additions, tanh
         Work::moving(self, types).flops(2 * hidden + 4, time * batch * hidden)
     }
 
     fn scratch(&self, types: &Types, target: &Target) -> Vec<usize> {
-        let walk = self.walk(types);
-        let hidden = walk.hidden;
-        vec![if step_by_step(hidden, target) { Steps::scratch(walk, 1) } else { (hidden + 1) * hidden }]
+        let sequence = self.sequence(types);
+        let hidden = sequence.hidden;
+        vec![if step_by_step(hidden, target) { Steps::scratch(sequence, 1) } else { (hidden + 1) * hidden }]
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
-        let walk = self.walk(types);
-        if step_by_step(walk.hidden, target) {
-            return steps(walk, target).forward(self.initial, &[Operand::Output(2)]);
+        let sequence = self.sequence(types);
+        if step_by_step(sequence.hidden, target) {
+            return steps(sequence, target).forward(self.initial, &[Operand::Output(2)]);
         }
-        let Walk { time, batch, hidden, reverse } = walk;
-        let forward = whole(SHADER, "forward", walk)
+        let Sequence { time, batch, hidden, reverse } = sequence;
+        let forward = whole(SHADER, "forward", sequence)
             .read(Operand::Input(0))
             .read(Operand::Scratch(0))
             .read(Operand::Input(4))
             .read(Operand::Input(if self.initial { 5 } else { 0 }))
             .write(Operand::Output(2))
             .uniform(&[time, batch, hidden, reverse.into(), self.initial.into()]);
-        vec![pack(SHADER, walk, (hidden + 1) * hidden), forward]
+        vec![pack(SHADER, sequence, (hidden + 1) * hidden), forward]
     }
 }
 
-fn steps(walk: Walk, target: &Target) -> Steps<'_> {
-    Steps { shader: GATES, walk, gates: 1, target }
+fn steps(sequence: Sequence, target: &Target) -> Steps<'_> {
+    Steps { shader: GATES, sequence, gates: 1, target }
 }
 
 impl Rnn {
     fn reference<T: Real>(&self, mut call: Call<T>) {
-        let walk = self.walk(call.types);
-        let Walk { batch, hidden, .. } = walk;
+        let sequence = self.sequence(call.types);
+        let Sequence { batch, hidden, .. } = sequence;
         let (xw, w_hh, b_ih, b_hh, lengths) = (call.input(0), call.input(1), call.input(2), call.input(3), call.ids(4));
         let states = call.output(2);
-        start(walk.first(states), self.initial.then(|| call.input(5)));
-        for t in walk.steps() {
+        start(sequence.first(states), self.initial.then(|| call.input(5)));
+        for t in sequence.steps() {
             for b in 0..batch {
-                let (before, after) = (walk.before(t) + b * hidden, walk.after(t) + b * hidden);
+                let (before, after) = (sequence.before(t) + b * hidden, sequence.after(t) + b * hidden);
                 if t >= lengths[b] as usize {
                     states.copy_within(before..before + hidden, after);
                     continue;
@@ -157,15 +157,15 @@ impl Rnn {
     }
 
     fn blocked(&self, mut call: Call<f32>) {
-        let walk = self.walk(call.types);
-        let Walk { batch, hidden, .. } = walk;
+        let sequence = self.sequence(call.types);
+        let Sequence { batch, hidden, .. } = sequence;
         let (xw, w_hh, b_ih, b_hh, lengths) = (call.input(0), call.input(1), call.input(2), call.input(3), call.ids(4));
         let states = call.output(2);
-        start(walk.first(states), self.initial.then(|| call.input(5)));
+        start(sequence.first(states), self.initial.then(|| call.input(5)));
         let mut product = vec![0.0; batch * hidden];
         let plain = |offset| Layout::row_major(offset, hidden);
-        for t in walk.steps() {
-            let (before, after) = (walk.before(t), walk.after(t));
+        for t in sequence.steps() {
+            let (before, after) = (sequence.before(t), sequence.after(t));
             let c = (&mut product[..], plain(0));
             fast::product(
                 [batch, hidden, hidden],
@@ -205,9 +205,9 @@ struct RnnBackward {
 }
 
 impl RnnBackward {
-    fn walk(&self, types: &Types) -> Walk {
+    fn sequence(&self, types: &Types) -> Sequence {
         let states = types.input(0);
-        Walk { time: states[0] - 1, batch: states[1], hidden: states[2], reverse: self.reverse }
+        Sequence { time: states[0] - 1, batch: states[1], hidden: states[2], reverse: self.reverse }
     }
 
     fn upstream_inputs(&self) -> [Option<usize>; 2] {
@@ -230,39 +230,39 @@ impl Op for RnnBackward {
     reference!(blocked);
 
     fn work(&self, types: &Types) -> Work {
-        let Walk { time, batch, hidden, .. } = self.walk(types);
+        let Sequence { time, batch, hidden, .. } = self.sequence(types);
         Work::moving(self, types).flops(2 * hidden + 4, time * batch * hidden)
     }
 
     fn dispatches(&self, types: &Types, target: &Target) -> Vec<Dispatch> {
-        let walk = self.walk(types);
-        let Walk { time, batch, hidden, reverse } = walk;
+        let sequence = self.sequence(types);
+        let Sequence { time, batch, hidden, reverse } = sequence;
         let present = self.upstream_inputs();
         let upstream = present.map(|i| Operand::Input(i.unwrap_or(0)));
         let [states, w_hh, lengths] = [0, 1, 2].map(Operand::Input);
         let (dz, dh) = (Operand::Output(0), Operand::Output(1));
         if step_by_step(hidden, target) {
-            let steps = steps(walk, target);
+            let steps = steps(sequence, target);
             let mut dispatches = vec![steps.start(present[1], dh, 0)];
             dispatches.extend(steps.backward(w_hh, 0, self.upstream[0], &[states, lengths, upstream[0]], &[dh, dz]));
             return dispatches;
         }
         let bits = self.upstream.iter().enumerate().map(|(i, &u)| usize::from(u) << i).sum();
         let reads = [states, w_hh, lengths].into_iter().chain(upstream);
-        let dispatch = reads.fold(whole(SHADER, "backward", walk), Dispatch::read).write(dz).write(dh);
+        let dispatch = reads.fold(whole(SHADER, "backward", sequence), Dispatch::read).write(dz).write(dh);
         vec![dispatch.uniform(&[time, batch, hidden, reverse.into(), bits])]
     }
 }
 
 impl RnnBackward {
     fn reference<T: Real>(&self, mut call: Call<T>) {
-        let walk = self.walk(call.types);
-        let Walk { batch, hidden, .. } = walk;
+        let sequence = self.sequence(call.types);
+        let Sequence { batch, hidden, .. } = sequence;
         let (states, w_hh, lengths) = (call.input(0), call.input(1), call.ids(2));
         let upstream = self.upstream_inputs().map(|i| i.map(|i| call.input(i)));
         let (dz, dh) = (call.output(0), call.output(1));
         start(dh, upstream[1]);
-        for t in walk.steps().rev() {
+        for t in sequence.steps().rev() {
             for b in 0..batch {
                 let (dz, dh) = (&mut dz[(t * batch + b) * hidden..][..hidden], &mut dh[b * hidden..][..hidden]);
                 if let Some(doutputs) = upstream[0] {
@@ -274,7 +274,7 @@ impl RnnBackward {
                     dz.fill(T::default());
                     continue;
                 }
-                let h = &states[walk.after(t) + b * hidden..][..hidden];
+                let h = &states[sequence.after(t) + b * hidden..][..hidden];
                 for u in 0..hidden {
                     dz[u] = dh[u] * (T::of(1.0) - h[u] * h[u]);
                 }
@@ -289,14 +289,14 @@ impl RnnBackward {
     }
 
     fn blocked(&self, mut call: Call<f32>) {
-        let walk = self.walk(call.types);
-        let Walk { batch, hidden, .. } = walk;
+        let sequence = self.sequence(call.types);
+        let Sequence { batch, hidden, .. } = sequence;
         let (states, w_hh, lengths) = (call.input(0), call.input(1), call.ids(2));
         let upstream = self.upstream_inputs().map(|i| i.map(|i| call.input(i)));
         let (dz, dh) = (call.output(0), call.output(1));
         start(dh, upstream[1]);
         let plain = Layout::row_major(0, hidden);
-        for t in walk.steps().rev() {
+        for t in sequence.steps().rev() {
             let dz = &mut dz[t * batch * hidden..][..batch * hidden];
             for b in 0..batch {
                 let (dz, dh) = (&mut dz[b * hidden..][..hidden], &mut dh[b * hidden..][..hidden]);
@@ -306,7 +306,7 @@ impl RnnBackward {
                 if t >= lengths[b] as usize {
                     dz.fill(0.0);
                 } else {
-                    step_back(dz, dh, &states[walk.after(t) + b * hidden..][..hidden]);
+                    step_back(dz, dh, &states[sequence.after(t) + b * hidden..][..hidden]);
                 }
             }
             // A sequence that has ended has no dz, so that its dh stays.

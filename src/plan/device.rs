@@ -129,7 +129,7 @@ pub trait Device {
     ///
     /// # Errors
     /// When the device is lost.
-    fn stray(&mut self) -> Result<Option<String>, DeviceError> {
+    fn overrun(&mut self) -> Result<Option<String>, DeviceError> {
         Ok(None)
     }
 

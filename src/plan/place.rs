@@ -11,34 +11,34 @@ use super::{Buffer, Plan, Region, Slot, Step};
 
 /// Before slots are shared out every computed value that owns memory has one of its own, numbered here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Home {
+enum Storage {
     Own(usize),
     Input(usize),
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Spot {
-    home: Home,
+struct Location {
+    storage: Storage,
     offset: usize,
 }
 
-/// A step whose operands still lie in homes.
+/// A step whose operands still lie in storages.
 struct Draft {
     op: Arc<dyn Op>,
     types: Types,
-    inputs: Vec<(Spot, usize)>,
-    outputs: Vec<Option<(Spot, usize)>>,
-    scratch: Vec<(Spot, usize)>,
+    inputs: Vec<(Location, usize)>,
+    outputs: Vec<Option<(Location, usize)>>,
+    scratch: Vec<(Location, usize)>,
 }
 
 struct Placer<'g> {
     graph: &'g Graph,
     target: &'g Target,
-    spots: HashMap<Value, Spot>,
+    locations: HashMap<Value, Location>,
     /// Where a gradient goes in the flat buffer, if it can be computed right there.
-    packed: HashMap<Value, Spot>,
+    packed: HashMap<Value, Location>,
     inputs: Vec<(String, TensorType)>,
-    homes: Vec<Slot>,
+    storages: Vec<Slot>,
     drafts: Vec<Draft>,
 }
 
@@ -47,10 +47,10 @@ pub fn place(graph: &Graph, jobs: Vec<Option<Job>>, fetches: &[Value], roots: &[
     let mut placer = Placer {
         graph,
         target,
-        spots: HashMap::new(),
+        locations: HashMap::new(),
         packed: HashMap::new(),
         inputs: vec![],
-        homes: vec![],
+        storages: vec![],
         drafts: vec![],
     };
     let is_read = |node: usize| readers[node].iter().any(|r| !r.is_empty());
@@ -64,8 +64,8 @@ pub fn place(graph: &Graph, jobs: Vec<Option<Job>>, fetches: &[Value], roots: &[
         match (job, &graph.nodes()[node].kind) {
             (Some(job), _) => placer.add_step(node, job, &readers[node]),
             (None, Kind::View { offset }) if is_read(node) => {
-                let from = placer.spots[&graph.nodes()[node].inputs[0]];
-                placer.spots.insert(Value { node, output: 0 }, Spot { offset: from.offset + offset, ..from });
+                let from = placer.locations[&graph.nodes()[node].inputs[0]];
+                placer.locations.insert(Value { node, output: 0 }, Location { offset: from.offset + offset, ..from });
             }
             (None, Kind::Pack { .. }) if is_read(node) => placer.add_pack(node),
             _ => {}
@@ -77,23 +77,23 @@ pub fn place(graph: &Graph, jobs: Vec<Option<Job>>, fetches: &[Value], roots: &[
 impl Placer<'_> {
     fn add_input(&mut self, node: usize) {
         let Kind::Input { name } = &self.graph.nodes()[node].kind else { unreachable!("the caller chose inputs") };
-        let spot = Spot { home: Home::Input(self.inputs.len()), offset: 0 };
+        let location = Location { storage: Storage::Input(self.inputs.len()), offset: 0 };
         self.inputs.push((name.clone(), self.graph.nodes()[node].outputs[0].clone()));
-        self.spots.insert(Value { node, output: 0 }, spot);
+        self.locations.insert(Value { node, output: 0 }, location);
     }
 
     /// Finds the values that nobody but this pack reads: they are computed at their place in the flat buffer.
     fn reserve(&mut self, pack: usize, readers: &[Vec<Vec<Reader>>]) {
         let node = &self.graph.nodes()[pack];
         let Kind::Pack { offsets } = &node.kind else { unreachable!("the caller chose packs") };
-        let flat = self.spots[&node.inputs[0]];
+        let flat = self.locations[&node.inputs[0]];
         for (&value, offset) in node.inputs[1..].iter().zip(offsets) {
             let mut source = value;
             while readers[source.node][source.output].len() == 1 {
                 match &self.graph.nodes()[source.node].kind {
                     Kind::View { offset: 0 } => source = self.graph.nodes()[source.node].inputs[0],
                     Kind::Op(_) if self.graph.type_of(source).len() == self.graph.type_of(value).len() => {
-                        self.packed.insert(source, Spot { home: flat.home, offset: flat.offset + offset });
+                        self.packed.insert(source, Location { storage: flat.storage, offset: flat.offset + offset });
                         break;
                     }
                     _ => break,
@@ -102,13 +102,13 @@ impl Placer<'_> {
         }
     }
 
-    fn own(&mut self, dtype: DType, len: usize) -> Spot {
-        self.homes.push(Slot { dtype, len });
-        Spot { home: Home::Own(self.homes.len() - 1), offset: 0 }
+    fn own(&mut self, dtype: DType, len: usize) -> Location {
+        self.storages.push(Slot { dtype, len });
+        Location { storage: Storage::Own(self.storages.len() - 1), offset: 0 }
     }
 
-    fn aligned(&self, spot: Spot) -> bool {
-        spot.offset.is_multiple_of(self.target.alignment)
+    fn aligned(&self, location: Location) -> bool {
+        location.offset.is_multiple_of(self.target.alignment)
     }
 
     fn add_step(&mut self, node: usize, job: Job, readers: &[Vec<Reader>]) {
@@ -124,10 +124,10 @@ impl Placer<'_> {
             }
         }
         if let [Some(Alias::Input { index, offset })] = aliases[..] {
-            let from = self.spots[&job.inputs[index]];
-            let spot = Spot { offset: from.offset + offset, ..from };
-            if self.aligned(spot) {
-                self.spots.insert(Value { node, output: 0 }, spot);
+            let from = self.locations[&job.inputs[index]];
+            let location = Location { offset: from.offset + offset, ..from };
+            if self.aligned(location) {
+                self.locations.insert(Value { node, output: 0 }, location);
                 return;
             }
         }
@@ -135,31 +135,31 @@ impl Placer<'_> {
         for (o, alias) in aliases.iter().enumerate() {
             let value = Value { node, output: o };
             if let (Some(index), true) = (job.op.in_place(o), types.wanted[o]) {
-                self.spots.insert(value, self.spots[&job.inputs[index]]);
+                self.locations.insert(value, self.locations[&job.inputs[index]]);
             } else if types.wanted[o] && !matches!(alias, Some(Alias::Output { .. })) {
                 let reserved = self.packed.get(&value).copied();
-                let spot = reserved.unwrap_or_else(|| self.own(types.outputs[o].dtype, types.outputs[o].len()));
-                self.spots.insert(value, spot);
+                let location = reserved.unwrap_or_else(|| self.own(types.outputs[o].dtype, types.outputs[o].len()));
+                self.locations.insert(value, location);
             }
         }
         for o in (0..types.outputs.len()).filter(|&o| types.wanted[o]) {
             let Some(Alias::Output { index, offset }) = aliases[o] else {
                 continue;
             };
-            let from = self.spots[&Value { node, output: index }];
-            let spot = Spot { offset: from.offset + offset, ..from };
-            if self.aligned(spot) {
-                self.spots.insert(Value { node, output: o }, spot);
+            let from = self.locations[&Value { node, output: index }];
+            let location = Location { offset: from.offset + offset, ..from };
+            if self.aligned(location) {
+                self.locations.insert(Value { node, output: o }, location);
             } else {
                 let own = self.own(types.outputs[o].dtype, types.outputs[o].len());
-                self.spots.insert(Value { node, output: o }, own);
+                self.locations.insert(Value { node, output: o }, own);
                 copies.push((from, types.outputs[index].len(), offset, own, types.outputs[o].clone()));
             }
         }
-        let operand = |value: &Value| (self.spots[value], self.graph.type_of(*value).len());
+        let operand = |value: &Value| (self.locations[value], self.graph.type_of(*value).len());
         let own = |o: usize| !matches!(aliases[o], Some(Alias::Output { .. }));
         let result = |o: usize| {
-            (types.wanted[o] && own(o)).then(|| (self.spots[&Value { node, output: o }], types.outputs[o].len()))
+            (types.wanted[o] && own(o)).then(|| (self.locations[&Value { node, output: o }], types.outputs[o].len()))
         };
         let (inputs, outputs) =
             (job.inputs.iter().map(operand).collect(), (0..types.outputs.len()).map(result).collect());
@@ -172,7 +172,7 @@ impl Placer<'_> {
     }
 
     /// Copies `tensor` from element `offset` of a tensor of `len` elements.
-    fn add_copy(&mut self, from: Spot, len: usize, offset: usize, to: Spot, tensor: &TensorType) {
+    fn add_copy(&mut self, from: Location, len: usize, offset: usize, to: Location, tensor: &TensorType) {
         let flat = |len| TensorType { shape: vec![len], dtype: tensor.dtype };
         let types = Types { inputs: vec![flat(len)], outputs: vec![flat(tensor.len())], wanted: vec![true] };
         let op = Arc::new(Slice { axis: 0, start: offset, len: tensor.len() });
@@ -183,11 +183,11 @@ impl Placer<'_> {
     fn add_pack(&mut self, pack: usize) {
         let node = &self.graph.nodes()[pack];
         let Kind::Pack { offsets } = &node.kind else { unreachable!("the caller chose packs") };
-        let flat = self.spots[&node.inputs[0]];
-        self.spots.insert(Value { node: pack, output: 0 }, flat);
+        let flat = self.locations[&node.inputs[0]];
+        self.locations.insert(Value { node: pack, output: 0 }, flat);
         for (value, offset) in node.inputs[1..].iter().zip(offsets) {
-            let (from, to) = (self.spots[value], Spot { home: flat.home, offset: flat.offset + offset });
-            if from.home != to.home || from.offset != to.offset {
+            let (from, to) = (self.locations[value], Location { storage: flat.storage, offset: flat.offset + offset });
+            if from.storage != to.storage || from.offset != to.offset {
                 let tensor = self.graph.type_of(*value).clone();
                 self.add_copy(from, tensor.len(), 0, to, &tensor);
             }
@@ -196,42 +196,46 @@ impl Placer<'_> {
 
     /// Shares slots out: a linear scan over the steps, best fit first.
     fn finish(self, fetches: &[Value]) -> Plan {
-        let mut last_use = vec![0; self.homes.len()];
+        let mut last_use = vec![0; self.storages.len()];
         for (step, draft) in self.drafts.iter().enumerate() {
-            for (spot, _) in draft.inputs.iter().chain(draft.outputs.iter().flatten()).chain(&draft.scratch) {
-                if let Home::Own(home) = spot.home {
-                    last_use[home] = step;
+            for (location, _) in draft.inputs.iter().chain(draft.outputs.iter().flatten()).chain(&draft.scratch) {
+                if let Storage::Own(storage) = location.storage {
+                    last_use[storage] = step;
                 }
             }
         }
         for value in fetches {
-            if let Home::Own(home) = self.spots[value].home {
-                last_use[home] = usize::MAX;
+            if let Storage::Own(storage) = self.locations[value].storage {
+                last_use[storage] = usize::MAX;
             }
         }
         let mut ends: Vec<Vec<usize>> = vec![vec![]; self.drafts.len()];
-        for (home, &step) in last_use.iter().enumerate().filter(|(_, step)| **step != usize::MAX) {
-            ends[step].push(home);
+        for (storage, &step) in last_use.iter().enumerate().filter(|(_, step)| **step != usize::MAX) {
+            ends[step].push(storage);
         }
         let mut slots: Vec<Slot> = vec![];
         let mut free: Vec<usize> = vec![];
-        let mut slot_of: Vec<Option<usize>> = vec![None; self.homes.len()];
+        let mut slot_of: Vec<Option<usize>> = vec![None; self.storages.len()];
         let mut steps = Vec::with_capacity(self.drafts.len());
         for (number, draft) in self.drafts.into_iter().enumerate() {
             let written: Vec<usize> = (draft.outputs.iter().flatten().chain(&draft.scratch))
-                .filter_map(|(spot, _)| if let Home::Own(home) = spot.home { Some(home) } else { None })
+                .filter_map(
+                    |(location, _)| if let Storage::Own(storage) = location.storage { Some(storage) } else { None },
+                )
                 .collect();
-            for &home in &written {
-                if slot_of[home].is_none() {
-                    slot_of[home] = Some(take_slot(&mut slots, &mut free, self.homes[home]));
+            for &storage in &written {
+                if slot_of[storage].is_none() {
+                    slot_of[storage] = Some(take_slot(&mut slots, &mut free, self.storages[storage]));
                 }
             }
-            let region = |&(spot, len): &(Spot, usize)| {
-                let buffer = match spot.home {
-                    Home::Own(home) => Buffer::Slot(slot_of[home].expect("a value is written before it is read")),
-                    Home::Input(input) => Buffer::Input(input),
+            let region = |&(location, len): &(Location, usize)| {
+                let buffer = match location.storage {
+                    Storage::Own(storage) => {
+                        Buffer::Slot(slot_of[storage].expect("a value is written before it is read"))
+                    }
+                    Storage::Input(input) => Buffer::Input(input),
                 };
-                Region { buffer, offset: spot.offset, len }
+                Region { buffer, offset: location.offset, len }
             };
             let dispatches = if self.target.is_cpu() { vec![] } else { draft.op.dispatches(&draft.types, self.target) };
             steps.push(Step {
@@ -242,15 +246,15 @@ impl Placer<'_> {
                 types: draft.types,
                 dispatches,
             });
-            free.extend(ends[number].iter().filter_map(|&home| slot_of[home]));
+            free.extend(ends[number].iter().filter_map(|&storage| slot_of[storage]));
         }
         let fetches = fetches.iter().map(|value| {
-            let (spot, tensor) = (self.spots[value], self.graph.type_of(*value).clone());
-            let buffer = match spot.home {
-                Home::Own(home) => Buffer::Slot(slot_of[home].expect("fetched values are computed")),
-                Home::Input(input) => Buffer::Input(input),
+            let (location, tensor) = (self.locations[value], self.graph.type_of(*value).clone());
+            let buffer = match location.storage {
+                Storage::Own(storage) => Buffer::Slot(slot_of[storage].expect("fetched values are computed")),
+                Storage::Input(input) => Buffer::Input(input),
             };
-            (Region { buffer, offset: spot.offset, len: tensor.len() }, tensor)
+            (Region { buffer, offset: location.offset, len: tensor.len() }, tensor)
         });
         Plan { steps, fetches: fetches.collect(), slots, inputs: self.inputs }
     }

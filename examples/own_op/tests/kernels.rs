@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use own_op::{LISTING, rms_norm};
-use wgrad::check::{Open, Subject, check_gradients, check_op};
+use wgrad::check::{Open, DeviceUnderTest, check_gradients, check_op};
 use wgrad::cpu::Cpu;
 use wgrad::gpu::{Gpu, Limits, Shaders};
 use wgrad::graph::{Graph, TensorType};
@@ -16,14 +16,14 @@ fn cases() -> Vec<(usize, Case)> {
 }
 
 /// The best adapter, a software one too. Without any the test fails and says what installs one.
-fn gpu(shaders: Arc<Shaders>) -> Subject {
+fn gpu(shaders: Arc<Shaders>) -> DeviceUnderTest {
     let open: Open = Box::new(move |number| {
         let mut gpu = Gpu::open_apart("", Limits::Adapter, number)?;
         gpu.watch_ends();
         gpu.take_shaders(shaders.clone());
         Ok(Box::new(gpu))
     });
-    Subject { open, mode: "with bounds checks" }
+    DeviceUnderTest { open, mode: "with bounds checks" }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use wgpu::naga::compact::{KeepUnused, compact};
 use wgpu::naga::front::wgsl::parse_str;
 use wgpu::naga::valid::{Capabilities, ValidationFlags, Validator};
 
-use crate::check::{Expected, Problem, compare, difference, expected, plan_of, run_twice, stray, targets};
+use crate::check::{Expected, Problem, compare, difference, expected, overrun, plan_of, run_twice, targets};
 use crate::gpu::{Gpu, OpenError, Shaders, straighten, without_places};
 use crate::graph::{Dispatch, Shader, TensorType};
 use crate::ops::Listing;
@@ -38,7 +38,7 @@ struct Job {
 }
 
 /// All that mutants of one file share.
-struct Subject<'a> {
+struct FileUnderTest<'a> {
     file: File,
     jobs: Vec<Job>,
     /// What naga makes of every kernel that the file is part of.
@@ -53,12 +53,12 @@ struct Subject<'a> {
 /// When the device cannot be opened.
 pub fn work(ops: &[Listing], open: impl Fn() -> Result<Gpu, OpenError>) -> Result<(), OpenError> {
     let all = all_mutants(ops);
-    let mut current: Option<Subject> = None;
+    let mut current: Option<FileUnderTest> = None;
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
         let Some(mutant) = line.parse::<usize>().ok().and_then(|number| all.get(number)) else { break };
         let subject = match current.take().filter(|subject| subject.file.name == mutant.file) {
             Some(subject) => subject,
-            None => Subject::new(&mutant.file, ops, &open)?,
+            None => FileUnderTest::new(&mutant.file, ops, &open)?,
         };
         say(READY);
         let verdict = subject.judge(mutant)?;
@@ -85,7 +85,7 @@ fn alive() {
     say(ALIVE);
 }
 
-impl<'a> Subject<'a> {
+impl<'a> FileUnderTest<'a> {
     fn new(name: &str, ops: &[Listing], open: &'a dyn Fn() -> Result<Gpu, OpenError>) -> Result<Self, OpenError> {
         let file = files(ops).into_iter().find(|file| file.name == name).expect("a mutant is of one of the files");
         let shaders = Shaders::default();
@@ -160,7 +160,7 @@ impl<'a> Subject<'a> {
             };
             let problem: Option<Problem> =
                 compare(&job.expected, &runs[0]).problem.or_else(|| difference(&job.expected, &runs));
-            let problem = problem.or_else(|| stray(&mut gpu).ok().flatten());
+            let problem = problem.or_else(|| overrun(&mut gpu).ok().flatten());
             if let Some(problem) = problem {
                 return Ok(Ok(format!("caught: {} case {}: {problem}", job.op, job.number)));
             }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::check::{Failure, Kernels, Problem, Row, Told, check_gradients, check_op};
+use crate::check::{Event, Failure, Kernels, Problem, Row, check_gradients, check_op};
 use crate::ops::Listing;
 use crate::ops::case::{Case, CaseSet};
 use anyhow::bail;
@@ -34,7 +34,7 @@ pub fn run(check: &Check, all: &[Listing]) -> anyhow::Result<()> {
         let mut rows = check_op(name, &cases, &chosen.subjects(), |told| screen.show(told))?;
         if chosen.is_cpu() && (check.case.is_none() || check.cases == Cases::Quick) {
             let gradients = check_gradients(name, &numbered(check, quick));
-            gradients.iter().for_each(|row| screen.show(Told::Row(row)));
+            gradients.iter().for_each(|row| screen.show(Event::Row(row)));
             rows.extend(gradients);
         }
         failed += usize::from(rows.iter().any(|row| !row.failures.is_empty()));
@@ -138,20 +138,20 @@ impl<'a> Screen<'a> {
         Self { check, op, bar, failed: vec![], told }
     }
 
-    fn show(&mut self, told: Told) {
+    fn show(&mut self, told: Event) {
         let json = self.check.json;
         match told {
-            Told::Run { of } => {
+            Event::Run { of } => {
                 self.bar.set_length(of as u64);
                 self.bar.inc(1);
             }
-            Told::Failure(failure) if !json && !self.failed.contains(&failure.kernels) => {
+            Event::Failure(failure) if !json && !self.failed.contains(&failure.kernels) => {
                 self.failed.push(failure.kernels);
                 let bar = self.bar.clone();
                 bar.suspend(|| self.print_failure(failure));
             }
-            Told::Slow(slow) => self.bar.suspend(|| tell!("{slow}")),
-            Told::Row(row) if !json => {
+            Event::Slow(slow) => self.bar.suspend(|| tell!("{slow}")),
+            Event::Row(row) if !json => {
                 let bar = self.bar.clone();
                 bar.suspend(|| self.print_row(row));
             }

@@ -6,7 +6,7 @@ use crate::check::{Kernels, StepRow, check_steps, still_running, targets};
 use crate::ops::Listing;
 use crate::plan::Device;
 use crate::train::config::Config;
-use crate::train::rehearsal::{Rehearsal, SENTENCES, TOKENS, VOCABULARY};
+use crate::train::sample_step::{SENTENCES, SampleStep, TOKENS, VOCABULARY};
 use anyhow::bail;
 use serde::Serialize;
 
@@ -34,15 +34,15 @@ impl CheckedPlan {
 /// Checks the second step of training, whose moments are not zero, with every kind of kernels that the device can run.
 pub fn check(mut config: Config, seed: u64, device: &mut dyn Device) -> anyhow::Result<Vec<CheckedPlan>> {
     config.train.seed = seed;
-    let rehearsal = Rehearsal::new(config);
+    let sample_step = SampleStep::new(config);
     let mut checked: Vec<CheckedPlan> = vec![];
     for (kernels, target) in targets(device) {
-        let plan = rehearsal.plan(&target)?;
+        let plan = sample_step.plan(&target)?;
         let begin = |device: &mut dyn Device, step| {
             if step == 1 {
-                rehearsal.upload(device)?;
+                sample_step.upload(device)?;
             }
-            rehearsal.write_control(device, step)
+            sample_step.write_control(device, step)
         };
         let slow = |StepRow { step, label, launches, .. }: &StepRow| {
             tell!("{}", still_running(&format!("step {step}, {label}, {kernels} kernels"), launches));

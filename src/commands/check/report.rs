@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use crate::check::{Problem, Row, Told, check_gradients, check_op};
+use crate::check::{Event, Problem, Row, check_gradients, check_op};
 use crate::gpu::Properties;
 use crate::ops::Listing;
 use crate::ops::case::CaseSet;
@@ -59,8 +59,8 @@ pub fn run(file: &Path, check: &Check, all: &[Listing]) -> anyhow::Result<()> {
     let device = chosen.device().map_err(unopened)?.describe();
     let adapter = chosen.properties()?;
     try_to_write(file).with_context(|| format!("cannot write {}", file.display())).map_err(usage)?;
-    let slow = |told: Told| {
-        if let Told::Slow(slow) = told {
+    let slow = |told: Event| {
+        if let Event::Slow(slow) = told {
             tell!("{slow}");
         }
     };
@@ -215,14 +215,14 @@ mod tests {
 
     use crate::graph::{Shader, Target};
     use crate::train::config::{self, Config};
-    use crate::train::rehearsal::Rehearsal;
+    use crate::train::sample_step::SampleStep;
 
     use super::PRESETS;
 
     /// Shader and entry point of all launches of a preset's step on hardware.
     fn launched(preset: &str) -> BTreeSet<(Shader, &'static str)> {
-        let rehearsal = Rehearsal::new(Config::preset(preset).expect("a preset"));
-        let plan = rehearsal.plan(&Target::webgpu()).expect("a plan");
+        let sample_step = SampleStep::new(Config::preset(preset).expect("a preset"));
+        let plan = sample_step.plan(&Target::webgpu()).expect("a plan");
         plan.steps.iter().flat_map(|step| &step.dispatches).map(|d| (d.shader, d.entry)).collect()
     }
 

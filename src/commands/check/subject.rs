@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::bench;
-use crate::check::{Open, Subject, plan_of};
+use crate::check::{DeviceUnderTest, Open, plan_of};
 use crate::cpu::Cpu;
 use crate::gpu::{self, Gpu, Limits, OpenError, Properties, Shaders};
 use crate::graph::{Dispatch, Shader, Target};
@@ -119,7 +119,7 @@ impl Chosen {
 
     /// Everything that is checked: the CPU; or the adapter with kernels as in training, and with the driver's bounds
     /// checks, which training has for WGSL that is not built in.
-    pub fn subjects(&self) -> Vec<Subject> {
+    pub fn subjects(&self) -> Vec<DeviceUnderTest> {
         let Some(adapter) = self.adapter.clone() else {
             return vec![cpu()];
         };
@@ -136,7 +136,7 @@ impl Chosen {
                 }
                 Ok(Box::new(gpu))
             });
-            Subject { open, mode }
+            DeviceUnderTest { open, mode }
         };
         let checked = open("bounds checks on", true);
         if self.unchecked { vec![open("bounds checks off", false), checked] } else { vec![checked] }
@@ -153,6 +153,6 @@ impl Chosen {
     }
 }
 
-pub fn cpu() -> Subject {
-    Subject { open: Box::new(|_| Ok(Box::new(Cpu::<f32>::new()))), mode: "f32" }
+pub fn cpu() -> DeviceUnderTest {
+    DeviceUnderTest { open: Box::new(|_| Ok(Box::new(Cpu::<f32>::new()))), mode: "f32" }
 }

@@ -20,13 +20,13 @@ pub const TOKENS: usize = 6;
 pub const VOCABULARY: usize = 1000;
 
 /// A configuration's step on [`SENTENCES`] sentences of at most [`TOKENS`] tokens, of at most [`VOCABULARY`] words.
-pub struct Rehearsal {
+pub struct SampleStep {
     config: Config,
     model: Arc<dyn Model>,
     split: Split,
 }
 
-impl Rehearsal {
+impl SampleStep {
     pub fn new(config: Config) -> Self {
         let vocabularies = [config.data.source_vocabulary, config.data.target_vocabulary].map(|v| v.min(VOCABULARY));
         let longest = TOKENS - config.data.frame.positions(0);
