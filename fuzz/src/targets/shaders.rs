@@ -12,8 +12,8 @@ use naga::valid::{Capabilities, ValidationFlags, Validator};
 use wgrad::check::plan_of;
 use wgrad::gpu::{Shaders, straighten, warnings};
 use wgrad::graph::{Dispatch, Target};
-use wgrad::ops::{Listing, OPS};
 use wgrad::ops::case::CaseSet;
+use wgrad::ops::{Listing, OPS};
 
 use super::{Fuzzed, names, names_file};
 use crate::mutate::Edits;
@@ -35,13 +35,12 @@ static KERNELS: LazyLock<BTreeMap<&'static str, Vec<Dispatch>>> = LazyLock::new(
         }
     }
     let built_in = Shaders::default();
-    let files = |kernel: &Dispatch| -> Vec<PathBuf> {
-        built_in.assemble(kernel).files().map(Path::to_path_buf).collect()
-    };
-    let files: Vec<_> = kernels.iter().map(files).collect();
+    let parts =
+        |kernel: &Dispatch| -> Vec<PathBuf> { built_in.assemble(kernel).files().map(Path::to_path_buf).collect() };
+    let parts: Vec<_> = kernels.iter().map(parts).collect();
     let of_file = |&(name, _): &(&'static str, &'static str)| {
         let path = Path::new("shaders").join(format!("{name}.wgsl"));
-        let own = kernels.iter().zip(&files).filter(|(_, files)| files.contains(&path));
+        let own = kernels.iter().zip(&parts).filter(|(_, parts)| parts.contains(&path));
         (name, own.map(|(kernel, _)| kernel.clone()).take(2).collect())
     };
     files().iter().map(of_file).collect()
