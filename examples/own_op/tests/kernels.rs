@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use own_op::{LISTING, rms_norm};
-use wgrad::check::{Open, DeviceUnderTest, check_gradients, check_op};
+use wgrad::check::{DeviceUnderTest, Open, check_gradients, check_op};
 use wgrad::cpu::Cpu;
 use wgrad::gpu::{Gpu, Limits, Shaders};
 use wgrad::graph::{Graph, TensorType};
