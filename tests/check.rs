@@ -206,3 +206,30 @@ fn what_other_compilers_take_differently_is_told_with_file_and_line() {
     std::fs::remove_dir_all(sandbox.path("shaders/shared")).unwrap();
     assert_eq!(stderr(&sandbox.check("--op softmax --shaders shaders")), "");
 }
+
+#[test]
+fn mutants_are_judged_and_verdicts_are_taken_up_again() {
+    let sandbox = Sandbox::new();
+    let few = sandbox.succeed("check --op scale --mutants 4 --seed 3 --verdicts v.jsonl");
+    assert!(few.contains(": 4 of ") && few.contains("\nscale "), "{few}");
+    let lines = |sandbox: &Sandbox| String::from_utf8(sandbox.read("v.jsonl")).expect("UTF-8");
+    let written = lines(&sandbox);
+    assert_eq!(written.lines().count(), 5, "{written}");
+    // A killed run leaves a torn line, and perhaps what is no verdict: both are judged again, the others are not.
+    let kept: Vec<&str> = written.lines().take(4).collect();
+    let torn = format!("{}\n{{\"number\":0,\"mutant\":\"x\",\"verdict\":\"perhaps\"}}\n{{\"num", kept.join("\n"));
+    sandbox.write("v.jsonl", torn);
+    let again = sandbox.succeed("check --op scale --mutants 4 --seed 3 --verdicts v.jsonl");
+    assert_eq!(again, few);
+    let sorted = |text: &str| text.lines().skip(1).map(str::to_owned).collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(sorted(&lines(&sandbox)), sorted(&written));
+    let json = sandbox.succeed("check --op scale --mutants 4 --seed 3 --verdicts v.jsonl --json");
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(json["mutants"].as_array().map(Vec::len), Some(4), "{json}");
+    let refused = sandbox.check("--op add --mutants 4 --verdicts v.jsonl");
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(stderr(&refused).contains("--verdicts v.jsonl: its verdicts are of other ops"), "{}", stderr(&refused));
+    sandbox.write("words", "no verdicts");
+    let refused = stderr(&sandbox.check("--op add --mutants 4 --verdicts words"));
+    assert!(refused.contains("its first line is none that --mutants writes"), "{refused}");
+}

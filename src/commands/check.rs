@@ -1,10 +1,10 @@
 //! `wgrad check`
 
 mod cases;
+mod choice;
 mod mutants;
 mod plan;
 mod report;
-mod subject;
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 
 use crate::ops::Listing;
 
-use subject::Choice;
+use choice::Choice;
 
 /// Compares every kernel with its reference, number by number, and says how much of its error bound each one uses.
 ///

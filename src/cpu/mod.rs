@@ -8,7 +8,8 @@ use std::time::Instant;
 use crate::graph::{Call, DType, Op, Real, Slice, SliceMut, Target, TensorType, Tracked};
 use crate::memory;
 use crate::plan::{
-    Buffer, Clock, Counters, Device, DeviceError, Plan, Prepared, Profile, Region, Step, check_access, share_slots,
+    Buffer, Clock, Counters, Device, DeviceError, Plan, Prepared, Profile, Region, Step, check_access, fetched,
+    share_slots,
 };
 
 /// A number type that ops have a reference for.
@@ -339,14 +340,15 @@ impl<T: Element> Device for Cpu<T> {
     }
 
     fn fetch_f32(&mut self, plan: Prepared, index: usize) -> Result<Vec<f32>, DeviceError> {
+        fetched(&self.plans[plan.0].plan, index, DType::F32)?;
         Ok(self.fetch(plan, index).iter().map(|v| v.value() as f32).collect())
     }
 
     fn fetch_u32(&mut self, plan: Prepared, index: usize) -> Result<Vec<u32>, DeviceError> {
         let ready = &self.plans[plan.0];
-        match self.region(ready, &ready.plan.fetches[index].0) {
+        match self.region(ready, &fetched(&ready.plan, index, DType::U32)?) {
             Slice::Ids(x) => Ok(x.to_vec()),
-            Slice::Float(_) => panic!("fetch {index} holds numbers"),
+            Slice::Float(_) => unreachable!("its type was checked"),
         }
     }
 }

@@ -29,7 +29,7 @@ use std::sync::Arc;
 use crate::graph::{DType, Dispatch, Target, TensorType};
 use crate::memory;
 use crate::plan::{
-    Buffer, Counters, Device, DeviceError, Plan, Prepared, Profile, Region, Step, check_access, share_slots,
+    Buffer, Counters, Device, DeviceError, Plan, Prepared, Profile, Region, Step, check_access, fetched, share_slots,
 };
 
 use canaries::slot;
@@ -200,8 +200,8 @@ impl Gpu {
         Ok(staging.get_mapped_range(0..size).map_err(lost)?.to_vec())
     }
 
-    fn fetch(&mut self, plan: Prepared, index: usize) -> Result<Vec<u32>, DeviceError> {
-        let region = self.plans[plan.0].plan.fetches[index].0;
+    fn fetch(&mut self, plan: Prepared, index: usize, dtype: DType) -> Result<Vec<u32>, DeviceError> {
+        let region = fetched(&self.plans[plan.0].plan, index, dtype)?;
         self.read_bits(plan, &region)
     }
 
@@ -385,10 +385,10 @@ impl Device for Gpu {
     }
 
     fn fetch_f32(&mut self, plan: Prepared, index: usize) -> Result<Vec<f32>, DeviceError> {
-        Ok(self.fetch(plan, index)?.into_iter().map(f32::from_bits).collect())
+        Ok(self.fetch(plan, index, DType::F32)?.into_iter().map(f32::from_bits).collect())
     }
 
     fn fetch_u32(&mut self, plan: Prepared, index: usize) -> Result<Vec<u32>, DeviceError> {
-        self.fetch(plan, index)
+        self.fetch(plan, index, DType::U32)
     }
 }

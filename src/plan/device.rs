@@ -72,9 +72,16 @@ pub(crate) fn check_access(
         return Ok(());
     }
     let dtype = if dtype == DType::F32 { "f32" } else { "u32" };
-    let needed = format!("{dtype} of at least {len}");
+    let needed = if len == 0 { dtype.into() } else { format!("{dtype} of at least {len}") };
     let present = present.map_or("missing".into(), ToString::to_string);
     Err(DeviceError::Mismatch { name: name.into(), needed, present })
+}
+
+/// Where fetch `index` of a plan lies; refuses one that is not there, or has another type.
+pub(crate) fn fetched(plan: &Plan, index: usize, dtype: DType) -> Result<Region, DeviceError> {
+    let present = plan.fetches.get(index);
+    check_access(&format!("fetch {index}"), present.map(|(_, tensor)| tensor), dtype, 0)?;
+    Ok(present.expect("it was checked").0)
 }
 
 /// Runs plans. Every buffer that outlives a step is named, allocated once, and found by the plans under that name.
@@ -170,13 +177,13 @@ pub trait Device {
     /// Fetch `index` of the plan's latest run, as numbers. Waits for the device.
     ///
     /// # Errors
-    /// When the device is lost.
+    /// When there is no such fetch, it holds ids, or the device is lost.
     fn fetch_f32(&mut self, plan: Prepared, index: usize) -> Result<Vec<f32>, DeviceError>;
 
     /// Fetch `index` of the plan's latest run, as ids. Waits for the device.
     ///
     /// # Errors
-    /// When the device is lost.
+    /// When there is no such fetch, it holds numbers, or the device is lost.
     fn fetch_u32(&mut self, plan: Prepared, index: usize) -> Result<Vec<u32>, DeviceError>;
 }
 

@@ -11,8 +11,8 @@ mod place;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use device::check_access;
 pub use device::{Clock, Counters, Device, DeviceError, Prepared, Profile, pool_elements, share_slots};
+pub(crate) use device::{check_access, fetched};
 
 use std::fmt;
 use std::sync::Arc;

@@ -21,6 +21,38 @@ use crate::ops::{Listing, OPS};
 
 use mutants::mutants;
 
+/// What can become of a mutant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is no valid WGSL.
+    Invalid,
+    /// It compiles to the same code.
+    SameCode,
+    /// A case noticed it, or it hung or ended its process.
+    Caught,
+    /// No case noticed it.
+    Survived,
+}
+
+impl Outcome {
+    pub const ALL: [Self; 4] = [Self::Invalid, Self::SameCode, Self::Caught, Self::Survived];
+
+    /// How the verdicts of [`Judges::judge`] begin.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Invalid => "invalid",
+            Self::SameCode => "same code",
+            Self::Caught => "caught",
+            Self::Survived => "survived",
+        }
+    }
+
+    /// Of a verdict; `None` if it is none.
+    pub fn of(verdict: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| verdict.starts_with(outcome.name()))
+    }
+}
+
 /// A file that mutants are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct File {

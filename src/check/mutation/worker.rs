@@ -56,13 +56,12 @@ pub fn work(ops: &[Listing], open: impl Fn() -> Result<Gpu, OpenError>) -> Resul
     let mut current: Option<FileUnderTest> = None;
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
         let Some(mutant) = line.parse::<usize>().ok().and_then(|number| all.get(number)) else { break };
-        let subject = match current.take().filter(|subject| subject.file.name == mutant.file) {
-            Some(subject) => subject,
+        let file = match current.take().filter(|file| file.file.name == mutant.file) {
+            Some(file) => file,
             None => FileUnderTest::new(&mutant.file, ops, &open)?,
         };
         say(READY);
-        let verdict = subject.judge(mutant)?;
-        match verdict {
+        match file.judge(mutant)? {
             Ok(verdict) => say(&verdict),
             // Nothing that runs on a lost device says anything of the next mutant.
             Err(lost) => {
@@ -70,7 +69,7 @@ pub fn work(ops: &[Listing], open: impl Fn() -> Result<Gpu, OpenError>) -> Resul
                 break;
             }
         }
-        current = Some(subject);
+        current = Some(file);
     }
     Ok(())
 }
@@ -184,7 +183,7 @@ fn compile(shaders: &Shaders, (shader, entry, constants): &Kernel) -> Result<Str
     let dispatch = Dispatch { constants: constants.clone(), ..Dispatch::new(*shader, entry) };
     let mut module = parse_str(&shaders.assemble(&dispatch).for_naga()).map_err(drop)?;
     straighten(&mut module);
-    Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP).validate(&module).map_err(drop)?;
+    Validator::new(ValidationFlags::all(), Capabilities::all()).validate(&module).map_err(drop)?;
     module.entry_points.retain(|point| point.name == *entry);
     compact(&mut module, KeepUnused::No);
     without_places(&mut module);

@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 
-use crate::check::mutation::{Judges, Mutant, all_mutants, draw, work};
+use crate::check::mutation::{Judges, Mutant, Outcome, all_mutants, draw, work};
 use crate::ops::Listing;
 
 use super::super::{chosen_ops, expected_adapter, unopened, usage};
@@ -28,6 +28,12 @@ struct Judged {
     /// "tanh.wgsl:17 operator: `*` becomes `+`"
     mutant: String,
     verdict: String,
+}
+
+impl Judged {
+    fn outcome(&self) -> Option<Outcome> {
+        Outcome::of(&self.verdict)
+    }
 }
 
 /// What the verdicts are of: numbers are those of this program's mutants, and its cases made the verdicts.
@@ -79,7 +85,7 @@ pub fn run(check: &Check, count: usize, all: &[Listing]) -> anyhow::Result<()> {
                 new
             }
         };
-        if !check.json && known.verdict.starts_with("survived") {
+        if !check.json && known.outcome() == Some(Outcome::Survived) {
             bar.suspend(|| println!("{}: {}", known.mutant, known.verdict));
         }
         judged.insert(number, known);
@@ -122,6 +128,7 @@ fn resume(path: &Path, header: &Header) -> anyhow::Result<(BTreeMap<usize, Judge
         }
         // A line that a killed run did not end is left out, and its mutant judged again.
         let known = lines.map_while(Result::ok).filter_map(|line| serde_json::from_str::<Judged>(&line).ok());
+        let known = known.filter(|judged| judged.outcome().is_some());
         judged.extend(known.map(|judged| (judged.number, judged)));
     }
     // Written anew, so that what comes next begins a line.
@@ -155,12 +162,12 @@ fn program_hash() -> anyhow::Result<String> {
 /// Verdicts by file.
 fn print_table(judged: &[&Judged], mutants: &[Mutant]) {
     let mut table: BTreeMap<&str, [usize; 4]> = BTreeMap::new();
-    let kinds = ["invalid", "same code", "caught", "survived"];
     for judged in judged {
-        let kind = kinds.iter().position(|kind| judged.verdict.starts_with(kind));
-        table.entry(&mutants[judged.number].file).or_default()[kind.expect("a verdict")] += 1;
+        let outcome = judged.outcome().expect("a worker says one of them");
+        table.entry(&mutants[judged.number].file).or_default()[outcome as usize] += 1;
     }
-    println!("\n{:32} {:>7} {:>9} {:>7} {:>9} {:>6}", "file", "invalid", "same code", "caught", "survived", "score");
+    let [invalid, same, caught, survived] = Outcome::ALL.map(Outcome::name);
+    println!("\n{:32} {invalid:>7} {same:>9} {caught:>7} {survived:>9} {:>6}", "file", "score");
     let sum = table.values().fold([0; 4], |sum, row| std::array::from_fn(|k| sum[k] + row[k]));
     for (file, [invalid, same, caught, survived]) in table.into_iter().chain([("all", sum)]) {
         let score = match caught + survived {

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::super::{program, unopened, usage};
 use super::cases::{indented, share};
-use super::subject::Choice;
+use super::choice::Choice;
 
 /// A step with one kind of kernels.
 #[derive(Serialize)]

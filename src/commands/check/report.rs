@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::super::{unopened, usage};
 use super::cases::{again, in_full, set, share, worst};
 use super::plan::{self, CheckedPlan};
-use super::{Cases, Check, subject};
+use super::{Cases, Check, choice};
 
 /// Presets whose steps together launch every entry point that any preset's step does: recurrences with each attention,
 /// and Transformers.
@@ -75,7 +75,7 @@ pub fn run(file: &Path, check: &Check, all: &[Listing]) -> anyhow::Result<()> {
         } else if !chosen.is_cpu() {
             ops.extend(check_op(name, &cases, &chosen.subjects(), slow)?);
         }
-        cpu.extend(check_op(name, &cases, &[subject::cpu()], slow)?);
+        cpu.extend(check_op(name, &cases, &[choice::cpu()], slow)?);
         cpu.extend(check_gradients(name, &quick));
     }
     let mut plans: Vec<(&str, Vec<CheckedPlan>)> = vec![];
