@@ -3,7 +3,8 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::Write;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// The system's allocator, which ends the program when it has nothing to give to those who cannot do without.
 pub struct Allocator;
@@ -32,16 +33,32 @@ unsafe impl GlobalAlloc for Allocator {
 }
 
 fn given(pointer: *mut u8, size: usize) -> *mut u8 {
-    static ENDING: AtomicBool = AtomicBool::new(false);
-    // What fails while the program ends already is left to Rust.
-    if pointer.is_null() && !wgrad::memory::trying() && !ENDING.swap(true, Ordering::Relaxed) {
-        // Neither line takes memory.
-        let _ = writeln!(
-            std::io::stderr(),
-            "error: ran out of memory: {size} bytes more are not to be had. Take smaller batches (--set \
-             train.batch.sentences=64) or a smaller model, end other programs, or raise the limit (ulimit -v)"
-        );
-        std::process::exit(1);
+    if !pointer.is_null() || wgrad::memory::trying() {
+        return pointer;
     }
-    pointer
+    // Threads are told apart by where this byte of theirs lies, for which no memory is taken.
+    thread_local! {
+        static HERE: u8 = const { 0 };
+    }
+    static ENDING: AtomicUsize = AtomicUsize::new(0);
+    let here = HERE.with(|here| std::ptr::from_ref(here).addr());
+    match ENDING.compare_exchange(0, here, Ordering::Relaxed, Ordering::Relaxed) {
+        Ok(_) => {
+            // Neither line takes memory.
+            let _ = writeln!(
+                std::io::stderr(),
+                "error: ran out of memory: {size} bytes more are not to be had. Take smaller batches (--set \
+                 train.batch.sentences=64) or a smaller model, end other programs, or raise the limit (ulimit -v)"
+            );
+            std::process::exit(1);
+        }
+        // What fails while this thread ends the program is left to Rust.
+        Err(ending) if ending == here => pointer,
+        // Another thread is at it: to fail here too would abort the program before its word is said. It may wait for
+        // what this one holds, and so not forever.
+        Err(_) => {
+            std::thread::sleep(Duration::from_secs(5));
+            pointer
+        }
+    }
 }

@@ -141,15 +141,12 @@ fn a_run_that_exists() {
     let sandbox = Sandbox::with_run();
     sandbox.refuse(
         TRAIN,
-        &[
-            "run already has a run in it; resume that one, or take another folder. `",
-            " train --resume run` resumes it; --out DIR takes another folder\n",
-        ],
+        &["run already has a run in it. `", " train --resume run` resumes it; --out DIR takes another folder\n"],
     );
     sandbox.refuse("train --preset tiny --data data --out data --device cpu", &["data already has files in it"]);
     sandbox.refuse(
         "train --preset tiny --data data --out data/train.de --device cpu",
-        &["data/train.de is not a folder; take another name. --out DIR takes another name\n"],
+        &["data/train.de is not a folder. --out DIR takes another name\n"],
     );
     sandbox.refuse(
         "data captions --pairs 8 --out data",

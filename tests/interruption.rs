@@ -232,7 +232,7 @@ fn of_programs_that_begin_one_run_at_once_one_trains() {
     assert_eq!(trained.len(), 1, "{:?}", outputs.iter().map(stderr).collect::<Vec<_>>());
     for output in refused {
         let said = stderr(output);
-        let usual = ["error: another process trains in run: ", "error: run already has a run in it; "];
+        let usual = ["error: another process trains in run: ", "error: run already has a run in it. "];
         assert!(output.status.code() == Some(1) && usual.iter().any(|refusal| said.contains(refusal)), "{said}");
     }
     assert_same(&sandbox.path("undisturbed"), &sandbox.path("run"));

@@ -118,7 +118,8 @@ mod limits {
     fn memory_that_ends_anywhere() {
         let sandbox = Sandbox::with_captions(40);
         let mut refused = 0;
-        for megabytes in [24, 32, 40, 48, 56, 64, 80, 96, 128, 192, 256, 384, 512, 1024] {
+        // About 40 several threads meet the limit at once: where one of them failed by itself, 11 of 35 runs aborted.
+        for megabytes in (34..=44).chain([24, 32, 48, 56, 64, 80, 96, 128, 192, 256, 384, 512, 1024]) {
             let command =
                 || sandbox.limited(WGRAD, &format!("--as={}", megabytes * 1_000_000), &format!("{TRAIN} run"));
             let output = command().output().expect("prlimit runs");

@@ -23,17 +23,17 @@ const LOCK: &str = "train.lock";
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RunError {
-    #[error("{} already has files in it; take another folder", path.display())]
+    #[error("{} already has files in it", path.display())]
     Exists { path: PathBuf },
 
-    #[error("{} already has a run in it; resume that one, or take another folder", path.display())]
+    #[error("{} already has a run in it", path.display())]
     Run { path: PathBuf },
 
-    #[error("another process trains in {}: wait for its end, or take another folder", path.display())]
+    #[error("another process trains in {}: wait for its end", path.display())]
     Locked { path: PathBuf },
 
     /// Of a run to come.
-    #[error("{} is not a folder; take another name", path.display())]
+    #[error("{} is not a folder", path.display())]
     NotAFolder { path: PathBuf },
 
     /// Of a run to read.

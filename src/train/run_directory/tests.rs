@@ -45,13 +45,13 @@ fn an_existing_run_is_not_touched() {
     fs::write(path.join(".hidden"), "mine").unwrap();
     let error = RunDirectory::new(&path, Config::default()).unwrap_err().to_string();
     let name = path.display();
-    assert_eq!(error, format!("{name} already has files in it; take another folder"));
+    assert_eq!(error, format!("{name} already has files in it"));
     assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
     assert_eq!(fs::read(path.join(".hidden")).unwrap(), b"mine");
 
     let file = path.join(".hidden");
     let error = RunDirectory::new(&file, Config::default()).unwrap_err().to_string();
-    assert_eq!(error, format!("{} is not a folder; take another name", file.display()));
+    assert_eq!(error, format!("{} is not a folder", file.display()));
 }
 
 #[test]
